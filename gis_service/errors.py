@@ -1,0 +1,52 @@
+"""What can go wrong in a question or a load; the root is `GridError`.
+
+Each message is one sentence that names the id or field and how to mend it. HTTP statuses and exit codes
+are decided elsewhere, from the class alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class GridError(Exception):
+    """Root of everything this engine raises on purpose."""
+
+
+class InvalidInput(GridError):
+    """The question or file is malformed; `faults` holds every fault found, one sentence each."""
+
+    def __init__(self, message: str, faults: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
+
+
+class UnknownId(GridError):
+    """An id that no element of the loaded counties has."""
+
+    def __init__(self, ids: Sequence[str], *, what: str = "element") -> None:
+        self.ids = tuple(ids)
+        listed = ", ".join(repr(one) for one in self.ids)
+        super().__init__(f"no {what} has the id {listed}; ids are case-sensitive")
+
+
+class AmbiguousId(InvalidInput):
+    """An id that elements of several layers share."""
+
+    def __init__(self, id: str, layers: Sequence[str]) -> None:
+        self.id = id
+        self.layers = tuple(layers)
+        choices = " or ".join(f"'{layer}:{id}'" for layer in layers)
+        super().__init__(f"the id {id!r} stands in several layers: write {choices}")
+
+
+class Conflict(GridError):
+    """The request contradicts the current state."""
+
+
+class Impossible(GridError):
+    """The request is well-formed but cannot be answered for this element."""
+
+
+class NotReady(GridError):
+    """The data needed is not there yet, or its shard is away."""
