@@ -1,0 +1,59 @@
+"""The engine process: `python -m gis_service migrate` and `python -m gis_service serve`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from gis_service.errors import GridError
+from gis_service.home import engine_dsn, prepare_environment
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gis_service", description="The GIS engine of an electricity grid."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    migrate = commands.add_parser("migrate", help="create or update the engine's tables")
+    migrate.add_argument(
+        "target", nargs="?", help="a migration to go to (`zero` undoes all); default: the newest"
+    )
+    serve = commands.add_parser("serve", help="answer questions over HTTP until stopped")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=int(os.environ.get("GRIDGIS_ENGINE_PORT", "8001")))
+    serve.add_argument("--threads", type=int, default=4, help="questions answered at the same time")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 on success, 2 with one line on stderr when the input or the database is not right."""
+    arguments = _parser().parse_args(argv)
+    prepare_environment()
+    try:
+        engine_dsn()
+        _run(arguments)
+    except GridError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    import django
+
+    django.setup()
+    if arguments.command == "migrate":
+        from django.core.management import call_command
+
+        target = ["gis_service", arguments.target] if arguments.target else []
+        call_command("migrate", *target, interactive=False)
+    else:
+        from gis_service.web.server import serve
+
+        serve(arguments.host, arguments.port, arguments.threads)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
