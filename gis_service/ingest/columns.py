@@ -1,0 +1,161 @@
+"""One column at a time: what a file says, turned into the column's declared type.
+
+Knows the four types of the package and which other spellings of a value are unambiguous; refuses to
+guess at the rest. Canonical columns are: text, object of `str` or None; float, float64 with NaN for
+null; int, pandas `Int64`; bool, pandas `boolean`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gis_service.ingest.spec import Column
+
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+_EXACT_INTEGERS = 2.0**53
+
+
+@dataclass(frozen=True, slots=True)
+class Coerced:
+    """A canonical column; `wrong` marks the rows whose value could not be taken (they are null)."""
+
+    values: pd.Series[Any]
+    wrong: npt.NDArray[np.bool_]
+    note: str | None = None
+
+
+def is_identifier(column: Column) -> bool:
+    """Whether the column names something: an empty string is no name, so it counts as null."""
+    return column.refers_to is not None or column.name in {
+        "id",
+        "code",
+        "feeder_id",
+        "from_vertex",
+        "to_vertex",
+    }
+
+
+def _empty_means_null(column: Column) -> bool:
+    return is_identifier(column) or column.choices is not None or column.name == "phases"
+
+
+def nulls(column: Column, length: int) -> pd.Series[Any]:
+    """A canonical column of nulls."""
+    if column.type == "float":
+        return pd.Series(np.full(length, np.nan))
+    if column.type == "int":
+        return pd.Series(pd.array([pd.NA] * length, dtype="Int64"))
+    if column.type == "bool":
+        return pd.Series(pd.array([pd.NA] * length, dtype="boolean"))
+    return pd.Series(np.full(length, None, dtype=object))
+
+
+def coerce(given: pd.Series[Any], column: Column) -> Coerced:
+    """Turn what a file gave into the column's canonical form.
+
+    Taken: integers as floats and floats without a fraction as integers; 0/1 and "true"/"false" as
+    truth values; numbers written as decimal text; whole numbers as identifiers (with a note, because a
+    leading zero is already lost by then). An empty string in an identifier, an enumeration or the
+    phases counts as null. Everything else that is not of the type is marked wrong.
+    """
+    given = given.reset_index(drop=True)
+    if column.type == "text":
+        return _text(given, column)
+    if column.type == "float":
+        numbers, wrong = _numbers(given)
+        return Coerced(pd.Series(numbers), wrong)
+    if column.type == "int":
+        return _integers(given)
+    return _truths(given)
+
+
+def _text(given: pd.Series[Any], column: Column) -> Coerced:
+    values = given.to_numpy(dtype=object, na_value=None)
+    absent = pd.isna(values)
+    texts = np.fromiter((isinstance(one, str) for one in values), bool, len(values))
+    out = np.where(texts, values, None)
+    note = None
+    rest = ~(absent | texts)
+    if rest.any():
+        whole = np.zeros(len(values), dtype=bool)
+        for row in np.flatnonzero(rest).tolist():
+            text = _whole_text(values[row])
+            if text is not None:
+                out[row] = text
+                whole[row] = True
+        rest &= ~whole
+        if whole.any():
+            note = f"{column.name} holds numbers, read as text: leading zeros, if there were any, are lost"
+    if _empty_means_null(column):
+        out[out == ""] = None
+    return Coerced(pd.Series(out, dtype=object), rest, note)
+
+
+def _whole_text(value: object) -> str | None:
+    """The decimal text of a whole number, None for anything else."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(value) < _EXACT_INTEGERS:
+        return str(int(value))
+    return None
+
+
+def _numbers(given: pd.Series[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    if pd.api.types.is_numeric_dtype(given.dtype) and not pd.api.types.is_bool_dtype(given.dtype):
+        numbers = given.to_numpy(dtype=np.float64, na_value=np.nan).copy()
+        return numbers, np.zeros(len(numbers), dtype=bool)
+    values = given.to_numpy(dtype=object, na_value=None)
+    numbers = np.full(len(values), np.nan)
+    wrong = np.zeros(len(values), dtype=bool)
+    for row, value in enumerate(values.tolist()):
+        if value is None or value != value:
+            continue
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            numbers[row] = value
+        elif isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+            numbers[row] = float(value)
+        elif not (isinstance(value, str) and not value.strip()):
+            wrong[row] = True
+    return numbers, wrong
+
+
+def _integers(given: pd.Series[Any]) -> Coerced:
+    if pd.api.types.is_integer_dtype(given.dtype):
+        return Coerced(given.astype("Int64"), np.zeros(len(given), dtype=bool))
+    numbers, wrong = _numbers(given)
+    absent = np.isnan(numbers)
+    with np.errstate(invalid="ignore"):
+        fraction = ~absent & ((numbers != np.floor(numbers)) | (np.abs(numbers) > _EXACT_INTEGERS))
+    known = ~absent & ~fraction
+    whole = np.where(known, numbers, 0.0).astype(np.int64)
+    return Coerced(pd.Series(pd.arrays.IntegerArray(whole, ~known)), wrong | fraction)
+
+
+def _truths(given: pd.Series[Any]) -> Coerced:
+    if pd.api.types.is_bool_dtype(given.dtype):
+        return Coerced(given.astype("boolean"), np.zeros(len(given), dtype=bool))
+    values = given.to_numpy(dtype=object, na_value=None)
+    truth = np.zeros(len(values), dtype=bool)
+    known = np.zeros(len(values), dtype=bool)
+    wrong = np.zeros(len(values), dtype=bool)
+    for row, value in enumerate(values.tolist()):
+        if value is None or value != value:
+            continue
+        if isinstance(value, str):
+            taken = _TRUTHS.get(value.strip().lower())
+            wrong[row] = taken is None and bool(value.strip())
+        else:
+            taken = bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
+            wrong[row] = taken is None
+        if taken is not None:
+            truth[row], known[row] = taken, True
+    return Coerced(pd.Series(pd.arrays.BooleanArray(truth, ~known)), wrong)

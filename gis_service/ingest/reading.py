@@ -1,0 +1,263 @@
+"""Reading the files of a grid package: bytes in, raw layers out.
+
+Knows GeoPackage, GeoParquet and GeoJSON, and how each of them is broken; knows nothing of columns,
+types or rules. A raw layer is what the file says: every attribute column, the geometries, the CRS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.raw import read_arrow
+
+from gis_service.errors import InvalidInput
+from gis_service.ingest.spec import BY_NAME, LAYERS
+
+CRS84 = "OGC:CRS84"
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+_READERS = (".parquet", ".geojson")
+
+
+@dataclass(frozen=True)
+class RawLayer:
+    """One layer as its file has it; `geometry` None: the file has no geometry column for it.
+
+    `crs` is anything pyproj understands, None where the file does not say.
+    """
+
+    attributes: pd.DataFrame
+    geometry: npt.NDArray[np.object_] | None
+    crs: Any
+    declares_columns: bool = True
+
+
+@dataclass
+class RawPackage:
+    """The layers that could be read, why others could not, and which names were passed over."""
+
+    layers: dict[str, RawLayer] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+
+
+class _Unreadable(Exception):
+    """One file or layer cannot be read; the text says why and how to mend it."""
+
+
+def read_raw(
+    path: str | os.PathLike[str], *, on_layer: Callable[[str], None] = lambda name: None
+) -> RawPackage:
+    """Read every known layer of a package; `on_layer` is called with each name before it is read.
+
+    Raises
+    ------
+    InvalidInput
+        When there is no package at `path`: nothing there, not a GeoPackage, truncated, not readable.
+    """
+    source = Path(path)
+    try:
+        if source.is_dir():
+            return _read_directory(source, on_layer)
+        return _read_geopackage(source, on_layer)
+    except FileNotFoundError:
+        raise InvalidInput(f"{source}: there is no such file or directory; check the path") from None
+    except PermissionError:
+        raise InvalidInput(f"{source}: not readable for this user; change its permissions") from None
+    except _Unreadable as reason:
+        raise InvalidInput(f"{source}: {reason}") from None
+
+
+def _read_geopackage(file: Path, on_layer: Callable[[str], None]) -> RawPackage:
+    _sound_geopackage(file)
+    raw = RawPackage()
+    try:
+        present = {str(name): bool(kind) for name, kind in pyogrio.list_layers(file)}
+    except DataSourceError as error:
+        raise _Unreadable(f"GDAL cannot open it as a GeoPackage ({_first_line(error)})") from None
+    raw.ignored = [name for name in present if name not in BY_NAME]
+    for layer in LAYERS:
+        if layer.name not in present:
+            continue
+        on_layer(layer.name)
+        try:
+            raw.layers[layer.name] = _geopackage_layer(file, layer.name)
+        except (DataSourceError, DataLayerError, pa.ArrowException) as error:
+            raw.unreadable[layer.name] = f"the layer cannot be read ({_first_line(error)}); write it anew"
+    return raw
+
+
+def _sound_geopackage(file: Path) -> None:
+    with open(file, "rb") as handle:
+        head = handle.read(len(_SQLITE_MAGIC))
+        size = os.fstat(handle.fileno()).st_size
+    if size == 0:
+        raise _Unreadable("the file is empty; write it anew")
+    if head != _SQLITE_MAGIC:
+        raise _Unreadable("not a GeoPackage; give a .gpkg file, or a directory of .parquet or .geojson files")
+    truncated = "the file is truncated or damaged; copy or write it anew"
+    try:
+        with _closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            pages, page = (
+                database.execute(f"PRAGMA {one}").fetchone()[0] for one in ("page_count", "page_size")
+            )
+            if pages * page > size or database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise _Unreadable(truncated)
+            known = database.execute(
+                "SELECT count(*) FROM sqlite_master WHERE name = 'gpkg_contents'"
+            ).fetchone()
+    except sqlite3.DatabaseError:
+        raise _Unreadable(truncated) from None
+    if not known[0]:
+        raise _Unreadable("an SQLite database, but not a GeoPackage (it has no gpkg_contents table)")
+
+
+class _closing:
+    """`contextlib.closing` for a connection whose `with` would only end the transaction."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._database
+
+    def __exit__(self, *about: object) -> None:
+        self._database.close()
+
+
+def _geopackage_layer(file: Path, name: str) -> RawLayer:
+    meta, table = read_arrow(file, layer=name, return_fids=False)
+    column = meta["geometry_name"] or "wkb_geometry"
+    geometry = None
+    if column in table.column_names and meta["geometry_type"] is not None:
+        geometry = _from_wkb(table.column(column))
+        table = table.drop_columns([column])
+    crs = meta["crs"]
+    if crs is not None and "undefined" in str(crs).lower():
+        crs = None
+    return RawLayer(_frame(table), geometry, crs)
+
+
+def _read_directory(directory: Path, on_layer: Callable[[str], None]) -> RawPackage:
+    raw = RawPackage()
+    raw.ignored = sorted(
+        one.name for one in directory.iterdir() if one.suffix not in _READERS or one.stem not in BY_NAME
+    )
+    for layer in LAYERS:
+        files = [directory / f"{layer.name}{suffix}" for suffix in _READERS]
+        present = [file for file in files if file.exists()]
+        if not present:
+            continue
+        on_layer(layer.name)
+        try:
+            raw.layers[layer.name] = _layer_file(present)
+        except PermissionError:
+            raw.unreadable[layer.name] = (
+                f"{present[0].name} is not readable for this user; change its permissions"
+            )
+        except _Unreadable as reason:
+            raw.unreadable[layer.name] = f"{present[0].name} {reason}"
+    if not raw.layers and not raw.unreadable:
+        raise _Unreadable(
+            "the directory holds no layer of a grid package, such as county.parquet or county.geojson"
+        )
+    return raw
+
+
+def _layer_file(files: Sequence[Path]) -> RawLayer:
+    if len(files) > 1:
+        raise _Unreadable(f"and {files[1].name} both give the layer; remove one of them")
+    file = files[0]
+    if file.stat().st_size == 0:
+        raise _Unreadable("is empty; write it anew")
+    return _read_geoparquet(file) if file.suffix == ".parquet" else _read_geojson(file)
+
+
+def _read_geoparquet(file: Path) -> RawLayer:
+    try:
+        table = pq.read_table(file)
+    except (pa.ArrowException, OSError) as error:
+        raise _Unreadable(
+            f"is truncated or not a Parquet file ({_first_line(error)}); write it anew"
+        ) from None
+    declared = (table.schema.metadata or {}).get(b"geo")
+    if declared is None:
+        return RawLayer(_frame(table), None, None)
+    try:
+        geo = json.loads(declared)
+        column = geo["columns"][geo["primary_column"]]
+        values = table.column(geo["primary_column"])
+    except (ValueError, KeyError, TypeError):
+        raise _Unreadable("has broken GeoParquet metadata; write it anew") from None
+    if column.get("encoding") != "WKB":
+        raise _Unreadable(f"encodes its geometry as {column.get('encoding')!r}; write it as WKB")
+    return RawLayer(
+        _frame(table.drop_columns([geo["primary_column"]])), _from_wkb(values), column.get("crs", CRS84)
+    )
+
+
+def _read_geojson(file: Path) -> RawLayer:
+    try:
+        document = orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise _Unreadable(f"is truncated or not JSON ({error}); write it anew") from None
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list) or not all(isinstance(one, dict) for one in features):
+        raise _Unreadable("is not a GeoJSON FeatureCollection; write it as one")
+    rows = [one.get("properties") or {} for one in features]
+    for row, feature in zip(rows, features, strict=True):
+        if "id" in feature:
+            row.setdefault("id", feature["id"])
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}
+    shapes = np.full(len(features), None, dtype=object)
+    given = [row for row, feature in enumerate(features) if feature.get("geometry") is not None]
+    texts = [orjson.dumps(features[row]["geometry"]).decode() for row in given]
+    shapes[given] = shapely.from_geojson(np.asarray(texts, dtype=object), on_invalid="ignore")
+    return RawLayer(
+        pd.DataFrame(columns, index=pd.RangeIndex(len(rows))),
+        shapes,
+        _geojson_crs(document),
+        declares_columns=bool(rows),
+    )
+
+
+def _geojson_crs(document: dict[str, Any]) -> Any:
+    """RFC 7946 says lon/lat; the older "crs" member is still written and is believed."""
+    member = document.get("crs")
+    if member is None:
+        return CRS84
+    try:
+        return member["properties"]["name"]
+    except (KeyError, TypeError):
+        return None
+
+
+def _from_wkb(column: Any) -> npt.NDArray[np.object_]:
+    values = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    shapes: npt.NDArray[np.object_] = shapely.from_wkb(np.asarray(values, dtype=object), on_invalid="ignore")
+    return shapes
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    # Objects for integers with nulls: as floats they would lose digits beyond 2**53.
+    frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True, ignore_metadata=True)
+    return frame
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

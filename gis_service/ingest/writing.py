@@ -1,0 +1,124 @@
+"""Writing a grid package: a GeoPackage, or a directory with one GeoParquet file per layer.
+
+Writes beside the target and renames, so the target is the old package or the new one and never half of
+either. Declared column types are written as declared, also where a column holds only nulls.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from pyogrio.raw import write_arrow
+
+from gis_service.errors import InvalidInput
+from gis_service.ingest.frames import CRS, GEOMETRY, GridPackage
+from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
+
+_ARROW_TYPES = {"text": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_()}
+_LAYER_FILES = {f"{name}{suffix}" for name in BY_NAME for suffix in (".parquet", ".geojson")}
+
+
+def write_package(package: GridPackage, path: str | os.PathLike[str]) -> None:
+    """Write a package to `FILE.gpkg` or, where the path has no suffix, to a directory of GeoParquet.
+
+    An existing package of that name is replaced in one step.
+
+    Raises
+    ------
+    InvalidInput
+        When the path is neither form, its parent does not exist, or it is a directory that holds
+        other things than a package.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise InvalidInput(f"{target}: the directory {target.parent} does not exist; create it first")
+    if target.suffix.lower() == ".gpkg":
+        if target.is_dir():
+            raise InvalidInput(f"{target} is a directory; name a file to write a GeoPackage")
+        _write_geopackage(package, target)
+    elif target.suffix and not target.is_dir():
+        raise InvalidInput(f"{target}: write to a name ending in .gpkg, or to a directory (no suffix)")
+    else:
+        _write_directory(package, target)
+
+
+def arrow_table(layer: Layer, frame: gpd.GeoDataFrame) -> pa.Table:
+    """A layer as an Arrow table with the declared types; the geometry is WKB in the last column."""
+    arrays: list[Any] = []
+    fields: list[Any] = []
+    for column in layer.columns:
+        values = frame[column.name].to_numpy(dtype=object, na_value=None)
+        fields.append(pa.field(column.name, _ARROW_TYPES[column.type]))
+        arrays.append(pa.array(values, type=fields[-1].type, from_pandas=True))
+    wkb = shapely.to_wkb(frame.geometry.to_numpy(), output_dimension=2, byte_order=1)
+    metadata = {"ARROW:extension:name": "geoarrow.wkb"}
+    fields.append(pa.field(GEOMETRY, pa.binary(), metadata=metadata))
+    arrays.append(pa.array(np.asarray(wkb, dtype=object), type=pa.binary(), from_pandas=True))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _write_geopackage(package: GridPackage, target: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix=f".{target.stem}-", dir=target.parent) as beside:
+        fresh = Path(beside) / "package.gpkg"
+        for layer in LAYERS:
+            write_arrow(
+                arrow_table(layer, package[layer.name]),
+                fresh,
+                layer=layer.name,
+                driver="GPKG",
+                geometry_name=GEOMETRY,
+                geometry_type=layer.geometry,
+                crs=CRS,
+                append=fresh.exists(),
+            )
+        _flush([fresh])
+        os.replace(fresh, target)
+
+
+def _write_directory(package: GridPackage, target: Path) -> None:
+    if target.is_dir():
+        strange = sorted(one.name for one in target.iterdir() if one.name not in _LAYER_FILES)
+        if strange:
+            raise InvalidInput(
+                f"{target} holds other things than a grid package ({strange[0]}); name an empty or new directory"
+            )
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as beside:
+        fresh, old = Path(beside) / "new", Path(beside) / "old"
+        fresh.mkdir()
+        for layer in LAYERS:
+            _write_geoparquet(layer, package[layer.name], fresh / f"{layer.name}.parquet")
+        _flush(fresh.iterdir())
+        if target.exists():
+            os.rename(target, old)
+        os.rename(fresh, target)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_geoparquet(layer: Layer, frame: gpd.GeoDataFrame, file: Path) -> None:
+    # GeoParquet 1.1: a column without "crs" is OGC:CRS84, which is EPSG:4326 in lon/lat order.
+    geo = {
+        "version": "1.1.0",
+        "primary_column": GEOMETRY,
+        "columns": {GEOMETRY: {"encoding": "WKB", "geometry_types": [layer.geometry]}},
+    }
+    table = arrow_table(layer, frame)
+    fields = [field.remove_metadata() for field in table.schema]
+    table = table.cast(pa.schema(fields, metadata={"geo": json.dumps(geo)}))
+    pq.write_table(table, file, compression="zstd")
+
+
+def _flush(files: Iterable[Path]) -> None:
+    for file in files:
+        with open(file, "rb") as handle:
+            os.fsync(handle.fileno())
