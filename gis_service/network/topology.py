@@ -1,0 +1,128 @@
+"""The frozen shape of the grid: dense nodes and edges, arcs, sections, and what hangs on the nodes.
+
+Nodes are the rows of `tables.nodes`, and one more, the **root**, that stands for "the supply". Edges are
+lines, switches, transformers and then sources: a source is an edge from the root to its node, so "reached
+from the root" is "energised", and taking a source out is taking an edge out. Topology changes when
+crews build; switching never changes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gis_service.kernels.arcs import Arcs
+from gis_service.kernels.compiled import B1, F64, I32, I64, U8
+from gis_service.network.ids import IdIndex, Ref
+from gis_service.network.tables import GridTables
+
+EDGE_LAYERS = ("line_section", "switch", "power_transformer", "energy_source")
+
+
+@dataclass(frozen=True, eq=False)
+class Sections:
+    """The grid with everything that can change or that is not three-phase taken out.
+
+    A section is a component over three-phase lines and transformers. What is left, the *links*, are the
+    switches, the sources and the elements of fewer phases. Switching a link never changes a section.
+
+    of_node : int32 (n_nodes + 1,), the root included
+    link_edge : int32 (n_links,), the edge behind each link
+    arcs : links between sections; the arc's edge is the link's position
+    """
+
+    of_node: I32
+    link_edge: I32
+    arcs: Arcs
+
+
+@dataclass(frozen=True, eq=False)
+class Feeders:
+    """Feeders by id, in order; `head_of[k]` is the feeder of head switch row `head_row[k]`."""
+
+    ids: list[str]
+    head_row: I64
+    head_of: I64
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """One or more counties as one network. Arrays are read-only; see the module's docstring for the order.
+
+    edge_from, edge_to : int32 (n_edges,), -1 where the table names an unknown node
+    edge_phases : uint8 (n_edges,)
+    edge_length_m : float64 (n_edges,), 0 for all but lines
+    edge_rank : int64 (n_edges,), the order of (layer, id) whatever the county
+    source_node, customer_node : int32, -1 where unknown
+    customer_district : int32 (n_customers,), row of the district, given or traced; -1 where there is none
+    customer_needs : uint8 (n_customers,), phases that must be energised; 0: any one will do
+    district_transformer : int32 (n_districts,), -1 where unknown
+    """
+
+    tables: GridTables
+    ids: IdIndex
+    edge_from: I32
+    edge_to: I32
+    edge_phases: U8
+    edge_length_m: F64
+    edge_rank: I64
+    arcs: Arcs
+    sections: Sections
+    feeders: Feeders
+    customer_node: I32
+    customer_district: I32
+    customer_needs: U8
+    district_transformer: I32
+
+    @property
+    def n_nodes(self) -> int:
+        """Connectivity nodes, the root not counted."""
+        return len(self.tables.nodes)
+
+    @property
+    def root(self) -> int:
+        """The node that stands for the supply: one past the last connectivity node."""
+        return len(self.tables.nodes)
+
+    @property
+    def n_edges(self) -> int:
+        """Lines, switches, transformers and sources."""
+        return int(self.edge_from.size)
+
+    @property
+    def source_node(self) -> I32:
+        """Node of each energy source; -1 where unknown."""
+        return self.edge_to[self.first_edge("energy_source") :]
+
+    def first_edge(self, layer: str) -> int:
+        """The edge of row 0 of a layer."""
+        tables = self.tables
+        sizes = (len(tables.lines), len(tables.switches), len(tables.transformers), len(tables.sources))
+        return sum(sizes[: EDGE_LAYERS.index(layer)])
+
+    def edge_of(self, layer: str, row: int) -> int:
+        """The edge of a conducting element or source."""
+        return self.first_edge(layer) + row
+
+    def ref_of_edge(self, edge: int) -> Ref:
+        """The element behind an edge."""
+        for layer in reversed(EDGE_LAYERS):
+            first = self.first_edge(layer)
+            if edge >= first:
+                return Ref(layer, edge - first)
+        raise IndexError(f"edge {edge} is negative")
+
+    def rows_of_edges(self, edges: I64) -> dict[str, I64]:
+        """Sorted edges split by layer into rows of that layer; every edge layer is a key."""
+        bounds = [*(self.first_edge(layer) for layer in EDGE_LAYERS), self.n_edges]
+        cuts = np.searchsorted(edges, bounds)
+        return {
+            layer: edges[cuts[k] : cuts[k + 1]] - bounds[k] for k, layer in enumerate(EDGE_LAYERS)
+        }
+
+    def nodes_allowed(self, *, root: bool) -> B1:
+        """All nodes, with or without the root."""
+        allowed = np.ones(self.n_nodes + 1, np.bool_)
+        allowed[self.root] = root
+        return allowed
