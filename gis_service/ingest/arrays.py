@@ -13,6 +13,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from gis_service.ingest.columns import as_objects
 from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.spec import layer as layer_named
 from gis_service.network import tables as t
@@ -31,9 +32,13 @@ def tables_from_package(package: GridPackage) -> t.GridTables:
         lines=t.Lines(**_columns(package, "line_section", _paths)),
         switches=t.Switches(**_columns(package, "switch")),
         transformers=t.Transformers(**_columns(package, "power_transformer")),
-        districts=t.Districts(**_columns(package, "transformer_district", lambda shapes: {})),
+        districts=t.Districts(**_columns(package, "transformer_district", _nothing)),
         customers=t.Customers(**_columns(package, "customer_point", absent_phases=0)),
     )
+
+
+def _nothing(_shapes: Any) -> dict[str, Any]:
+    return {}
 
 
 def _points(shapes: Any) -> dict[str, Any]:
@@ -65,8 +70,8 @@ def _columns(
         elif column.type == "bool":
             taken = values.to_numpy(dtype=bool, na_value=False)
         else:
-            texts = values.to_numpy(dtype=object)
-            taken = np.where(np.equal(texts, None), "", texts)
+            taken = as_objects(values)
+            taken[values.isna().to_numpy()] = ""
         columns["county" if column.name == "county_code" else column.name] = taken[order]
     return columns | geometry(frame.geometry.to_numpy()[order])
 

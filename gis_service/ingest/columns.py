@@ -20,6 +20,8 @@ from gis_service.ingest.spec import Column
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 _EXACT_INTEGERS = 2.0**53
+_TRUTH = (bool, np.bool_)
+_NUMBER = (int, float, np.integer, np.floating)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,13 @@ def is_identifier(column: Column) -> bool:
 
 def _empty_means_null(column: Column) -> bool:
     return is_identifier(column) or column.choices is not None or column.name == "phases"
+
+
+def as_objects(values: pd.Series[Any]) -> npt.NDArray[np.object_]:
+    """The values as an object array of its own, None for every null."""
+    objects: npt.NDArray[np.object_] = np.array(values.to_numpy(dtype=object), dtype=object)
+    objects[np.asarray(pd.isna(objects), dtype=bool)] = None
+    return objects
 
 
 def nulls(column: Column, length: int) -> pd.Series[Any]:
@@ -77,10 +86,11 @@ def coerce(given: pd.Series[Any], column: Column) -> Coerced:
 
 
 def _text(given: pd.Series[Any], column: Column) -> Coerced:
-    values = given.to_numpy(dtype=object, na_value=None)
-    absent = pd.isna(values)
+    values = as_objects(given)
+    absent = np.asarray(pd.isna(values), dtype=bool)
     texts = np.fromiter((isinstance(one, str) for one in values), bool, len(values))
-    out = np.where(texts, values, None)
+    out = values.copy()
+    out[~texts] = None
     note = None
     rest = ~(absent | texts)
     if rest.any():
@@ -100,12 +110,13 @@ def _text(given: pd.Series[Any], column: Column) -> Coerced:
 
 def _whole_text(value: object) -> str | None:
     """The decimal text of a whole number, None for anything else."""
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, _TRUTH):
         return None
     if isinstance(value, int | np.integer):
         return str(int(value))
-    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(value) < _EXACT_INTEGERS:
-        return str(int(value))
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return str(int(number)) if number.is_integer() and abs(number) < _EXACT_INTEGERS else None
     return None
 
 
@@ -113,13 +124,13 @@ def _numbers(given: pd.Series[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArra
     if pd.api.types.is_numeric_dtype(given.dtype) and not pd.api.types.is_bool_dtype(given.dtype):
         numbers = given.to_numpy(dtype=np.float64, na_value=np.nan).copy()
         return numbers, np.zeros(len(numbers), dtype=bool)
-    values = given.to_numpy(dtype=object, na_value=None)
+    values = as_objects(given)
     numbers = np.full(len(values), np.nan)
     wrong = np.zeros(len(values), dtype=bool)
     for row, value in enumerate(values.tolist()):
-        if value is None or value != value:
+        if value is None:
             continue
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, _NUMBER) and not isinstance(value, _TRUTH):
             numbers[row] = value
         elif isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
             numbers[row] = float(value)
@@ -143,18 +154,18 @@ def _integers(given: pd.Series[Any]) -> Coerced:
 def _truths(given: pd.Series[Any]) -> Coerced:
     if pd.api.types.is_bool_dtype(given.dtype):
         return Coerced(given.astype("boolean"), np.zeros(len(given), dtype=bool))
-    values = given.to_numpy(dtype=object, na_value=None)
+    values = as_objects(given)
     truth = np.zeros(len(values), dtype=bool)
     known = np.zeros(len(values), dtype=bool)
     wrong = np.zeros(len(values), dtype=bool)
     for row, value in enumerate(values.tolist()):
-        if value is None or value != value:
+        if value is None:
             continue
         if isinstance(value, str):
             taken = _TRUTHS.get(value.strip().lower())
             wrong[row] = taken is None and bool(value.strip())
         else:
-            taken = bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
+            taken = bool(value) if isinstance(value, (*_TRUTH, *_NUMBER)) and value in (0, 1) else None
             wrong[row] = taken is None
         if taken is not None:
             truth[row], known[row] = taken, True

@@ -7,7 +7,6 @@ that stands against it; the files themselves are `reading` and `writing`, the ru
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,17 +20,21 @@ from pyproj.exceptions import CRSError
 from gis_service.ingest.arrays import tables_from_package
 from gis_service.ingest.columns import coerce
 from gis_service.ingest.faults import Fault, refusal
-from gis_service.ingest.frames import CRS, GridPackage, assemble, empty_layer
-from gis_service.ingest.reading import RawLayer, RawPackage, read_raw
+from gis_service.ingest.frames import CRS, GEOMETRY, GridPackage, assemble, empty_layer
+from gis_service.ingest.reading import OnLayer, RawLayer, RawPackage, read_raw, unheard
 from gis_service.ingest.spec import LAYERS, Column, Layer
+from gis_service.ingest.validate import Reported, StoredIds, validate
 from gis_service.ingest.writing import write_package
 
 __all__ = [
+    "Fault",
     "GridPackage",
     "Inspection",
+    "StoredIds",
     "inspect_package",
     "read_package",
     "tables_from_package",
+    "validate",
     "write_package",
 ]
 
@@ -49,27 +52,33 @@ class Inspection:
     faults: list[Fault] = field(default_factory=list)
 
 
-def read_package(path: str | os.PathLike[str]) -> GridPackage:
+def read_package(path: str | os.PathLike[str], *, stored: StoredIds | None = None) -> GridPackage:
     """Read a package from a `.gpkg` file, or a directory with one `.parquet` or `.geojson` per layer.
 
     Coordinates in any declared CRS come out as lon/lat; missing optional columns as nulls; undeclared
-    columns are left out and noted.
+    columns are left out and noted. `stored` are the counties the package may refer to; without it the
+    package must be whole in itself.
 
     Raises
     ------
     InvalidInput
         When there is no package, or it has faults; `faults` then holds one sentence each.
     """
-    inspection = inspect_package(path)
+    inspection = inspect_package(path, stored=stored)
     if inspection.faults:
         raise refusal(str(path), inspection.faults)
     return inspection.package
 
 
 def inspect_package(
-    path: str | os.PathLike[str], *, on_layer: Callable[[str], None] = lambda name: None
+    path: str | os.PathLike[str],
+    *,
+    stored: StoredIds | None = None,
+    on_layer: OnLayer = unheard,
 ) -> Inspection:
-    """Read a package and list every fault instead of raising for them.
+    """Read a package and list every fault instead of raising for them, in the order of layers.
+
+    `on_layer` is called with the name of each layer before it is read.
 
     Raises
     ------
@@ -80,20 +89,23 @@ def inspect_package(
     gathered = _Gathered()
     layers = {layer.name: _taken(layer, raw, gathered) for layer in LAYERS}
     notes = [f"layer {name} is not of the grid package and is left out" for name in raw.ignored]
-    return Inspection(GridPackage(layers, tuple(notes + gathered.notes)), gathered.faults)
+    package = GridPackage(layers, tuple(notes + gathered.notes))
+    faults = gathered.faults + validate(package, stored=stored, reported=gathered.reported)
+    place = {layer.name: number for number, layer in enumerate(LAYERS)}
+    return Inspection(package, sorted(faults, key=lambda fault: place[fault.layer]))
 
 
 @dataclass
 class _Gathered:
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    unread: set[tuple[str, str]] = field(default_factory=set)
+    reported: Reported = field(default_factory=Reported)
 
 
 def _taken(layer: Layer, raw: RawPackage, gathered: _Gathered) -> Any:
     found = raw.layers.get(layer.name)
     if found is None:
-        gathered.unread.update((layer.name, column.name) for column in layer.columns)
+        gathered.reported.columns.update((layer.name, column.name) for column in layer.columns)
         if layer.name in raw.unreadable:
             gathered.faults.append(Fault(layer.name, None, None, *_split(raw.unreadable[layer.name])))
         else:
@@ -112,7 +124,7 @@ def _taken(layer: Layer, raw: RawPackage, gathered: _Gathered) -> Any:
     extra = [str(name) for name in found.attributes.columns if name not in declared]
     if extra:
         gathered.notes.append(f"{layer.name}: not part of the package and left out: {', '.join(extra)}")
-    return assemble(layer, columns, _geometry(layer, found, columns, gathered))
+    return assemble(layer, columns, _geometry(layer, found, gathered))
 
 
 def _split(sentence: str) -> tuple[str, str]:
@@ -123,7 +135,7 @@ def _split(sentence: str) -> tuple[str, str]:
 def _column(layer: Layer, column: Column, found: RawLayer, gathered: _Gathered) -> pd.Series[Any] | None:
     if column.name not in found.attributes.columns:
         if column.required and found.declares_columns:
-            gathered.unread.add((layer.name, column.name))
+            gathered.reported.columns.add((layer.name, column.name))
             alike = [str(name) for name in found.attributes.columns if str(name).lower() == column.name]
             mend = f"rename {alike[0]}" if alike else f"add it ({column.type}, without nulls)"
             gathered.faults.append(
@@ -134,32 +146,43 @@ def _column(layer: Layer, column: Column, found: RawLayer, gathered: _Gathered) 
     if coerced.note:
         gathered.notes.append(f"{layer.name}: {coerced.note}")
     given = found.attributes[column.name]
-    keys = found.attributes.get(layer.key)
+    gathered.reported.rows[layer.name, column.name] = coerced.wrong
     for row in np.flatnonzero(coerced.wrong).tolist():
-        id = None if keys is None or keys.iloc[row] is None else str(keys.iloc[row])
-        what = f"{column.name} {given.iloc[row]!r} is not {_WANTED[column.type]}"
-        reason = what if id is not None else f"row {row + 1}: {what}"
-        gathered.faults.append(Fault(layer.name, id, column.name, reason, "correct the value"))
+        reason = f"{column.name} {given.iloc[row]!r} is not {_WANTED[column.type]}"
+        gathered.faults.append(_row_fault(layer, found, row, column.name, reason, "correct the value"))
     return coerced.values
+
+
+def _row_fault(layer: Layer, found: RawLayer, row: int, column: str, reason: str, mend: str) -> Fault:
+    keys = found.attributes.get(layer.key)
+    key = None if keys is None else keys.iloc[row]
+    if key is None or column == layer.key:
+        return Fault(layer.name, None, column, f"row {row + 1}: {reason}", mend)
+    return Fault(layer.name, str(key), column, reason, mend)
 
 
 _WANTED = {"text": "text", "float": "a number", "int": "a whole number", "bool": "true or false"}
 
 
-def _geometry(
-    layer: Layer, found: RawLayer, columns: dict[str, Any], gathered: _Gathered
-) -> npt.NDArray[np.object_]:
+def _geometry(layer: Layer, found: RawLayer, gathered: _Gathered) -> npt.NDArray[np.object_]:
     rows = len(found.attributes)
     if found.geometry is None:
         if layer.geometry_required and (rows or found.declares_columns):
-            gathered.unread.add((layer.name, "geom"))
+            gathered.reported.columns.add((layer.name, GEOMETRY))
             gathered.faults.append(
                 Fault(
-                    layer.name, None, "geom", "the geometry column is missing", f"add it ({layer.geometry})"
+                    layer.name, None, GEOMETRY, "the geometry column is missing", f"add it ({layer.geometry})"
                 )
             )
         return np.full(rows, None, dtype=object)
     shapes = found.geometry
+    if found.broken:
+        told = np.zeros(rows, dtype=bool)
+        told[list(found.broken)] = True
+        gathered.reported.rows[layer.name, GEOMETRY] = told
+        for row, why in found.broken.items():
+            reason = f"the geometry cannot be read ({why})"
+            gathered.faults.append(_row_fault(layer, found, row, GEOMETRY, reason, "write it anew"))
     if bool(np.any(shapely.has_z(shapes))) or bool(np.any(shapely.has_m(shapes))):
         gathered.notes.append(f"{layer.name}: heights and measures of the geometry are left out")
         shapes = shapely.force_2d(shapes)
@@ -174,12 +197,12 @@ def _lonlat(layer: Layer, crs: Any, shapes: Any, gathered: _Gathered) -> npt.NDA
     except CRSError:
         declared = None
     if declared is None:
-        gathered.unread.add((layer.name, "geom"))
+        gathered.reported.columns.add((layer.name, GEOMETRY))
         gathered.faults.append(
             Fault(
                 layer.name,
                 None,
-                "geom",
+                GEOMETRY,
                 "the layer declares no coordinate reference system that is known here",
                 "declare it, such as EPSG:4326 for lon/lat",
             )

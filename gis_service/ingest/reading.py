@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,13 +38,15 @@ _READERS = (".parquet", ".geojson")
 class RawLayer:
     """One layer as its file has it; `geometry` None: the file has no geometry column for it.
 
-    `crs` is anything pyproj understands, None where the file does not say.
+    `crs` is anything pyproj understands, None where the file does not say. `broken` gives the reason for
+    each row whose geometry cannot be parsed (it is null in `geometry`).
     """
 
     attributes: pd.DataFrame
     geometry: npt.NDArray[np.object_] | None
     crs: Any
     declares_columns: bool = True
+    broken: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -55,13 +58,18 @@ class RawPackage:
     ignored: list[str] = field(default_factory=list)
 
 
+OnLayer = Callable[[str], None]
+
+
+def unheard(_layer: str) -> None:
+    """The listener of a reader nobody listens to."""
+
+
 class _Unreadable(Exception):
     """One file or layer cannot be read; the text says why and how to mend it."""
 
 
-def read_raw(
-    path: str | os.PathLike[str], *, on_layer: Callable[[str], None] = lambda name: None
-) -> RawPackage:
+def read_raw(path: str | os.PathLike[str], *, on_layer: OnLayer = unheard) -> RawPackage:
     """Read every known layer of a package; `on_layer` is called with each name before it is read.
 
     Raises
@@ -82,7 +90,7 @@ def read_raw(
         raise InvalidInput(f"{source}: {reason}") from None
 
 
-def _read_geopackage(file: Path, on_layer: Callable[[str], None]) -> RawPackage:
+def _read_geopackage(file: Path, on_layer: OnLayer) -> RawPackage:
     _sound_geopackage(file)
     raw = RawPackage()
     try:
@@ -102,7 +110,7 @@ def _read_geopackage(file: Path, on_layer: Callable[[str], None]) -> RawPackage:
 
 
 def _sound_geopackage(file: Path) -> None:
-    with open(file, "rb") as handle:
+    with file.open("rb") as handle:
         head = handle.read(len(_SQLITE_MAGIC))
         size = os.fstat(handle.fileno()).st_size
     if size == 0:
@@ -111,7 +119,7 @@ def _sound_geopackage(file: Path) -> None:
         raise _Unreadable("not a GeoPackage; give a .gpkg file, or a directory of .parquet or .geojson files")
     truncated = "the file is truncated or damaged; copy or write it anew"
     try:
-        with _closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
             pages, page = (
                 database.execute(f"PRAGMA {one}").fetchone()[0] for one in ("page_count", "page_size")
             )
@@ -126,33 +134,21 @@ def _sound_geopackage(file: Path) -> None:
         raise _Unreadable("an SQLite database, but not a GeoPackage (it has no gpkg_contents table)")
 
 
-class _closing:
-    """`contextlib.closing` for a connection whose `with` would only end the transaction."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._database
-
-    def __exit__(self, *about: object) -> None:
-        self._database.close()
-
-
 def _geopackage_layer(file: Path, name: str) -> RawLayer:
     meta, table = read_arrow(file, layer=name, return_fids=False)
     column = meta["geometry_name"] or "wkb_geometry"
-    geometry = None
+    geometry: npt.NDArray[np.object_] | None = None
+    broken: dict[int, str] = {}
     if column in table.column_names and meta["geometry_type"] is not None:
-        geometry = _from_wkb(table.column(column))
+        geometry, broken = _parsed(shapely.from_wkb, _objects(table.column(column)))
         table = table.drop_columns([column])
     crs = meta["crs"]
     if crs is not None and "undefined" in str(crs).lower():
         crs = None
-    return RawLayer(_frame(table), geometry, crs)
+    return RawLayer(_frame(table), geometry, crs, broken=broken)
 
 
-def _read_directory(directory: Path, on_layer: Callable[[str], None]) -> RawPackage:
+def _read_directory(directory: Path, on_layer: OnLayer) -> RawPackage:
     raw = RawPackage()
     raw.ignored = sorted(
         one.name for one in directory.iterdir() if one.suffix not in _READERS or one.stem not in BY_NAME
@@ -205,9 +201,9 @@ def _read_geoparquet(file: Path) -> RawLayer:
         raise _Unreadable("has broken GeoParquet metadata; write it anew") from None
     if column.get("encoding") != "WKB":
         raise _Unreadable(f"encodes its geometry as {column.get('encoding')!r}; write it as WKB")
-    return RawLayer(
-        _frame(table.drop_columns([geo["primary_column"]])), _from_wkb(values), column.get("crs", CRS84)
-    )
+    shapes, broken = _parsed(shapely.from_wkb, _objects(values))
+    attributes = _frame(table.drop_columns([geo["primary_column"]]))
+    return RawLayer(attributes, shapes, column.get("crs", CRS84), broken=broken)
 
 
 def _read_geojson(file: Path) -> RawLayer:
@@ -224,15 +220,17 @@ def _read_geojson(file: Path) -> RawLayer:
             row.setdefault("id", feature["id"])
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}
-    shapes = np.full(len(features), None, dtype=object)
-    given = [row for row, feature in enumerate(features) if feature.get("geometry") is not None]
-    texts = [orjson.dumps(features[row]["geometry"]).decode() for row in given]
-    shapes[given] = shapely.from_geojson(np.asarray(texts, dtype=object), on_invalid="ignore")
+    texts = np.full(len(features), None, dtype=object)
+    for row, feature in enumerate(features):
+        if feature.get("geometry") is not None:
+            texts[row] = orjson.dumps(feature["geometry"]).decode()
+    shapes, broken = _parsed(shapely.from_geojson, texts)
     return RawLayer(
         pd.DataFrame(columns, index=pd.RangeIndex(len(rows))),
         shapes,
         _geojson_crs(document),
         declares_columns=bool(rows),
+        broken=broken,
     )
 
 
@@ -247,10 +245,24 @@ def _geojson_crs(document: dict[str, Any]) -> Any:
         return None
 
 
-def _from_wkb(column: Any) -> npt.NDArray[np.object_]:
-    values = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
-    shapes: npt.NDArray[np.object_] = shapely.from_wkb(np.asarray(values, dtype=object), on_invalid="ignore")
-    return shapes
+def _objects(column: Any) -> npt.NDArray[np.object_]:
+    values: npt.NDArray[np.object_] = np.asarray(column.to_pandas(), dtype=object)
+    return values
+
+
+def _parsed(
+    parse: Callable[..., Any], encoded: npt.NDArray[np.object_]
+) -> tuple[npt.NDArray[np.object_], dict[int, str]]:
+    """Parse what can be parsed; the reason for each row that cannot."""
+    shapes = np.asarray(parse(encoded, on_invalid="ignore"), dtype=object)
+    lost = shapely.is_missing(shapes) & ~np.asarray(pd.isna(encoded), dtype=bool)
+    broken: dict[int, str] = {}
+    for row in np.flatnonzero(lost).tolist():
+        try:
+            parse(encoded[row])
+        except shapely.GEOSException as error:
+            broken[row] = _first_line(error).removeprefix("IllegalArgumentException: ").rstrip(".")
+    return shapes, broken
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:

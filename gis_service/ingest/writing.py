@@ -22,6 +22,7 @@ import shapely
 from pyogrio.raw import write_arrow
 
 from gis_service.errors import InvalidInput
+from gis_service.ingest.columns import as_objects
 from gis_service.ingest.frames import CRS, GEOMETRY, GridPackage
 from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
 
@@ -58,7 +59,7 @@ def arrow_table(layer: Layer, frame: gpd.GeoDataFrame) -> pa.Table:
     arrays: list[Any] = []
     fields: list[Any] = []
     for column in layer.columns:
-        values = frame[column.name].to_numpy(dtype=object, na_value=None)
+        values = as_objects(frame[column.name])
         fields.append(pa.field(column.name, _ARROW_TYPES[column.type]))
         arrays.append(pa.array(values, type=fields[-1].type, from_pandas=True))
     wkb = shapely.to_wkb(frame.geometry.to_numpy(), output_dimension=2, byte_order=1)
@@ -83,7 +84,7 @@ def _write_geopackage(package: GridPackage, target: Path) -> None:
                 append=fresh.exists(),
             )
         _flush([fresh])
-        os.replace(fresh, target)
+        fresh.replace(target)
 
 
 def _write_directory(package: GridPackage, target: Path) -> None:
@@ -91,7 +92,7 @@ def _write_directory(package: GridPackage, target: Path) -> None:
         strange = sorted(one.name for one in target.iterdir() if one.name not in _LAYER_FILES)
         if strange:
             raise InvalidInput(
-                f"{target} holds other things than a grid package ({strange[0]}); name an empty or new directory"
+                f"{target} holds more than a grid package ({strange[0]}); name an empty or new directory"
             )
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as beside:
         fresh, old = Path(beside) / "new", Path(beside) / "old"
@@ -100,8 +101,8 @@ def _write_directory(package: GridPackage, target: Path) -> None:
             _write_geoparquet(layer, package[layer.name], fresh / f"{layer.name}.parquet")
         _flush(fresh.iterdir())
         if target.exists():
-            os.rename(target, old)
-        os.rename(fresh, target)
+            target.rename(old)
+        fresh.rename(target)
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -120,5 +121,5 @@ def _write_geoparquet(layer: Layer, frame: gpd.GeoDataFrame, file: Path) -> None
 
 def _flush(files: Iterable[Path]) -> None:
     for file in files:
-        with open(file, "rb") as handle:
+        with file.open("rb") as handle:
             os.fsync(handle.fileno())
