@@ -1,0 +1,328 @@
+"""The tables of the grid, one model per layer of the grid package, and the record of its switching.
+
+Knows columns, constraints and indexes; the rows are written by `gis_service.store` alone. Every table but
+`county` has the primary key `(county_code, id)` and is distributed by `county_code`, which never changes in a
+row: moving an element is a delete and an insert. Identifiers sort by code point (collation C), as Python
+does. There are no foreign keys from an element to its nodes, because either end may lie in another county.
+Foreign keys to `county` are added where the tables are distributed (migration 0002).
+"""
+
+from __future__ import annotations
+
+from django.contrib.gis.db import models
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField
+from django.contrib.postgres.indexes import GistIndex
+from django.db.models import BaseConstraint, CheckConstraint, F, Q
+
+from gis_service.ingest.spec import layer as layer_named
+
+WGS84 = 4326
+_INFINITE = float("inf")
+
+
+def _identifier(*, null: bool = False) -> models.TextField[str, str]:
+    return models.TextField(db_collation="C", null=null)
+
+
+def _number(*, null: bool = False) -> models.FloatField[float, float]:
+    return models.FloatField(null=null)
+
+
+def _checks(name: str) -> list[BaseConstraint]:
+    """What the package declares about a layer's columns, said again where nobody can go round it."""
+    layer = layer_named(name)
+    checks: list[BaseConstraint] = []
+    for column in layer.columns:
+        if column.choices is not None:
+            condition = Q(**{f"{column.name}__in": list(column.choices)})
+        elif column.name == "phases":
+            condition = Q(phases__regex="^[ABCN]*[ABC][ABCN]*$") & ~Q(phases__regex=r"(.).*\1")
+        elif column.name == "county_code" or (layer.name == "county" and column.name == "code"):
+            condition = Q(**{f"{column.name}__regex": "^.{2,12}$"})
+        elif column.refers_to is not None or column.name in (
+            layer.key,
+            "from_vertex",
+            "to_vertex",
+            "feeder_id",
+        ):
+            condition = ~Q(**{column.name: ""})
+        elif column.type == "float":  # NaN sorts above infinity, so the upper bound keeps both out
+            condition = Q(**{f"{column.name}__lt": _INFINITE})
+            condition &= (
+                Q(**{f"{column.name}__gt": -_INFINITE})
+                if column.minimum is None
+                else Q(**{f"{column.name}__gte": column.minimum})
+            )
+        elif column.minimum is not None:
+            condition = Q(**{f"{column.name}__gte": column.minimum})
+        else:
+            continue
+        checks.append(CheckConstraint(condition=condition, name=f"{name}_{column.name}"))
+    return checks
+
+
+class County(models.Model):
+    """A county and its area; a reference table, whole on every node."""
+
+    code = models.TextField(primary_key=True, db_collation="C")
+    name = models.TextField()
+    geom = models.MultiPolygonField(srid=WGS84)
+
+    class Meta:
+        db_table = "county"
+        constraints = _checks("county")
+
+
+class Element(models.Model):
+    """What every layer shares: the county it belongs to, its id, and the composite key of both."""
+
+    pk = models.CompositePrimaryKey("county_code", "id")
+    county_code = _identifier()
+    id = _identifier()
+    county = models.ForeignObject(
+        County, on_delete=models.DO_NOTHING, from_fields=["county_code"], to_fields=["code"], related_name="+"
+    )
+
+    class Meta:
+        abstract = True
+        indexes = [models.Index(fields=["id"], name="%(class)s_by_id")]
+
+
+class Substation(Element):
+    """A site with busbars; the feeders start here."""
+
+    name = models.TextField()
+    base_voltage_kv = _number()
+    geom = models.PointField(srid=WGS84)
+
+    class Meta(Element.Meta):
+        db_table = "substation"
+        constraints = _checks("substation")
+
+
+class ConnectivityNode(Element):
+    """A point at which conducting elements meet."""
+
+    base_voltage_kv = _number()
+    substation_id = _identifier(null=True)
+    geom = models.PointField(srid=WGS84)
+
+    class Meta(Element.Meta):
+        db_table = "connectivity_node"
+        constraints = _checks("connectivity_node")
+
+
+class EnergySource(Element):
+    """Where energy enters the grid."""
+
+    name = models.TextField()
+    node_id = _identifier()
+    phases = models.TextField(null=True)
+    voltage_pu = _number(null=True)
+    geom = models.PointField(srid=WGS84)
+
+    class Meta(Element.Meta):
+        db_table = "energy_source"
+        constraints = _checks("energy_source")
+
+
+class LineSection(Element):
+    """A piece of line, cable or busbar between two nodes, drawn from `from_node` to `to_node`."""
+
+    name = models.TextField(null=True)
+    from_node = _identifier()
+    to_node = _identifier()
+    phases = models.TextField(null=True)
+    base_voltage_kv = _number()
+    construction = models.TextField()
+    length_m = _number()
+    r_ohm = _number(null=True)
+    x_ohm = _number(null=True)
+    rated_current_a = _number(null=True)
+    geom = models.LineStringField(srid=WGS84)
+
+    class Meta(Element.Meta):
+        db_table = "line_section"
+        constraints = _checks("line_section")
+
+
+class Switch(Element):
+    """A switching device: how it stands normally, how it stood when loaded, how it stands now."""
+
+    name = models.TextField(null=True)
+    kind = models.TextField()
+    from_node = _identifier()
+    to_node = _identifier()
+    phases = models.TextField(null=True)
+    normal_open = models.BooleanField()
+    open = models.BooleanField()
+    open_at_load = models.BooleanField()
+    rated_current_a = _number(null=True)
+    remote_controlled = models.BooleanField(null=True)
+    feeder_id = _identifier(null=True)
+    geom = models.PointField(srid=WGS84)
+
+    class Meta(Element.Meta):
+        db_table = "switch"
+        constraints = _checks("switch")
+
+
+class PowerTransformer(Element):
+    """A transformer from its high side (`from_node`) to its low side (`to_node`)."""
+
+    name = models.TextField(null=True)
+    from_node = _identifier()
+    to_node = _identifier()
+    phases = models.TextField(null=True)
+    rated_kva = _number()
+    uk_percent = _number(null=True)
+    pk_kw = _number(null=True)
+    geom = models.PointField(srid=WGS84)
+
+    class Meta(Element.Meta):
+        db_table = "power_transformer"
+        constraints = _checks("power_transformer")
+
+
+class TransformerDistrict(Element):
+    """The area one distribution transformer supplies; the geometry may be absent."""
+
+    name = models.TextField()
+    transformer_id = _identifier()
+    geom = models.PolygonField(srid=WGS84, null=True)
+
+    class Meta(Element.Meta):
+        db_table = "transformer_district"
+        constraints = _checks("transformer_district")
+
+
+class CustomerPoint(Element):
+    """Where a customer is supplied; who the customer is stands in another system."""
+
+    node_id = _identifier()
+    district_id = _identifier(null=True)
+    phases = models.TextField(null=True)
+    customer_class = models.TextField()
+    critical_grade = models.TextField(null=True)
+    contracted_kva = _number()
+    geom = models.PointField(srid=WGS84)
+
+    class Meta(Element.Meta):
+        db_table = "customer_point"
+        constraints = _checks("customer_point")
+
+
+class Corridor(Element):
+    """A way along which a line could be built."""
+
+    from_vertex = _identifier()
+    to_vertex = _identifier()
+    kind = models.TextField()
+    cost_per_m = _number(null=True)
+    ducts_free = models.BigIntegerField(null=True)
+    geom = models.LineStringField(srid=WGS84)
+
+    class Meta(Element.Meta):
+        db_table = "corridor"
+        constraints = _checks("corridor")
+
+
+class CountyVersion(models.Model):
+    """The counters of one county; the row outlives the county, so that no version is ever given twice."""
+
+    county_code = models.TextField(primary_key=True, db_collation="C")
+    version = models.BigIntegerField()  # rises with every load, unload and switch operation
+    topology_version = models.BigIntegerField()  # rises with every load and unload: the epoch of the log
+    last_operation = models.BigIntegerField()  # the newest `switch_operation.id` given out
+    last_interruption = models.BigIntegerField()  # the newest `interruption.id` given out
+    loaded_at = models.DateTimeField(null=True)  # null: the county is not loaded at present
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "county_version"
+
+
+class SwitchOperation(models.Model):
+    """One operation of one switch, as reported; rows are added and never changed.
+
+    `id` counts up within the county in the order of recording. A row counts only in its `epoch`, the
+    county's topology version when it was recorded. It outlives its switch and its county.
+    """
+
+    pk = models.CompositePrimaryKey("county_code", "id")
+    county_code = _identifier()
+    id = models.BigIntegerField()
+    epoch = models.BigIntegerField()
+    switch_id = _identifier()
+    open = models.BooleanField()
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    reason = models.TextField()
+    operator = models.TextField()
+    idempotency_key = _identifier(null=True)
+
+    class Meta:
+        db_table = "switch_operation"
+        constraints = [
+            CheckConstraint(condition=~Q(switch_id=""), name="switch_operation_switch_id"),
+            CheckConstraint(condition=~Q(idempotency_key=""), name="switch_operation_key"),
+            models.UniqueConstraint(
+                fields=["county_code", "idempotency_key"], name="switch_operation_key_once"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                F("county_code"),
+                F("switch_id"),
+                F("at").desc(),
+                F("id").desc(),
+                name="switch_operation_latest",
+            ),
+            models.Index(fields=["county_code", "at"], name="switch_operation_at"),
+        ]
+
+
+class Interruption(models.Model):
+    """A time `[from, to)` in which one customer was not supplied; no end yet means it lasts.
+
+    The intervals of one customer never overlap. The cause is the switch operation that began it, where
+    one did; its county may be another one.
+    """
+
+    pk = models.CompositePrimaryKey("county_code", "id")
+    county_code = _identifier()
+    id = models.BigIntegerField()
+    customer_id = _identifier()
+    during = DateTimeRangeField()
+    cause_county = _identifier(null=True)
+    cause_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "interruption"
+        constraints = [
+            CheckConstraint(
+                condition=Q(during__isempty=False)
+                & Q(during__lower_inf=False)
+                & Q(during__lower_inc=True)
+                & Q(during__upper_inc=False),
+                name="interruption_half_open",
+            ),
+            CheckConstraint(
+                condition=Q(cause_county__isnull=True, cause_id__isnull=True)
+                | Q(cause_county__isnull=False, cause_id__isnull=False),
+                name="interruption_cause",
+            ),
+            ExclusionConstraint(
+                name="interruption_no_overlap",
+                expressions=[("county_code", "="), ("customer_id", "="), ("during", "&&")],
+            ),
+        ]
+        indexes = [
+            GistIndex(fields=["during"], name="interruption_during"),
+            models.Index(
+                fields=["county_code", "customer_id"],
+                name="interruption_lasting",
+                condition=Q(during__upper_inf=True),
+            ),
+        ]
