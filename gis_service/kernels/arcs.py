@@ -49,7 +49,7 @@ def _fill(n_nodes: int, edge_from: I32, edge_to: I32) -> tuple[I64, I32, I32]:
 
 
 def build_arcs(n_nodes: int, edge_from: I32, edge_to: I32) -> Arcs:
-    """CSR arcs of an undirected multigraph, by counting sort: O(nodes + edges).
+    """Read-only CSR arcs of an undirected multigraph, by counting sort: O(nodes + edges).
 
     Raises
     ------
@@ -61,4 +61,7 @@ def build_arcs(n_nodes: int, edge_from: I32, edge_to: I32) -> Arcs:
     for ends in (edge_from, edge_to):
         if ends.size and (ends.min() < -1 or ends.max() >= n_nodes):
             raise ValueError(f"an edge names a node outside 0 … {n_nodes - 1}")
-    return Arcs(*_fill(n_nodes, edge_from.astype(np.int32), edge_to.astype(np.int32)))
+    arcs = Arcs(*_fill(n_nodes, edge_from.astype(np.int32), edge_to.astype(np.int32)))
+    for array in arcs:
+        array.setflags(write=False)  # always, so that each kernel is compiled for one kind of array
+    return arcs

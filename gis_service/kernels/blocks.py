@@ -116,10 +116,8 @@ def _blocks(
     return edge_block, node_block, top[:n_blocks].copy(), size[:n_blocks].copy()
 
 
-def find_blocks(
-    indptr: I64, head: I32, edge: I32, conducts: B1, allowed: B1, roots: I64
-) -> Blocks:
-    """Blocks of all that is reached from `roots` over conducting edges and allowed nodes: O(nodes + edges)."""
+def find_blocks(indptr: I64, head: I32, edge: I32, conducts: B1, allowed: B1, roots: I64) -> Blocks:
+    """Blocks of what `roots` reach over conducting edges and allowed nodes: O(nodes + edges)."""
     return Blocks(*_blocks(indptr, head, edge, conducts.size, conducts, allowed, roots))
 
 

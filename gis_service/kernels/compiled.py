@@ -20,4 +20,4 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 def compiled(function: Kernel) -> Kernel:
     """Compile in nopython mode; the type checker goes on seeing the Python signature."""
-    return cast(Kernel, njit(cache=True, nogil=True)(function))
+    return cast("Kernel", njit(cache=True, nogil=True)(function))

@@ -31,7 +31,16 @@ class ShortestTree(NamedTuple):
 
 @compiled
 def _shortest(
-    indptr: I64, head: I32, edge: I32, weight: F64, conducts: B1, allowed: B1, rank: I64, seeds: I64, at: F64, goal: B1
+    indptr: I64,
+    head: I32,
+    edge: I32,
+    weight: F64,
+    conducts: B1,
+    allowed: B1,
+    rank: I64,
+    seeds: I64,
+    at: F64,
+    goal: B1,
 ) -> tuple[F64, I32, I32, I32]:
     n_nodes = indptr.size - 1
     distance = np.full(n_nodes, np.inf)
@@ -108,9 +117,7 @@ def shortest_tree(
     n_nodes = indptr.size - 1
     start = np.zeros(seeds.size) if at is None else at
     stop = np.zeros(n_nodes, np.bool_) if goal is None else goal
-    return ShortestTree(
-        *_shortest(indptr, head, edge, weight, conducts, allowed, rank, seeds, start, stop)
-    )
+    return ShortestTree(*_shortest(indptr, head, edge, weight, conducts, allowed, rank, seeds, start, stop))
 
 
 def path_to(tree: ShortestTree, node: int) -> tuple[list[int], list[int]]:

@@ -21,7 +21,6 @@ from gis_service.network.switching import conducting, normal_state
 from gis_service.network.tables import ALL_PHASES, GridTables, Text
 from gis_service.network.topology import Feeders, Sections, Topology
 
-
 Array = TypeVar("Array", bound=npt.NDArray[np.generic])
 
 
@@ -73,7 +72,9 @@ def build_topology(tables: GridTables) -> Topology:
         edge_length_m=_frozen(edge_length_m),
         edge_rank=_frozen(_rank(lines.id, switches.id, transformers.id, sources.id)),
         arcs=arcs,
-        sections=_sections(root + 1, edge_from, edge_to, edge_phases, len(lines), len(switches), len(sources)),
+        sections=_sections(
+            root + 1, edge_from, edge_to, edge_phases, len(lines), len(switches), len(sources)
+        ),
         feeders=feeders,
         customer_node=_frozen(_rows(ids, "connectivity_node", tables.customers.node_id)),
         customer_district=_rows(ids, "transformer_district", tables.customers.district_id),

@@ -1,4 +1,4 @@
-"""The border between the utility's ids and dense rows: everything inside counts rows, everything outside says ids.
+"""The border between the utility's ids and dense rows: inside everything counts rows, outside it says ids.
 
 An id is unique within its layer only. One that stands in several layers must be written `layer:id`.
 """

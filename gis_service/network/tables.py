@@ -41,6 +41,8 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Substations(Table):
+    """Substations; `base_voltage_kv` is the highest."""
+
     name: Text
     base_voltage_kv: Floats
     xy: Floats
@@ -48,6 +50,8 @@ class Substations(Table):
 
 @dataclass(frozen=True, eq=False)
 class Nodes(Table):
+    """Connectivity nodes; `substation_id` is empty outside substations."""
+
     base_voltage_kv: Floats
     substation_id: Text
     xy: Floats
@@ -55,6 +59,8 @@ class Nodes(Table):
 
 @dataclass(frozen=True, eq=False)
 class Sources(Table):
+    """Energy sources, each feeding its node."""
+
     name: Text
     node_id: Text
     phases: Masks
@@ -64,6 +70,8 @@ class Sources(Table):
 
 @dataclass(frozen=True, eq=False)
 class Lines(Table):
+    """Line sections; r and x are for the whole section."""
+
     name: Text
     from_node: Text
     to_node: Text
@@ -80,6 +88,8 @@ class Lines(Table):
 
 @dataclass(frozen=True, eq=False)
 class Switches(Table):
+    """Switches; `feeder_id` is set on head switches only."""
+
     name: Text
     kind: Text
     from_node: Text
@@ -95,6 +105,8 @@ class Switches(Table):
 
 @dataclass(frozen=True, eq=False)
 class Transformers(Table):
+    """Power transformers, `from_node` on the high side."""
+
     name: Text
     from_node: Text
     to_node: Text
@@ -107,6 +119,8 @@ class Transformers(Table):
 
 @dataclass(frozen=True, eq=False)
 class Districts(Table):
+    """Transformer districts."""
+
     name: Text
     transformer_id: Text
 

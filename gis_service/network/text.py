@@ -132,8 +132,10 @@ def _columns(
     kind: type[t.Table], rows: list[dict[str, Any]], place: dict[str, tuple[float, float]]
 ) -> dict[str, Any]:
     ends = [
-        (place.get(row.get("from_node", row.get("node_id", row["id"])), (108.0, 22.8)),
-         place.get(row.get("to_node", row.get("node_id", row["id"])), (108.0, 22.8)))
+        (
+            place.get(row.get("from_node", row.get("node_id", row["id"])), (108.0, 22.8)),
+            place.get(row.get("to_node", row.get("node_id", row["id"])), (108.0, 22.8)),
+        )
         for row in rows
     ]
     columns: dict[str, Any] = {}
@@ -149,7 +151,8 @@ def _columns(
             default = _DEFAULTS.get(name, "")
             columns[name] = np.array([default if v is None else v for v in values], np.object_)
         else:
-            dtype, absent = {t.Floats: (np.float64, np.nan), t.Bools: (np.bool_, False)}.get(hint, (np.uint8, 0))
+            kinds: dict[Any, tuple[Any, Any]] = {t.Floats: (np.float64, np.nan), t.Bools: (np.bool_, False)}
+            dtype, absent = kinds.get(hint, (np.uint8, 0))
             default = _DEFAULTS.get(name, absent)
             columns[name] = np.array([default if v is None else v for v in values], dtype)
     return columns

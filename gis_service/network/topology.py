@@ -117,9 +117,7 @@ class Topology:
         """Sorted edges split by layer into rows of that layer; every edge layer is a key."""
         bounds = [*(self.first_edge(layer) for layer in EDGE_LAYERS), self.n_edges]
         cuts = np.searchsorted(edges, bounds)
-        return {
-            layer: edges[cuts[k] : cuts[k + 1]] - bounds[k] for k, layer in enumerate(EDGE_LAYERS)
-        }
+        return {layer: edges[cuts[k] : cuts[k + 1]] - bounds[k] for k, layer in enumerate(EDGE_LAYERS)}
 
     def nodes_allowed(self, *, root: bool) -> B1:
         """All nodes, with or without the root."""
