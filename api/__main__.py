@@ -1,0 +1,93 @@
+"""`python -m api migrate` and `python -m api serve`: the business API's own process.
+
+Assigns `DJANGO_SETTINGS_MODULE` (never inherits it: the engine has other settings). Exit code 2 with one line
+on stderr for a wrong setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "api.settings"
+    parser = argparse.ArgumentParser(prog="python -m api", description="The business API and its web map.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("migrate", help="create or update the tables of the business database")
+    serve = commands.add_parser("serve", help="serve the API at /api/v1 and the map at /")
+    serve.add_argument("--host", default="127.0.0.1", help="default %(default)s")
+    serve.add_argument("--port", type=_port, default=8000, help="default %(default)s")
+    serve.add_argument(
+        "--threads", type=int, default=8, help="requests answered at once, default %(default)s"
+    )
+    makemigrations = commands.add_parser(
+        "makemigrations", help="write a migration after a change of the models"
+    )
+    makemigrations.add_argument("--check", action="store_true", help="only say whether one is missing")
+    asked = parser.parse_args(arguments)
+    try:
+        return _run(asked)
+    except ImproperlyConfigured as error:
+        print(f"python -m api {asked.command}: {error}", file=sys.stderr)
+        return 2
+    except OperationalError as error:
+        cause = " ".join(str(error).split())
+        print(
+            f"python -m api {asked.command}: the business database does not answer: {cause}", file=sys.stderr
+        )
+        return 2
+
+
+def _run(asked: argparse.Namespace) -> int:
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    if asked.command == "migrate":
+        call_command("migrate", interactive=False, verbosity=1)
+    elif asked.command == "makemigrations":
+        try:
+            call_command("makemigrations", "api", check_changes=asked.check, dry_run=asked.check)
+        except SystemExit as stop:
+            return int(stop.code or 0)
+    else:
+        _serve(host=asked.host, port=asked.port, threads=asked.threads)
+    return 0
+
+
+def _serve(*, host: str, port: int, threads: int) -> None:
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    shown = f"[{host}]" if ":" in host else host
+    print(f"business API and map: http://{shown}:{port}", flush=True)
+    Granian(
+        "api.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=threads,
+        websockets=False,
+    ).serve()
+
+
+def _port(text: str) -> int:
+    try:
+        port = int(text)
+    except ValueError:
+        port = 0
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: write a number from 1 to 65535")
+    return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())
