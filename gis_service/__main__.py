@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 on success, 2 with one line on stderr when the input or the database is not right."""
+    """Run one command; 0 on success, 2 with one line on stderr when something is not right."""
     arguments = _parser().parse_args(argv)
     prepare_environment()
     try:
@@ -48,7 +48,7 @@ def _run(arguments: argparse.Namespace) -> None:
         from django.core.management import call_command
 
         target = ["gis_service", arguments.target] if arguments.target else []
-        call_command("migrate", *target, interactive=False)
+        call_command("migrate", *target, interactive=False, skip_checks=True)
     else:
         from gis_service.web.server import serve
 
