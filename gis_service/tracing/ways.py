@@ -84,8 +84,8 @@ class Ways:
             if block >= 0:
                 marked[block] = True
         own = blocks.node_block[starts.nodes]
-        meshed = (own >= 0) & (blocks.size[own] > 1)
-        marked[own[meshed]] = True
+        above = own[own >= 0]
+        marked[above[blocks.size[above] > 1]] = True
         hangs = np.zeros(self.topology.n_nodes + 1, np.bool_)
         hangs[starts.nodes[own >= 0]] = True
         marked |= hangs[blocks.top]
