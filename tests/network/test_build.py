@@ -1,0 +1,153 @@
+"""From tables to topology: ids, sections, feeders, derived districts; expected answers by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gis_service.errors import AmbiguousId, UnknownId
+from gis_service.network.build import build_topology
+from gis_service.network.ids import Ref
+from gis_service.network.switching import conducting, loaded_state, normal_state
+from gis_service.network.tables import phase_mask, phase_text
+from gis_service.network.text import parse_grid
+
+FEEDER = """
+    S1 source n1
+    Q1 breaker n1 n2 feeder=F1
+    L1 line n2 n3 length=100
+    K1 disconnector n3 n4
+    L2 line n4 n5 length=50
+    L3 line n4 n6 A
+    K2 load_break_switch n5 n9 normal_open open
+"""
+
+
+def test_a_section_is_what_stays_together_with_all_switches_out() -> None:
+    #  S1 n1 ─Q1─ n2 ─L1─ n3 ─K1─ n4 ─L2─ n5 ─K2/─ n9        L3 carries A only: a link, not a section
+    #                             └─L3(A)─ n6
+    topology = build_topology(parse_grid(FEEDER))
+    ids = topology.tables.nodes.id.tolist()
+    of = dict(zip(ids, topology.sections.of_node.tolist(), strict=False))
+
+    assert of["n2"] == of["n3"]
+    assert of["n4"] == of["n5"]
+    assert len({of["n1"], of["n2"], of["n4"], of["n6"], of["n9"]}) == 5
+    links = {
+        topology.tables.lines.id[r]
+        for r in topology.rows_of_edges(topology.sections.link_edge)["line_section"]
+    }
+    assert links == {"L3"}
+
+
+def test_edges_follow_lines_switches_transformers_sources() -> None:
+    topology = build_topology(parse_grid(FEEDER))
+    for layer in ("line_section", "switch", "energy_source"):
+        assert topology.ref_of_edge(topology.edge_of(layer, 0)) == Ref(layer, 0)
+    assert topology.source_node.tolist() == [topology.ids.find("n1").row]
+    with pytest.raises(IndexError):
+        topology.ref_of_edge(-1)
+
+
+def test_states_are_values() -> None:
+    topology = build_topology(parse_grid(FEEDER))
+    normal, loaded = normal_state(topology), loaded_state(topology)
+    k1 = topology.ids.find("K1").row
+    changed = loaded.with_switching([k1], [True])
+
+    assert np.array_equal(normal.open, loaded.open)
+    assert not loaded.open[k1]
+    assert conducting(topology, changed)[topology.edge_of("switch", k1)] == 0
+    assert conducting(topology, loaded)[topology.edge_of("switch", k1)] == 7
+
+
+def test_an_id_in_two_layers_must_say_which() -> None:
+    topology = build_topology(parse_grid("x line n1 n2\nx breaker n2 n3\nn1 source n1"))
+    with pytest.raises(AmbiguousId, match="'line_section:x' or 'switch:x'"):
+        topology.ids.find("x")
+    assert topology.ids.find("switch:x") == Ref("switch", 0)
+    assert topology.ids.find("x", layers=["line_section"]) == Ref("line_section", 0)
+    with pytest.raises(UnknownId, match="'a', 'b'"):
+        topology.ids.find_many(["x2" if False else "a", "line_section:x", "b"])
+
+
+def test_a_customer_without_district_gets_that_of_the_nearest_transformer() -> None:
+    #  T1: n1→a ─10─ b ─10─ c ─30─ d ←T2     b, c are T1's; d is T2's; m hangs on the high side: nobody's
+    topology = build_topology(
+        parse_grid("""
+        S source n1
+        T1 transformer n1 a
+        T2 transformer n1 d
+        D1 district T1
+        D2 district T2
+        L1 line a b length=10
+        L2 line b c length=10
+        L3 line c d length=30
+        Cb customer b
+        Cc customer c
+        Cd customer d
+        Cm customer n1
+        Cx customer c district=D2
+    """)
+    )
+    district = dict(zip(topology.tables.customers.id, topology.customer_district, strict=True))
+    assert {id: topology.tables.districts.id[row] if row >= 0 else None for id, row in district.items()} == {
+        "Cb": "D1",
+        "Cc": "D1",
+        "Cd": "D2",
+        "Cm": None,
+        "Cx": "D2",
+    }
+
+
+def test_a_customer_without_phases_needs_those_of_the_normal_state() -> None:
+    topology = build_topology(
+        parse_grid("S source n1\nL line n1 n2 AB\nC1 customer n2\nC2 customer n2 C\nC3 customer z")
+    )
+    needs = dict(zip(topology.tables.customers.id, topology.customer_needs.tolist(), strict=True))
+    assert needs == {"C1": 3, "C2": 4, "C3": 0}
+
+
+def test_an_element_that_names_an_unknown_node_conducts_nothing_and_is_kept() -> None:
+    tables = parse_grid("S source n1\nL line n1 n2")
+    tables.lines.to_node[0] = "in a county that is not loaded"
+    topology = build_topology(tables)
+    assert topology.edge_to[0] == -1
+    assert topology.ids.find("L") == Ref("line_section", 0)
+
+
+def test_an_empty_network_is_a_network() -> None:
+    topology = build_topology(parse_grid(""))
+    assert topology.n_nodes == 0
+    assert topology.n_edges == 0
+
+
+def test_arrays_of_a_topology_cannot_be_written() -> None:
+    topology = build_topology(parse_grid(FEEDER))
+    with pytest.raises(ValueError, match="read-only"):
+        topology.edge_phases[0] = 0
+
+
+@pytest.mark.parametrize(("text", "mask"), [("ABC", 7), ("A", 1), ("BN", 2), ("CA", 5), ("N", 0)])
+def test_phase_strings(text: str, mask: int) -> None:
+    assert phase_mask(text) == mask
+    assert phase_mask(phase_text(mask), absent=0) == mask
+
+
+@pytest.mark.parametrize("text", ["X", "AA", "abc"])
+def test_wrong_phase_strings_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="at most once"):
+        phase_mask(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("L1 cable a b", "unknown kind"),
+        ("L1 line a b wide=3", "unknown word"),
+        ("L line a b\nL line b c", "twice"),
+    ],
+)
+def test_the_text_notation_names_the_line_that_is_wrong(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=rf"line \d.*{reason}"):
+        parse_grid(text)
