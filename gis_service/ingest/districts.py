@@ -1,0 +1,100 @@
+"""Which transformer district each low-voltage customer belongs to, traced in the normal state.
+
+Works on package rows whatever format they came from. A district is what one transformer with a low side up
+to 1 kV supplies; where several feed one low-voltage network, a customer belongs to the nearest by line.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components, dijkstra
+
+LOW_VOLTAGE_KV = 1.0
+# Below any line, and not 0: a sparse matrix cannot hold an edge of no weight.
+_NO_LENGTH_M = 1e-6
+
+Ints = npt.NDArray[np.int64]
+
+
+def transformer_districts(transformers: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
+    """One district for each transformer from above 1 kV to low voltage: `id`, `name`, `transformer_id`."""
+    kv = nodes.set_index("id")["base_voltage_kv"]
+    high = kv.loc[transformers["from_node"]].to_numpy() > LOW_VOLTAGE_KV
+    mine = transformers[high & (kv.loc[transformers["to_node"]].to_numpy() <= LOW_VOLTAGE_KV)]
+    names = mine["name"].where(mine["name"].notna(), mine["id"]) if "name" in mine else mine["id"]
+    return pd.DataFrame(
+        {
+            "id": "district-" + mine["id"].astype(str),
+            "name": names.astype(str),
+            "transformer_id": mine["id"].astype(str),
+        }
+    ).reset_index(drop=True)
+
+
+def districts_of(
+    node_ids: npt.NDArray[np.object_],
+    *,
+    districts: pd.DataFrame,
+    nodes: pd.DataFrame,
+    lines: pd.DataFrame,
+    switches: pd.DataFrame,
+    transformers: pd.DataFrame,
+    sources: pd.DataFrame,
+) -> npt.NDArray[np.object_]:
+    """The district id of each node in `node_ids`, None for nodes above 1 kV and those no transformer reaches.
+
+    A transformer that is itself without supply in the normal state takes only what no other one reaches.
+    """
+    place = pd.Series(np.arange(len(nodes)), index=nodes["id"])
+    low = nodes["base_voltage_kv"].to_numpy() <= LOW_VOLTAGE_KV
+    closed = switches[~switches["normal_open"].to_numpy(dtype=bool)]
+    links = [
+        (place.loc[frame["from_node"]].to_numpy(), place.loc[frame["to_node"]].to_numpy(), length)
+        for frame, length in (
+            (lines, lines["length_m"].to_numpy(np.float64)),
+            (closed, np.zeros(len(closed))),
+            (transformers, np.zeros(len(transformers))),
+        )
+    ]
+    a, b, length = (np.concatenate(column) for column in zip(*links, strict=True))
+    above = ~low[a] & ~low[b]
+    labels = _labels(len(nodes), a[above], b[above])
+    fed = np.isin(labels, labels[place.loc[sources["node_id"]].to_numpy()])
+    chosen = transformers.set_index("id").loc[districts["transformer_id"]]
+    high_side = place.loc[chosen["from_node"]].to_numpy()
+    low_side = place.loc[chosen["to_node"]].to_numpy()
+    below = low[a] & low[b]
+    graph = _graph(len(nodes), a[below], b[below], length[below])
+    owner = np.full(len(nodes), -1)
+    for wave in (fed[high_side], ~fed[high_side]):
+        reached = _nearest(graph, low_side, np.flatnonzero(wave))
+        owner = np.where(owner < 0, reached, owner)
+    ids = np.append(districts["id"].to_numpy(dtype=object), None)
+    return np.asarray(ids[owner[place.loc[node_ids].to_numpy()]], dtype=object)
+
+
+def _labels(n: int, a: Ints, b: Ints) -> npt.NDArray[np.int32]:
+    return np.asarray(connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)[1])
+
+
+def _graph(n: int, a: Ints, b: Ints, length: npt.NDArray[np.float64]) -> coo_array:
+    """Undirected; of parallel edges the shortest, because a sparse matrix would add them up."""
+    edges = pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "m": np.maximum(length, _NO_LENGTH_M)})
+    edges = edges[edges["a"] != edges["b"]].groupby(["a", "b"], as_index=False)["m"].min()
+    return coo_array((edges["m"], (edges["a"], edges["b"])), shape=(n, n)).tocsr()
+
+
+def _nearest(graph: coo_array, low_side: Ints, wave: Ints) -> Ints:
+    """For each node the position in `low_side` of the nearest start among `wave`, -1 where none reaches."""
+    if not len(wave):
+        return np.full(graph.shape[0], -1)
+    starts, first = np.unique(low_side[wave], return_index=True)
+    distance, _, start = dijkstra(
+        graph, directed=False, indices=starts, min_only=True, return_predecessors=True
+    )
+    of_start = np.full(graph.shape[0], -1)
+    of_start[starts] = wave[first]  # of two transformers on one busbar, the first
+    return np.asarray(np.where(np.isfinite(distance), of_start[start], -1))
