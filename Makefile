@@ -1,0 +1,30 @@
+# What this checkout can do. Everything is installed into .venv and $GRIDGIS_HOME (default .gridgis) on demand.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-cluster check lock clean
+ARGS ?=
+
+help: ## list these commands
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-13s %s\n' "$$name" "$$what"; done
+
+demo: ## install what is missing, then run the engine and the web map on the demo grid until Ctrl-C
+	@scripts/bootstrap.sh runtime
+	@exec .venv/bin/python -m demo
+
+test: ## the whole test suite; ARGS="-k name" goes to pytest
+	@scripts/bootstrap.sh dev
+	@exec env PYTHONPATH=. .venv/bin/python scripts/run_tests.py $(ARGS)
+
+test-cluster: ## the tests that need Citus, on three nodes
+	@scripts/bootstrap.sh dev
+	@exec env PYTHONPATH=. .venv/bin/python scripts/run_tests.py --cluster $(ARGS)
+
+check: ## format, lint, import contracts, types
+	@scripts/bootstrap.sh dev
+	@exec scripts/check.sh
+
+lock: ## choose the newest versions that pyproject.toml allows and write requirements/*.lock
+	@scripts/lock.sh
+
+clean: ## stop the private clusters and delete .venv, their data and everything built
+	@scripts/clean.sh
