@@ -1,0 +1,61 @@
+"""Counties between the database and the engine: the only reader and writer of the grid tables.
+
+Loads and exports packages, reads counties as arrays, keeps the switch log and the interruption intervals.
+Answers are values; nothing here knows how supply follows from switch states.
+"""
+
+from __future__ import annotations
+
+from gis_service.store.database import OutcomeUnknown, close_pools
+from gis_service.store.exporting import export_package
+from gis_service.store.interruptions import (
+    Customer,
+    Interruption,
+    NewInterruption,
+    customers_interrupted_at,
+    interruptions,
+)
+from gis_service.store.loading import LoadedCounty, load_county, load_package, unload_county
+from gis_service.store.operations import (
+    NewOperation,
+    Operation,
+    SwitchStates,
+    current_switches,
+    operations_after,
+    operations_between,
+    switch_states_at,
+)
+from gis_service.store.record import GridTransaction, transaction
+from gis_service.store.stored_ids import StoredIds
+from gis_service.store.tables import load_tables
+from gis_service.store.versions import ChangeListener, CountyVersion, county_versions, listening
+
+__all__ = [
+    "ChangeListener",
+    "CountyVersion",
+    "Customer",
+    "GridTransaction",
+    "Interruption",
+    "LoadedCounty",
+    "NewInterruption",
+    "NewOperation",
+    "Operation",
+    "OutcomeUnknown",
+    "StoredIds",
+    "SwitchStates",
+    "close_pools",
+    "county_versions",
+    "current_switches",
+    "customers_interrupted_at",
+    "export_package",
+    "interruptions",
+    "listening",
+    "load_county",
+    "load_package",
+    "load_tables",
+    "operations_after",
+    "operations_between",
+    "switch_states_at",
+    "transaction",
+    "unload_county",
+]

@@ -1,0 +1,268 @@
+"""Grid packages into the database, county by county, each whole or not at all.
+
+A county is first copied into temporary tables, which vanish with the process; then one transaction takes the
+old county out and puts the new one in. Readers see the old county whole until that commits. Trusts that the
+package is valid in itself; what other stored counties have to say is checked again here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from psycopg2 import errors, extensions, sql
+
+from gis_service.errors import Conflict, InvalidInput, UnknownId
+from gis_service.ingest.frames import GridPackage
+from gis_service.store.county_rows import (
+    ids_by_layer,
+    make_staging,
+    put_county,
+    put_in,
+    stage,
+    stored_ids_by_layer,
+    take_out,
+)
+from gis_service.store.database import session
+from gis_service.store.locks import hold_for_loading, lock_commits_of_loads, lock_for_writing
+from gis_service.store.record import GridTransaction
+from gis_service.store.schema import ELEMENT_LAYERS
+from gis_service.store.stored_ids import StoredIds, references_to
+from gis_service.store.versions import raise_version, read_versions
+from sharding.distribute import one_node_at_a_time
+
+_NAMED = 20
+
+Progress = Callable[[str, str, int], None]
+"""Called with county, layer (or `"commit"`) and the rows just done."""
+
+OnLoaded = Callable[[GridTransaction, Collection[str]], None]
+"""Called in the last county's transaction with all counties of the load: sees the new grid, may write."""
+
+
+def unreported(county: str, layer: str, rows: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCounty:
+    """What one county's load came to."""
+
+    county: str
+    version: int
+    replaced: bool
+    rows: dict[str, int]
+    seconds: float
+
+
+def load_package(
+    package: GridPackage,
+    *,
+    replace: bool = False,
+    keep_switching: bool = False,
+    stored: StoredIds | None = None,
+    at: datetime | None = None,
+    progress: Progress = unreported,
+    on_loaded: OnLoaded | None = None,
+) -> list[LoadedCounty]:
+    """Load every county of a package that has been validated, in the order of their codes.
+
+    Parameters
+    ----------
+    replace
+        Counties that are loaded already are replaced; otherwise they are refused.
+    keep_switching
+        Switches that stay keep their current state instead of taking the package's.
+    stored
+        What the package was validated against; another load since then is a conflict.
+    at
+        The time the load counts from; default: now.
+
+    Raises
+    ------
+    Conflict
+        A county is loaded and `replace` was not asked for; another county refers to an element that would
+        vanish; another load is under way or came in between. Nothing was changed, unless an earlier county
+        of the package had been committed.
+    InvalidInput
+        The database cannot hold a value; nothing of that county was changed.
+    """
+    return _load(package, sorted(package.counties), replace, keep_switching, stored, at, progress, on_loaded)
+
+
+def load_county(
+    package: GridPackage,
+    county: str,
+    *,
+    replace: bool = False,
+    keep_switching: bool = False,
+    stored: StoredIds | None = None,
+    at: datetime | None = None,
+    progress: Progress = unreported,
+    on_loaded: OnLoaded | None = None,
+) -> LoadedCounty:
+    """Load one county of a package and leave the others alone; see `load_package`."""
+    if county not in package.counties:
+        raise UnknownId([county], what="county of the package")
+    return _load(package, [county], replace, keep_switching, stored, at, progress, on_loaded)[0]
+
+
+def unload_county(county: str, *, at: datetime | None = None) -> None:
+    """Take a county out of the database; its switch log and its interruptions stay on record.
+
+    Raises
+    ------
+    UnknownId
+        The county is not loaded.
+    Conflict
+        Elements of other counties refer to it.
+    """
+    at = at or datetime.now(UTC)
+    with session() as held, held, held.cursor() as cursor:
+        one_node_at_a_time(cursor)
+        hold_for_loading(cursor, county)
+        lock_commits_of_loads(cursor)
+        lock_for_writing(cursor, [county])
+        if county not in read_versions(cursor):
+            raise UnknownId([county], what="loaded county")
+        _refuse_dangling(cursor, stored_ids_by_layer(cursor, county), [county], "unloaded")
+        take_out(cursor, county)
+        cursor.execute("DELETE FROM county WHERE code = %s", [county])
+        GridTransaction(cursor).end_interruptions_of_absent(county, at)
+        raise_version(cursor, county, at, topology=True, loaded=False)
+
+
+def _load(
+    package: GridPackage,
+    counties: list[str],
+    replace: bool,
+    keep_switching: bool,
+    stored: StoredIds | None,
+    at: datetime | None,
+    progress: Progress,
+    on_loaded: OnLoaded | None,
+) -> list[LoadedCounty]:
+    done: list[LoadedCounty] = []
+    with session() as held:
+        try:
+            with held, held.cursor() as cursor:
+                for county in counties:
+                    hold_for_loading(cursor, county)
+                _refuse_before_any_work(cursor, package, counties, replace)
+                make_staging(cursor)
+            for county in counties:
+                started = time.perf_counter()
+                with held, held.cursor() as cursor:
+                    rows = stage(cursor, package, county, progress)
+                with held, held.cursor() as cursor:
+                    last = county == counties[-1]
+                    swap = _Swap(package, county, replace, keep_switching, at or datetime.now(UTC))
+                    version, replaced = swap.run(cursor, stored, on_loaded if last else None)
+                progress(county, "commit", 0)
+                done.append(LoadedCounty(county, version, replaced, rows, time.perf_counter() - started))
+        except (errors.DataError, errors.IntegrityError) as error:
+            said = " ".join(part for part in (error.diag.message_primary, error.diag.message_detail) if part)
+            raise InvalidInput(f"the database cannot hold the package: {said}") from error
+        held.autocommit = True
+        with held.cursor() as cursor:
+            for layer in ELEMENT_LAYERS:
+                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(layer.name)))
+    return done
+
+
+@dataclass(frozen=True)
+class _Swap:
+    """The one transaction in which the old county goes and the staged one comes."""
+
+    package: GridPackage
+    county: str
+    replace: bool
+    keep_switching: bool
+    at: datetime
+
+    def run(
+        self, cursor: extensions.cursor, stored: StoredIds | None, on_loaded: OnLoaded | None
+    ) -> tuple[int, bool]:
+        one_node_at_a_time(cursor)
+        lock_commits_of_loads(cursor)
+        loaded = read_versions(cursor)
+        # What the hook finds may concern any county, so it holds them all, locked in the common order.
+        lock_for_writing(cursor, {self.county, *(loaded if on_loaded else ())})
+        if stored is not None:
+            now = {code: one.topology_version for code, one in loaded.items()}
+            _refuse_if_others_moved(stored.topology_versions, now, self.package.counties)
+        replaced = self.county in loaded
+        if replaced and not self.replace:
+            raise _exists([self.county])
+        states: dict[bool, list[str]] = {}
+        if replaced:
+            gone = _gone(stored_ids_by_layer(cursor, self.county), ids_by_layer(self.package, self.county))
+            _refuse_dangling(cursor, gone, self.package.counties, "replaced")
+            if self.keep_switching:
+                states = _switch_states(cursor, self.county)
+            take_out(cursor, self.county)
+        put_county(cursor, self.package, self.county)
+        put_in(cursor, self.county)
+        for open_, ids in states.items():
+            cursor.execute(
+                "UPDATE switch SET open = %s, open_at_load = %s WHERE county_code = %s AND id = ANY(%s)",
+                [open_, open_, self.county, ids],
+            )
+        write = GridTransaction(cursor)
+        write.end_interruptions_of_absent(self.county, self.at)
+        version = raise_version(cursor, self.county, self.at, topology=True)
+        if on_loaded is not None:
+            on_loaded(write, self.package.counties)
+        return version, replaced
+
+
+def _refuse_before_any_work(
+    cursor: extensions.cursor, package: GridPackage, counties: Collection[str], replace: bool
+) -> None:
+    loaded = [code for code in read_versions(cursor) if code in counties]
+    if loaded and not replace:
+        raise _exists(loaded)
+    for county in loaded:
+        gone = _gone(stored_ids_by_layer(cursor, county), ids_by_layer(package, county))
+        _refuse_dangling(cursor, gone, package.counties, "replaced")
+
+
+def _exists(counties: Collection[str]) -> Conflict:
+    what = f"county {', '.join(counties)} is" if len(counties) == 1 else f"counties {', '.join(counties)} are"
+    return Conflict(f"{what} already loaded: use --replace to put the package in its place")
+
+
+def _refuse_if_others_moved(before: Mapping[str, int], now: Mapping[str, int], ours: Collection[str]) -> None:
+    moved = sorted(code for code in before.keys() | now.keys() if before.get(code) != now.get(code))
+    others = [code for code in moved if code not in ours]
+    if others:
+        raise Conflict(
+            f"county {', '.join(others)} was loaded meanwhile: start again, so that it is checked against"
+        )
+
+
+def _refuse_dangling(
+    cursor: extensions.cursor, gone: dict[str, Collection[str]], together: Collection[str], what: str
+) -> None:
+    referring = references_to(cursor, gone, outside=together)
+    if not referring:
+        return
+    named = "; ".join(map(str, referring[:_NAMED]))
+    more = f"; and {len(referring) - _NAMED} more" if len(referring) > _NAMED else ""
+    raise Conflict(
+        f"county {', '.join(together)} cannot be {what}, because other counties refer to elements that would "
+        f"vanish: {named}{more}; keep these elements, or load the counties together"
+    )
+
+
+def _gone(
+    old: Mapping[str, Collection[str]], new: Mapping[str, Collection[str]]
+) -> dict[str, Collection[str]]:
+    return {layer: set(ids) - set(new.get(layer, ())) for layer, ids in old.items()}
+
+
+def _switch_states(cursor: extensions.cursor, county: str) -> dict[bool, list[str]]:
+    cursor.execute("SELECT open, array_agg(id) FROM switch WHERE county_code = %s GROUP BY open", [county])
+    return dict(cursor.fetchall())
