@@ -13,11 +13,11 @@ demo: ## install what is missing, then run the engine and the web map on the dem
 
 test: ## the whole test suite; ARGS="-k name" goes to pytest
 	@scripts/bootstrap.sh dev
-	@exec env PYTHONPATH=. .venv/bin/python scripts/run_tests.py $(ARGS)
+	@exec .venv/bin/python -m scripts.run_tests $(ARGS)
 
 test-cluster: ## the tests that need Citus, on three nodes
 	@scripts/bootstrap.sh dev
-	@exec env PYTHONPATH=. .venv/bin/python scripts/run_tests.py --cluster $(ARGS)
+	@exec .venv/bin/python -m scripts.run_tests --cluster $(ARGS)
 
 check: ## format, lint, import contracts, types
 	@scripts/bootstrap.sh dev

@@ -1,7 +1,7 @@
 """The whole test suite against a private test cluster, which is stopped afterwards whatever happens.
 
-`run_tests.py [pytest arguments]` runs the engine's tests, then those of the business API: two Django
-processes have two settings, and one pytest run cannot hold both. `run_tests.py --cluster` runs only what
+`python -m scripts.run_tests [pytest arguments]` runs the engine's tests, then those of the business API: two
+Django processes have two settings, and one pytest run cannot hold both. With `--cluster` it runs only what
 needs Citus. The exit code is 0 when every run passed.
 """
 
