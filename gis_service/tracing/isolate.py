@@ -1,6 +1,7 @@
 """Isolation: the part around the starts that switches can cut out, and which of them must open.
 
-Jumpers are bolted and do not count as switches here. A closed switch at the edge of the part must open
+The part is the same for all phases: who works on one conductor works beside the others. Jumpers are
+bolted and do not count as switches here. A closed switch at the edge of the part must open
 when a source can be reached beyond it without coming back through the part.
 """
 
@@ -34,8 +35,7 @@ def isolate(topology: Topology, mask: U8, allowed: U8, start: Starts) -> Isolate
     n_switches = len(topology.tables.switches)
     switch = np.zeros(topology.n_edges, np.bool_)
     switch[first : first + n_switches] = topology.tables.switches.kind != "jumper"
-    passing = mask.copy()
-    passing[switch] = 0
+    passing = np.where((mask != 0) & ~switch, np.uint8(ALL_PHASES), np.uint8(0))
     inside = allowed.copy()
     inside[topology.root] = 0
     ends = np.concatenate([topology.edge_from[start.edges], topology.edge_to[start.edges]]).astype(np.int64)
