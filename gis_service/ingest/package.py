@@ -6,8 +6,10 @@ that stands against it; the files themselves are `reading` and `writing`, the ru
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -148,7 +150,7 @@ def _column(layer: Layer, column: Column, found: RawLayer, gathered: _Gathered) 
     given = found.attributes[column.name]
     gathered.reported.rows[layer.name, column.name] = coerced.wrong
     for row in np.flatnonzero(coerced.wrong).tolist():
-        reason = f"{column.name} {given.iloc[row]!r} is not {_WANTED[column.type]}"
+        reason = f"{column.name} {_plain(given.iloc[row])!r} is not {_WANTED[column.type]}"
         gathered.faults.append(_row_fault(layer, found, row, column.name, reason, "correct the value"))
     return coerced.values
 
@@ -159,6 +161,10 @@ def _row_fault(layer: Layer, found: RawLayer, row: int, column: str, reason: str
     if key is None or column == layer.key:
         return Fault(layer.name, None, column, f"row {row + 1}: {reason}", mend)
     return Fault(layer.name, str(key), column, reason, mend)
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 _WANTED = {"text": "text", "float": "a number", "int": "a whole number", "bool": "true or false"}
@@ -192,10 +198,7 @@ def _geometry(layer: Layer, found: RawLayer, gathered: _Gathered) -> npt.NDArray
 
 
 def _lonlat(layer: Layer, crs: Any, shapes: Any, gathered: _Gathered) -> npt.NDArray[np.object_]:
-    try:
-        declared = pyproj.CRS.from_user_input(crs) if crs is not None else None
-    except CRSError:
-        declared = None
+    declared = _known_crs(crs if isinstance(crs, str) else json.dumps(crs))
     if declared is None:
         gathered.reported.columns.add((layer.name, GEOMETRY))
         gathered.faults.append(
@@ -208,7 +211,7 @@ def _lonlat(layer: Layer, crs: Any, shapes: Any, gathered: _Gathered) -> npt.NDA
             )
         )
         return np.asarray(shapes, dtype=object)
-    if declared.equals(pyproj.CRS.from_user_input(CRS), ignore_axis_order=True):
+    if declared.equals(_known_crs(CRS), ignore_axis_order=True):
         return np.asarray(shapes, dtype=object)
     onto = pyproj.Transformer.from_crs(declared, CRS, always_xy=True)
 
@@ -217,6 +220,15 @@ def _lonlat(layer: Layer, crs: Any, shapes: Any, gathered: _Gathered) -> npt.NDA
 
     gathered.notes.append(f"{layer.name}: coordinates brought from {declared.name} to lon/lat")
     return np.asarray(shapely.transform(shapes, moved), dtype=object)
+
+
+@cache
+def _known_crs(text: str) -> pyproj.CRS | None:
+    """The CRS of a name, WKT or PROJJSON; None where there is none. Parsing one takes milliseconds."""
+    try:
+        return pyproj.CRS.from_user_input(text)
+    except CRSError:
+        return None
 
 
 def _declared_kind(layer: Layer, shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:

@@ -254,7 +254,8 @@ def _parsed(
     parse: Callable[..., Any], encoded: npt.NDArray[np.object_]
 ) -> tuple[npt.NDArray[np.object_], dict[int, str]]:
     """Parse what can be parsed; the reason for each row that cannot."""
-    shapes = np.asarray(parse(encoded, on_invalid="ignore"), dtype=object)
+    with np.errstate(invalid="ignore"):  # a NaN coordinate is refused later, with the id of its row
+        shapes = np.asarray(parse(encoded, on_invalid="ignore"), dtype=object)
     lost = shapely.is_missing(shapes) & ~np.asarray(pd.isna(encoded), dtype=bool)
     broken: dict[int, str] = {}
     for row in np.flatnonzero(lost).tolist():

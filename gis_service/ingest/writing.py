@@ -10,7 +10,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyogrio
 import shapely
 from pyogrio.raw import write_arrow
 
@@ -72,19 +74,32 @@ def arrow_table(layer: Layer, frame: gpd.GeoDataFrame) -> pa.Table:
 def _write_geopackage(package: GridPackage, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{target.stem}-", dir=target.parent) as beside:
         fresh = Path(beside) / "package.gpkg"
-        for layer in LAYERS:
-            write_arrow(
-                arrow_table(layer, package[layer.name]),
-                fresh,
-                layer=layer.name,
-                driver="GPKG",
-                geometry_name=GEOMETRY,
-                geometry_type=layer.geometry,
-                crs=CRS,
-                append=fresh.exists(),
-            )
+        with _synchronised_once():
+            for layer in LAYERS:
+                write_arrow(
+                    arrow_table(layer, package[layer.name]),
+                    fresh,
+                    layer=layer.name,
+                    driver="GPKG",
+                    geometry_name=GEOMETRY,
+                    geometry_type=layer.geometry,
+                    crs=CRS,
+                    append=fresh.exists(),
+                )
         _flush([fresh])
         fresh.replace(target)
+
+
+@contextmanager
+def _synchronised_once() -> Iterator[None]:
+    """Leave flushing to `_flush`: SQLite would do it some ten times for each layer of a file nobody sees."""
+    option = "OGR_SQLITE_SYNCHRONOUS"
+    before = pyogrio.get_gdal_config_option(option)
+    pyogrio.set_gdal_config_options({option: "OFF"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({option: before})
 
 
 def _write_directory(package: GridPackage, target: Path) -> None:
