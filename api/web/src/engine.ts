@@ -1,0 +1,71 @@
+// What the map asks the engine: collections of the grid, who loses supply, and which version the grid has.
+import { ask } from "./http";
+import { S } from "./strings";
+import type { GridFeature, Impact, LayerName } from "./wire";
+
+export type Mode = "out" | "fault";
+
+export const PAGE = 10_000;
+export const MOST = 60_000;
+
+interface Page {
+  features: GridFeature[];
+  links?: { rel: string; href: string; type?: string }[];
+  numberMatched?: number;
+}
+
+export interface Loaded {
+  features: GridFeature[];
+  /** False when the collection has more than this map draws. */
+  whole: boolean;
+}
+
+export class Engine {
+  constructor(readonly address: string) {}
+
+  /** All features of a collection, page after page, up to `MOST`. */
+  async collection(layer: LayerName): Promise<Loaded> {
+    const features: GridFeature[] = [];
+    let url: string | null = `${this.address}/ogc/collections/${layer}/items?f=geojson&limit=${PAGE}`;
+    while (url !== null && features.length < MOST) {
+      const page: Page = await ask<Page>(url, { seconds: 60, away: S.engineAway(this.address) });
+      features.push(...page.features);
+      url = page.features.length > 0 ? nextPage(page, this.address) : null;
+    }
+    return { features, whole: url === null };
+  }
+
+  impact(ids: readonly string[], mode: Mode, signal?: AbortSignal): Promise<Impact> {
+    return ask<Impact>(`${this.address}/v1/outage-impact`, {
+      method: "POST",
+      body: {
+        ...(mode === "out" ? { out: ids } : { faults: ids }),
+        include: ["customers", "districts", "elements"],
+      },
+      away: S.engineAway(this.address),
+      ...(signal ? { signal } : {}),
+    });
+  }
+
+  /** The version of every county: what changes when anything in the grid does. */
+  async versions(): Promise<Record<string, number>> {
+    const answer = await ask<{ grid_version: Record<string, number> }>(`${this.address}/v1/outage-impact`, {
+      method: "POST",
+      body: { include: [] },
+      seconds: 10,
+      away: S.engineAway(this.address),
+    });
+    return answer.grid_version;
+  }
+}
+
+/** The address of the next page, always at the engine's public address; null at the end. */
+export function nextPage(page: Page, address: string): string | null {
+  const href = page.links?.find((link) => link.rel === "next")?.href;
+  if (href === undefined) return null;
+  const next = new URL(href, `${address}/`);
+  const home = new URL(address);
+  next.protocol = home.protocol;
+  next.host = home.host;
+  return next.toString();
+}
