@@ -30,7 +30,10 @@ def hull(coordinates: npt.NDArray[np.float64], *, margin_m: float) -> shapely.Po
 
 def county_rows(areas: Mapping[str, tuple[str, shapely.Geometry]]) -> gpd.GeoDataFrame:
     """Rows of the county layer from code → (name, area); Polygons become MultiPolygons."""
-    shapes = [area if area.geom_type == "MultiPolygon" else shapely.MultiPolygon([area]) for _, area in areas.values()]
+    shapes = [
+        area if area.geom_type == "MultiPolygon" else shapely.MultiPolygon([area])
+        for _, area in areas.values()
+    ]
     columns = {"code": list(areas), "name": [name for name, _ in areas.values()]}
     return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(shapes, crs=CRS), crs=CRS)
 

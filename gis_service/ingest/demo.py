@@ -12,12 +12,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 
 from gis_service.ingest.counties import divided, hull
 from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.pandapower_net import import_pandapower
 from gis_service.ingest.pandapower_places import METRES_PER_DEGREE
+from gis_service.ingest.pandapower_reading import old_formats
 
 TOWN = ("08317122", "Schutterwald")
 DISTRICT = ("08317", "Ortenaukreis")
@@ -25,7 +27,13 @@ LOW_VOLTAGE_FROM = 10_000
 """Indices of everything from the low-voltage grid start here, so `bus-10001` is Schutterwald's bus 1."""
 
 _TOWN_MARGIN_M = 60.0
-_MOVED = {"bus": (), "line": ("from_bus", "to_bus"), "trafo": ("hv_bus", "lv_bus"), "load": ("bus",), "switch": ("bus",)}
+_MOVED = {
+    "bus": (),
+    "line": ("from_bus", "to_bus"),
+    "trafo": ("hv_bus", "lv_bus"),
+    "load": ("bus",),
+    "switch": ("bus",),
+}
 ATTRIBUTION = (
     "data: mv_oberrhein and lv_schutterwald of pandapower (BSD-3-Clause; University of Kassel and "
     "Fraunhofer IEE; Schutterwald: doi 10.3390/en13164052)"
@@ -41,7 +49,9 @@ def demo_package() -> GridPackage:
     package = import_pandapower(net, county_code=DISTRICT[0], county_name=DISTRICT[1])
     (whole,) = package["county"].geometry
     low = net.bus.index >= LOW_VOLTAGE_FROM
-    town = hull(shapely.get_coordinates(shapely.from_geojson(net.bus["geo"][low].to_numpy())), margin_m=_TOWN_MARGIN_M)
+    town = hull(
+        shapely.get_coordinates(shapely.from_geojson(net.bus["geo"][low].to_numpy())), margin_m=_TOWN_MARGIN_M
+    )
     rest = shapely.set_precision(shapely.difference(whole, town), 1e-7)
     package = divided(package, {TOWN[0]: (TOWN[1], town), DISTRICT[0]: (DISTRICT[1], rest)})
     return replace(package, notes=(ATTRIBUTION, *package.notes))
@@ -49,12 +59,10 @@ def demo_package() -> GridPackage:
 
 def demo_net() -> Any:
     """The two grids as one pandapower net, for whoever wants to ask pandapower itself."""
-    import pandapower
-    import pandapower.networks
-    import pandas as pd
+    with old_formats():
+        from pandapower.networks import lv_schutterwald, mv_oberrhein
 
-    net = pandapower.networks.mv_oberrhein(include_substations=True)
-    low = pandapower.networks.lv_schutterwald()
+        net, low = mv_oberrhein(include_substations=True), lv_schutterwald()
     _without_results(net)
     low.ext_grid = low.ext_grid.iloc[0:0]
     for name, columns in _MOVED.items():
@@ -68,7 +76,7 @@ def demo_net() -> Any:
     low.bus = low.bus.drop(low.trafo["hv_bus"].unique())
     low.trafo["hv_bus"] = pd.Series(joint)
     for name in _MOVED:
-        net[name] = pd.concat([net[name], low[name]])
+        net[name] = pd.concat([net[name], low[name].dropna(axis=1, how="all")])
     net.name = "Oberrhein with Schutterwald"
     return net
 
@@ -79,7 +87,9 @@ def _medium_voltage_bus(net: Any, low: Any, transformer: int) -> int:
     if number.isdigit():
         return int(number)
     medium = net.bus[(net.bus["vn_kv"] > 1.0) & (net.bus["vn_kv"] < 100.0)]
-    here = shapely.get_coordinates(shapely.from_geojson(low.bus.at[low.trafo.at[transformer, "hv_bus"], "geo"]))
+    here = shapely.get_coordinates(
+        shapely.from_geojson(low.bus.at[low.trafo.at[transformer, "hv_bus"], "geo"])
+    )
     there = shapely.get_coordinates(shapely.from_geojson(medium["geo"].to_numpy()))
     scale = METRES_PER_DEGREE * np.array([np.cos(np.radians(here[0, 1])), 1.0])
     return int(medium.index[np.argmin(np.hypot(*((there - here) * scale).T))])

@@ -77,12 +77,16 @@ def districts_of(
 
 
 def _labels(n: int, a: Ints, b: Ints) -> npt.NDArray[np.int32]:
-    return np.asarray(connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)[1])
+    return np.asarray(
+        connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)[1]
+    )
 
 
 def _graph(n: int, a: Ints, b: Ints, length: npt.NDArray[np.float64]) -> coo_array:
     """Undirected; of parallel edges the shortest, because a sparse matrix would add them up."""
-    edges = pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "m": np.maximum(length, _NO_LENGTH_M)})
+    edges = pd.DataFrame(
+        {"a": np.minimum(a, b), "b": np.maximum(a, b), "m": np.maximum(length, _NO_LENGTH_M)}
+    )
     edges = edges[edges["a"] != edges["b"]].groupby(["a", "b"], as_index=False)["m"].min()
     return coo_array((edges["m"], (edges["a"], edges["b"])), shape=(n, n)).tocsr()
 
@@ -97,4 +101,5 @@ def _nearest(graph: coo_array, low_side: Ints, wave: Ints) -> Ints:
     )
     of_start = np.full(graph.shape[0], -1)
     of_start[starts] = wave[first]  # of two transformers on one busbar, the first
-    return np.asarray(np.where(np.isfinite(distance), of_start[start], -1))
+    # scipy marks what no start reaches with -9999, which must not be taken for a row.
+    return np.asarray(np.where(np.isfinite(distance), of_start[np.maximum(start, 0)], -1))

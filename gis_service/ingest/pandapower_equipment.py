@@ -67,7 +67,9 @@ def line_sections(net: Net, ends: Terminals) -> Rows:
         if name == "line":
             rows.notes += _line_data(frame, part)
         else:
-            rows.notes.append(f"{name}: {len(frame)} rows are imported as line sections of no length that conduct")
+            rows.notes.append(
+                f"{name}: {len(frame)} rows are imported as line sections of no length that conduct"
+            )
         if name == "impedance":
             base_ohm = kv**2 / numbers(frame, "sn_mva")
             part["r_ohm"] = numbers(frame, "rft_pu") * base_ohm
@@ -80,7 +82,9 @@ def _line_data(frame: pd.DataFrame, part: pd.DataFrame) -> list[str]:
     km, parallel = numbers(frame, "length_km"), np.maximum(numbers(frame, "parallel", 1.0), 1.0)
     if np.isnan(km).any():
         faults = [f"line {index}: length_km is missing; set it" for index in frame.index[np.isnan(km)]]
-        raise InvalidInput(f"the pandapower net has {len(faults)} lines without a length: {faults[0]}", faults)
+        raise InvalidInput(
+            f"the pandapower net has {len(faults)} lines without a length: {faults[0]}", faults
+        )
     part["length_m"] = km * 1000.0
     part["r_ohm"] = numbers(frame, "r_ohm_per_km") * km / parallel
     part["x_ohm"] = numbers(frame, "x_ohm_per_km") * km / parallel

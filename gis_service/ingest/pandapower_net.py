@@ -23,7 +23,16 @@ from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.pandapower_customers import customers
 from gis_service.ingest.pandapower_equipment import line_sections, power_transformers, stars
 from gis_service.ingest.pandapower_places import Places, metres, places, two_points
-from gis_service.ingest.pandapower_reading import Net, check, left_out, numbers, read_net, table, texts, truths
+from gis_service.ingest.pandapower_reading import (
+    Net,
+    check,
+    left_out,
+    numbers,
+    read_net,
+    table,
+    texts,
+    truths,
+)
 from gis_service.ingest.pandapower_stations import Stations, stations
 from gis_service.ingest.pandapower_terminals import Terminals, switch_kinds, terminals
 
@@ -109,7 +118,9 @@ def import_pandapower(
             frames["customer_point"]["district_id"] = customer["district_id"]
     for frame in frames.values():
         frame["county_code"] = county_code
-    everywhere = np.concatenate([shapely.get_coordinates(node["geom"]), shapely.get_coordinates(line.get("geom", []))])
+    everywhere = np.concatenate(
+        [shapely.get_coordinates(node["geom"]), shapely.get_coordinates(line.get("geom", []))]
+    )
     frames["county"] = county_rows({county_code: (county_name, hull(everywhere, margin_m=_COUNTY_MARGIN_M))})
     notes = (
         *left_out(net),
@@ -155,7 +166,9 @@ def _device_places(ends: Terminals, line: pd.DataFrame, transformer: pd.DataFram
             length = _length_m(route)
             fraction = np.minimum(0.2, _SWITCH_FROM_END_M / np.maximum(length, 1e-9)) * share[mine]
             fraction = np.where((end["side"] == "to").to_numpy()[mine], 1.0 - fraction, fraction)
-            xy[mine] = shapely.get_coordinates(shapely.line_interpolate_point(route, fraction, normalized=True))
+            xy[mine] = shapely.get_coordinates(
+                shapely.line_interpolate_point(route, fraction, normalized=True)
+            )
     if len(transformer):
         at = transformer.drop_duplicates(["element", "index"]).set_index(["element", "index"])["geom"]
         keys = pd.MultiIndex.from_frame(end[["element", "index"]])
@@ -236,7 +249,9 @@ def _switches(net: Net, ends: Terminals, device_xy: Floats, where: Places, yards
         )
     kept = [part for part in parts if len(part)]
     if not kept:
-        return pd.DataFrame({name: [] for name in ("id", "kind", "open", "normal_open", "from_node", "to_node")})
+        return pd.DataFrame(
+            {name: [] for name in ("id", "kind", "open", "normal_open", "from_node", "to_node")}
+        )
     frame = pd.concat(kept, ignore_index=True)
     frame["open"] = frame["open"].astype(bool)
     frame["normal_open"] = frame["open"]

@@ -56,7 +56,9 @@ def places(net: Net, *, crs: str) -> Places:
         if to_lonlat is not None and len(values):
             moved = shapely.transform(values.to_numpy(), to_lonlat.transform, interleaved=False)
             values[:] = moved
-    xy = pd.DataFrame({"x": shapely.get_x(points.to_numpy()), "y": shapely.get_y(points.to_numpy())}, points.index)
+    xy = pd.DataFrame(
+        {"x": shapely.get_x(points.to_numpy()), "y": shapely.get_y(points.to_numpy())}, points.index
+    )
     _check_range(xy, drawn)
     inferred = _infer(net, xy, lines, drawn)
     routes, stubs, straight = _routes(lines, drawn, xy)
@@ -108,7 +110,11 @@ def _bus_points(net: Net, buses: pd.DataFrame) -> pd.Series[Any]:
 
 def _drawn_routes(net: Net, lines: pd.DataFrame) -> pd.Series[Any]:
     routes = _from_geojson(lines, "line", "LineString")
-    if "line_geodata" in net and isinstance(net["line_geodata"], pd.DataFrame) and "coords" in net["line_geodata"]:
+    if (
+        "line_geodata" in net
+        and isinstance(net["line_geodata"], pd.DataFrame)
+        and "coords" in net["line_geodata"]
+    ):
         for index, coords in net["line_geodata"]["coords"].items():
             if index in routes.index and routes[index] is None and coords is not None and len(coords) > 1:
                 routes[index] = shapely.LineString(coords)

@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -41,7 +44,15 @@ SWITCHED = {"l": "line", "t": "trafo", "t3": "trafo3w"}
 """Switch code `et` → the branch whose end it switches; `b` joins two buses."""
 
 _IMPORTED = {"bus", "switch", "substation", *BRANCH_BUSES, *POINT_TABLES}
-_BOOKKEEPING = {"bus_geodata", "line_geodata", "std_types", "loadcases", "controller", "group", "characteristic"}
+_BOOKKEEPING = {
+    "bus_geodata",
+    "line_geodata",
+    "std_types",
+    "loadcases",
+    "controller",
+    "group",
+    "characteristic",
+}
 
 
 def read_net(source: Net | str | os.PathLike[str]) -> Net:
@@ -61,7 +72,9 @@ def read_net(source: Net | str | os.PathLike[str]) -> Net:
             text = file.read()
         head = json.loads(text)
     except OSError as problem:
-        raise InvalidInput(f"{path}: {problem.strerror}; name a file that pandapower.to_json wrote") from problem
+        raise InvalidInput(
+            f"{path}: {problem.strerror}; name a file that pandapower.to_json wrote"
+        ) from problem
     except ValueError as problem:
         raise InvalidInput(
             f"{path} is not JSON ({problem}); write the net again with pandapower.to_json"
@@ -73,12 +86,21 @@ def read_net(source: Net | str | os.PathLike[str]) -> Net:
         raise InvalidInput(
             f"{path} asks for Python code of {', '.join(strange)}; remove those objects from the net first"
         )
-    import pandapower
-
     try:
-        return pandapower.from_json(path)
+        with old_formats():
+            import pandapower
+
+            return pandapower.from_json(path)
     except Exception as problem:  # pandapower's reader raises whatever its converters happen to raise
         raise InvalidInput(f"{path}: pandapower cannot read this net ({problem})") from problem
+
+
+@contextmanager
+def old_formats() -> Iterator[None]:
+    """Silence what pandapower and SimBench warn of their own data files while they read them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def table(net: Net, name: str) -> pd.DataFrame:
@@ -126,7 +148,9 @@ def check(net: Net) -> None:
     buses = table(net, "bus")
     if buses.empty:
         raise InvalidInput("the pandapower net has no buses; there is nothing to import")
-    faults += [f"bus {bus}: vn_kv is missing; set it" for bus in buses.index[np.isnan(numbers(buses, "vn_kv"))]]
+    faults += [
+        f"bus {bus}: vn_kv is missing; set it" for bus in buses.index[np.isnan(numbers(buses, "vn_kv"))]
+    ]
     for name in ("bus", "switch", *BRANCH_BUSES, *POINT_TABLES):
         frame = table(net, name)
         twice = frame.index[frame.index.duplicated()].unique()
@@ -156,7 +180,9 @@ def _switch_faults(net: Net, buses: pd.Index[Any]) -> list[str]:
         return []
     faults = _dangling(switches, "switch", "bus", buses)
     strange = switches[~switches["et"].isin([*SWITCHED, "b"])]
-    faults += [f"switch {index}: et {et!r} is none of b, l, t, t3; mend it" for index, et in strange["et"].items()]
+    faults += [
+        f"switch {index}: et {et!r} is none of b, l, t, t3; mend it" for index, et in strange["et"].items()
+    ]
     faults += _dangling(switches[switches["et"] == "b"], "switch", "element", buses)
     for code, name in SWITCHED.items():
         mine = switches[switches["et"] == code]
@@ -186,9 +212,13 @@ def left_out(net: Net) -> list[str]:
         if not isinstance(frame, pd.DataFrame) or frame.empty or name.startswith(("_", "res_", "empty_")):
             continue
         if name not in _IMPORTED | _BOOKKEEPING:
-            notes.append(f"{name}: {len(frame)} rows are not imported; the grid package has no layer for them")
+            notes.append(
+                f"{name}: {len(frame)} rows are not imported; the grid package has no layer for them"
+            )
     generators = table(net, "gen")
     plain = int((~truths(generators, "slack", False)).sum())
     if plain:
-        notes.append(f"gen: {plain} generators without slack are not imported; they energise nothing by themselves")
+        notes.append(
+            f"gen: {plain} generators without slack are not imported; they energise nothing by themselves"
+        )
     return notes

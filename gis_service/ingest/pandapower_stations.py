@@ -76,7 +76,10 @@ def _yards(net: Net, kv: pd.Series[float]) -> pd.Series[int]:
 def _bulk_windings(net: Net, kv: pd.Series[float]) -> npt.NDArray[np.int64]:
     """(upper bus, lower bus) of transformer windings between two levels above 1 kV."""
     pairs = [np.empty((0, 2), np.int64)]
-    for name, sides in (("trafo", [("hv_bus", "lv_bus")]), ("trafo3w", [("hv_bus", "mv_bus"), ("hv_bus", "lv_bus")])):
+    for name, sides in (
+        ("trafo", [("hv_bus", "lv_bus")]),
+        ("trafo3w", [("hv_bus", "mv_bus"), ("hv_bus", "lv_bus")]),
+    ):
         frame = table(net, name)
         for upper, lower in sides if len(frame) else []:
             both = frame[[upper, lower]].to_numpy(np.int64)
@@ -103,7 +106,10 @@ def _named(net: Net, yard: pd.Series[int], notes: list[str]) -> pd.Series[str] |
     declared, buses = table(net, "substation"), table(net, "bus")
     if declared.empty or "substation" not in buses:
         return None
-    by_name = {name: f"substation-{index}" for index, name in zip(declared.index, texts(declared, "name"), strict=True)}
+    by_name = {
+        name: f"substation-{index}"
+        for index, name in zip(declared.index, texts(declared, "name"), strict=True)
+    }
     said = pd.Series(texts(buses, "substation"), index=buses.index, dtype=object)
     known = said.map(by_name).dropna()
     lost = set(by_name.values()) - set(known)
@@ -118,7 +124,9 @@ def _derived(yard: pd.Series[int]) -> pd.Series[str]:
     return yard.map(lambda bus: f"substation-{bus}").astype(object)
 
 
-def _rows(net: Net, of_bus: pd.Series[str], kv: pd.Series[float], where: Places, *, by_name: bool) -> pd.DataFrame:
+def _rows(
+    net: Net, of_bus: pd.Series[str], kv: pd.Series[float], where: Places, *, by_name: bool
+) -> pd.DataFrame:
     ids = sorted(of_bus.unique(), key=lambda one: int(one.rsplit("-", 1)[1]))
     xy = pd.DataFrame(where.of(of_bus.index), index=of_bus.index, columns=["x", "y"]).groupby(of_bus).mean()
     source = table(net, "substation") if by_name else table(net, "bus")
@@ -159,7 +167,9 @@ def _heads(net: Net, yard: pd.Series[int], kv: pd.Series[float]) -> tuple[pd.Ser
     for line, bus in leaving.loc[~inner, ["line", "bus"]].sort_values("line").itertuples(index=False):
         mine = switches[(switches["et"] == "l") & (switches["element"] == line) & (switches["bus"] == bus)]
         if mine.empty and crowd[bus] == 1 and bus not in anchors:
-            mine = switches[(switches["et"] == "b") & ((switches["bus"] == bus) | (switches["element"] == bus))]
+            mine = switches[
+                (switches["et"] == "b") & ((switches["bus"] == bus) | (switches["element"] == bus))
+            ]
         if mine.empty:
             headless += 1
             continue

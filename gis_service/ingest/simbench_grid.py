@@ -12,6 +12,7 @@ from typing import Any
 from gis_service.errors import InvalidInput
 from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.pandapower_net import import_pandapower
+from gis_service.ingest.pandapower_reading import old_formats
 
 ATTRIBUTION = (
     "data: SimBench (simbench.de; doi 10.3390/en13123290), Open Database License 1.0: "
@@ -19,7 +20,9 @@ ATTRIBUTION = (
 )
 
 
-def import_simbench(code: str, *, county_code: str = "simbench", county_name: str | None = None) -> GridPackage:
+def import_simbench(
+    code: str, *, county_code: str = "simbench", county_name: str | None = None
+) -> GridPackage:
     """Convert a SimBench grid such as `1-MVLV-rural-all-0-sw` into a grid package of one county.
 
     Codes ending in `-sw` have their switches; in those ending in `-no_sw` open ones are left out by SimBench.
@@ -37,8 +40,9 @@ def import_simbench(code: str, *, county_code: str = "simbench", county_name: st
 
 def simbench_net(code: str) -> Any:
     """The pandapower net of a SimBench code; 5–12 s for a medium- and low-voltage grid."""
-    import simbench
+    with old_formats():
+        import simbench
 
-    if code not in simbench.collect_all_simbench_codes():
-        raise InvalidInput(f"SimBench has no grid {code!r}; codes look like 1-MVLV-rural-all-0-sw")
-    return simbench.get_simbench_net(code)
+        if code not in simbench.collect_all_simbench_codes():
+            raise InvalidInput(f"SimBench has no grid {code!r}; codes look like 1-MVLV-rural-all-0-sw")
+        return simbench.get_simbench_net(code)
