@@ -61,11 +61,12 @@ install_python_packages() {
     printf '%s\n' "$current" >"$stamp"
 }
 
-# Node for the web map: the machine's own if it is recent enough, else the locked one from PyPI in .venv.
+# Node for the web map: the machine's own if it is recent enough, else the locked one from PyPI, in .venv.
 find_node() {
-    local major
-    major=$(node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/') || true
-    if [ "${major:-0}" -ge 20 ] && command -v npm >/dev/null; then return; fi
+    # What Vite asks for: 20.19, 22.12 or later.
+    local recent='const [a, b] = process.versions.node.split(".").map(Number);
+        process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)'
+    if node -e "$recent" 2>/dev/null && command -v npm >/dev/null; then return; fi
     export PATH="$PWD/.venv/bin:$PATH"
     [ "$(cat .venv/.installed-node 2>/dev/null)" = "$(digest requirements/node.lock)" ] && return
     say "installing Node.js from PyPI into .venv (for the web map)"
