@@ -15,7 +15,14 @@ from gis_service.store.interruptions import (
     customers_interrupted_at,
     interruptions,
 )
-from gis_service.store.loading import LoadedCounty, load_county, load_package, unload_county
+from gis_service.store.loading import (
+    LoadedCounty,
+    load_county,
+    load_package,
+    rehearse_load,
+    unload_counties,
+    unload_county,
+)
 from gis_service.store.operations import (
     NewOperation,
     Operation,
@@ -27,7 +34,7 @@ from gis_service.store.operations import (
 )
 from gis_service.store.record import GridTransaction, transaction
 from gis_service.store.stored_ids import StoredIds
-from gis_service.store.tables import load_tables
+from gis_service.store.tables import load_grid, load_tables
 from gis_service.store.versions import ChangeListener, CountyVersion, county_versions, listening
 
 __all__ = [
@@ -51,11 +58,14 @@ __all__ = [
     "interruptions",
     "listening",
     "load_county",
+    "load_grid",
     "load_package",
     "load_tables",
     "operations_after",
     "operations_between",
+    "rehearse_load",
     "switch_states_at",
     "transaction",
+    "unload_counties",
     "unload_county",
 ]

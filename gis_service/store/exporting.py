@@ -12,8 +12,8 @@ from psycopg2 import extensions, sql
 
 from gis_service.ingest.frames import GridPackage, assemble
 from gis_service.ingest.spec import LAYERS, Layer
+from gis_service.store.consistent import Layers, read_consistently
 from gis_service.store.schema import GEOMETRY, arrow_types, select_layer
-from gis_service.store.tables import Layers, read_consistently
 from sharding.copy import copy_out, floats, sorted_by, texts
 
 

@@ -8,7 +8,8 @@ package is valid in itself; what other stored counties have to say is checked ag
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,12 +26,12 @@ from gis_service.store.county_rows import (
     stored_ids_by_layer,
     take_out,
 )
-from gis_service.store.database import session
-from gis_service.store.locks import hold_for_loading, lock_commits_of_loads, lock_for_writing
+from gis_service.store.database import LONG_DEADLINE_S, in_transaction, session
+from gis_service.store.locks import hold_for_loading, let_go, lock_commits_of_loads, lock_for_writing
 from gis_service.store.record import GridTransaction
 from gis_service.store.schema import ELEMENT_LAYERS
 from gis_service.store.stored_ids import StoredIds, references_to
-from gis_service.store.versions import raise_version, read_versions
+from gis_service.store.versions import raise_version, read_versions, require_loaded
 from sharding.distribute import one_node_at_a_time
 
 _NAMED = 20
@@ -109,29 +110,49 @@ def load_county(
     return _load(package, [county], replace, keep_switching, stored, at, progress, on_loaded)[0]
 
 
+def rehearse_load(package: GridPackage, *, replace: bool = False) -> None:
+    """Refuse what `load_package` would refuse before it begins; changes nothing.
+
+    Raises
+    ------
+    Conflict
+        As `load_package`.
+    """
+    with in_transaction(deadline_s=LONG_DEADLINE_S) as cursor:
+        _refuse_before_any_work(cursor, package, sorted(package.counties), replace)
+
+
 def unload_county(county: str, *, at: datetime | None = None) -> None:
-    """Take a county out of the database; its switch log and its interruptions stay on record.
+    """Take one county out of the database; see `unload_counties`."""
+    unload_counties([county], at=at)
+
+
+def unload_counties(counties: Collection[str], *, at: datetime | None = None) -> None:
+    """Take counties out of the database, all or none; switch logs and interruptions stay on record.
 
     Raises
     ------
     UnknownId
-        The county is not loaded.
+        One of them is not loaded.
     Conflict
-        Elements of other counties refer to it.
+        Elements of other counties refer to them.
     """
     at = at or datetime.now(UTC)
+    leaving = sorted(set(counties))
     with session() as held, held, held.cursor() as cursor:
         one_node_at_a_time(cursor)
-        hold_for_loading(cursor, county)
+        for county in leaving:
+            hold_for_loading(cursor, county)
         lock_commits_of_loads(cursor)
-        lock_for_writing(cursor, [county])
-        if county not in read_versions(cursor):
-            raise UnknownId([county], what="loaded county")
-        _refuse_dangling(cursor, stored_ids_by_layer(cursor, county), [county], "unloaded")
-        take_out(cursor, county)
-        cursor.execute("DELETE FROM county WHERE code = %s", [county])
-        GridTransaction(cursor).end_interruptions_of_absent(county, at)
-        raise_version(cursor, county, at, topology=True, loaded=False)
+        lock_for_writing(cursor, leaving)
+        require_loaded(cursor, leaving)
+        for county in leaving:
+            _refuse_dangling(cursor, stored_ids_by_layer(cursor, county), leaving, "unloaded")
+        for county in leaving:
+            take_out(cursor, county)
+            cursor.execute("DELETE FROM county WHERE code = %s", [county])
+            GridTransaction(cursor).end_interruptions_of_absent(county, at)
+            raise_version(cursor, county, at, topology=True, loaded=False)
 
 
 def _load(
@@ -145,7 +166,7 @@ def _load(
     on_loaded: OnLoaded | None,
 ) -> list[LoadedCounty]:
     done: list[LoadedCounty] = []
-    with session() as held:
+    with _load_session() as held:
         try:
             with held, held.cursor() as cursor:
                 for county in counties:
@@ -157,19 +178,33 @@ def _load(
                 with held, held.cursor() as cursor:
                     rows = stage(cursor, package, county, progress)
                 with held, held.cursor() as cursor:
-                    last = county == counties[-1]
+                    hook = on_loaded if county == counties[-1] else None
                     swap = _Swap(package, county, replace, keep_switching, at or datetime.now(UTC))
-                    version, replaced = swap.run(cursor, stored, on_loaded if last else None)
+                    version, replaced = swap.run(cursor, stored, hook)
                 progress(county, "commit", 0)
                 done.append(LoadedCounty(county, version, replaced, rows, time.perf_counter() - started))
         except (errors.DataError, errors.IntegrityError) as error:
             said = " ".join(part for part in (error.diag.message_primary, error.diag.message_detail) if part)
             raise InvalidInput(f"the database cannot hold the package: {said}") from error
-        held.autocommit = True
-        with held.cursor() as cursor:
+        with held, held.cursor() as cursor:
             for layer in ELEMENT_LAYERS:
                 cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(layer.name)))
     return done
+
+
+@contextmanager
+def _load_session() -> Iterator[extensions.connection]:
+    """A session for one load, whose locks end with the block, not with the server's tidying up."""
+    with session() as held:
+        with held, held.cursor() as cursor:  # so that a killed load is noticed, and ends, within seconds
+            cursor.execute("SET client_connection_check_interval = '1s'")
+        try:
+            yield held
+        finally:
+            if not held.closed:
+                held.rollback()
+                with held, held.cursor() as cursor:
+                    let_go(cursor)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from psycopg2 import extensions
+from psycopg2 import errors, extensions
 
 from gis_service.errors import Conflict
 
@@ -30,11 +30,17 @@ def lock_commits_of_loads(cursor: extensions.cursor) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_COMMITTING_LOADS])
 
 
-def hold_for_loading(cursor: extensions.cursor, county: str) -> None:
-    """Be the only session that loads this county; Conflict where another one does."""
-    cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [_LOADING, county])
-    row = cursor.fetchone()
-    if row is None or not row[0]:
+def hold_for_loading(cursor: extensions.cursor, county: str, *, patience_s: int = 5) -> None:
+    """Be the only session that loads this county; Conflict where another one does for `patience_s` more."""
+    cursor.execute("SET LOCAL lock_timeout = %s", [f"{patience_s}s"])
+    try:
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [_LOADING, county])
+    except errors.LockNotAvailable as error:
         raise Conflict(
             f"county {county} is being loaded by another process: wait until it is done, then try again"
-        )
+        ) from error
+
+
+def let_go(cursor: extensions.cursor) -> None:
+    """Release what `hold_for_loading` holds at once: a closed session takes a moment to end on the server."""
+    cursor.execute("SELECT pg_advisory_unlock_all()")

@@ -6,18 +6,20 @@ the time it happened and then by the order of recording; without one, the state 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from psycopg2 import extensions, sql
 
 from gis_service.network.tables import Bools, Text
+from gis_service.store.consistent import read_consistently
 from gis_service.store.database import in_transaction
 from gis_service.store.schema import in_counties
+from gis_service.store.versions import CountyVersion, read_versions
 from sharding.copy import copy_out, sorted_by, texts, truths
 
 _COLUMNS = "county_code, switch_id, open, at, recorded_at, reason, operator, idempotency_key, id, epoch"
@@ -47,33 +49,43 @@ class Operation(NewOperation):
 
 @dataclass(frozen=True, eq=False)
 class SwitchStates:
-    """One truth value per switch, sorted by (county, id): the order of `GridTables.switches`."""
+    """One truth value per switch, sorted by (county, id): the order of `GridTables.switches`.
+
+    `versions` are those of the counties at the moment of reading.
+    """
 
     county: Text
     id: Text
     open: Bools
+    versions: dict[str, CountyVersion]
 
     def __len__(self) -> int:
         return len(self.id)
 
 
 def current_switches(counties: Collection[str] | None = None) -> SwitchStates:
-    """How the switches of these counties (default: all) stand now."""
-    with in_transaction(read_only=True) as cursor:
-        return _states(cursor, sql.SQL("SELECT county_code, id, open FROM switch") + _where(counties))
+    """How the switches of these counties (default: all) stand now; UnknownId for a county not loaded."""
+    return _consistent_states(_current, counties)
 
 
 def switch_states_at(at: datetime, counties: Collection[str] | None = None) -> SwitchStates:
-    """How the switches of these counties (default: all) stood at a time."""
-    with in_transaction(read_only=True) as cursor:
-        return read_switch_states(cursor, at, counties)
+    """How the switches of these counties (default: all) stood at a time; UnknownId as above."""
+    return _consistent_states(partial(_as_of, at), counties)
 
 
 def read_switch_states(
     cursor: extensions.cursor, at: datetime, counties: Collection[str] | None = None
 ) -> SwitchStates:
     """`switch_states_at` inside a transaction, which sees what that transaction has recorded."""
-    query = sql.SQL(
+    return _states(_rows(cursor, _as_of(at, counties)), read_versions(cursor, counties))
+
+
+def _current(counties: Collection[str] | None) -> sql.Composable:
+    return sql.SQL("SELECT county_code, id, open FROM switch") + _where(counties)
+
+
+def _as_of(at: datetime, counties: Collection[str] | None) -> sql.Composable:
+    return sql.SQL(
         """
         SELECT s.county_code, s.id, coalesce(latest.open, s.open_at_load)
         FROM (SELECT county_code, id, open_at_load FROM switch{}) s
@@ -86,7 +98,6 @@ def read_switch_states(
         ) latest ON latest.county_code = s.county_code AND latest.switch_id = s.id
         """
     ).format(_where(counties), sql.Literal(at))
-    return _states(cursor, query)
 
 
 def operations_between(
@@ -126,7 +137,18 @@ def _where(counties: Collection[str] | None) -> sql.Composable:
     return sql.SQL("") if counties is None else in_counties(counties)
 
 
-def _states(cursor: extensions.cursor, query: sql.Composable) -> SwitchStates:
+def _consistent_states(
+    query: Callable[[Collection[str] | None], sql.Composable], counties: Collection[str] | None
+) -> SwitchStates:
+    layers, versions = read_consistently(lambda cursor, of: {"switch": _rows(cursor, query(of))}, counties)
+    return _states(layers["switch"], versions)
+
+
+def _rows(cursor: extensions.cursor, query: sql.Composable) -> pa.Table:
     types = {"county_code": pa.large_string(), "id": pa.large_string(), "open": pa.bool_()}
-    rows = sorted_by(copy_out(cursor, query, types), "county_code", "id")
-    return SwitchStates(texts(rows["county_code"]), texts(rows["id"]), np.asarray(truths(rows["open"])))
+    return copy_out(cursor, query, types)
+
+
+def _states(rows: pa.Table, versions: dict[str, CountyVersion]) -> SwitchStates:
+    rows = sorted_by(rows, "county_code", "id")
+    return SwitchStates(texts(rows["county_code"]), texts(rows["id"]), truths(rows["open"]), versions)

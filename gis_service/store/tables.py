@@ -1,12 +1,11 @@
-"""Counties out of the database: as arrays for the network, as a package for the world.
+"""Counties out of the database as the arrays the network is built from.
 
-Reads only. Everything of one answer belongs to one moment of each county, and counties that were changed
-together are seen together; rows come sorted by (county, id) as Python sorts text.
+Reads only. Rows come sorted by (county, id) as Python sorts text; absent values as `network.tables` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import extensions, sql
 
-from gis_service.errors import NotReady
 from gis_service.ingest.spec import LAYERS, Layer
 from gis_service.network import tables as t
-from gis_service.store.database import LONG_DEADLINE_S, distributed, in_transaction
+from gis_service.store.consistent import Layers, read_consistently
 from gis_service.store.schema import arrow_types, select_layer
-from gis_service.store.versions import read_versions, require_loaded
+from gis_service.store.versions import CountyVersion
 from sharding.copy import copy_out, floats, lines, sorted_by, texts, truths
 
-_TRIES = 20
 _POINT: dict[str, sql.Composable] = {"x": sql.SQL("ST_X(geom)"), "y": sql.SQL("ST_Y(geom)")}
 _LINE: dict[str, sql.Composable] = {"line": sql.SQL("geom::text")}
 _GEOMETRY: dict[str, dict[str, sql.Composable]] = {
@@ -38,8 +35,6 @@ _GEOMETRY: dict[str, dict[str, sql.Composable]] = {
 }
 _ARROW_GEOMETRY = {"x": pa.float64(), "y": pa.float64(), "line": pa.large_string()}
 
-Layers = dict[str, pa.Table]
-
 
 def load_tables(counties: Collection[str] | None = None) -> tuple[t.GridTables, dict[str, int]]:
     """The electrical layers of these counties (default: all loaded ones), and the version of each.
@@ -51,46 +46,14 @@ def load_tables(counties: Collection[str] | None = None) -> tuple[t.GridTables, 
     NotReady
         When the database does not answer, or a cluster changes faster than it can be read.
     """
+    tables, versions = load_grid(counties)
+    return tables, {code: one.version for code, one in versions.items()}
+
+
+def load_grid(counties: Collection[str] | None = None) -> tuple[t.GridTables, dict[str, CountyVersion]]:
+    """`load_tables` with all that is known of each county's version; raises the same."""
     layers, versions = read_consistently(_read_layers, counties)
     return _grid_tables(layers), versions
-
-
-def read_consistently(
-    read: Callable[[extensions.cursor, Collection[str] | None], Layers], counties: Collection[str] | None
-) -> tuple[Layers, dict[str, int]]:
-    """What `read` gives for these counties, and the version of each at the same moment.
-
-    One server gives a snapshot. A cluster gives each node's own, so there the counties whose version moved
-    meanwhile are read again, until nothing moved between two looks.
-    """
-    with in_transaction(read_only=True, deadline_s=LONG_DEADLINE_S) as cursor:
-        before = _versions(cursor, counties)
-        layers = read(cursor, counties if counties is None else sorted(before))
-        if not distributed(cursor):
-            return layers, before
-    for _ in range(_TRIES):
-        with in_transaction(read_only=True) as cursor:
-            now = _versions(cursor, counties)
-        if now == before:
-            return layers, before
-        moved = sorted(code for code in now if now[code] != before.get(code))
-        with in_transaction(read_only=True, deadline_s=LONG_DEADLINE_S) as cursor:
-            fresh = read(cursor, moved)
-        stale = pa.array([*moved, *(before.keys() - now.keys())], pa.large_string())
-        layers = {name: _merged(old, fresh[name], stale) for name, old in layers.items()}
-        before = now
-    raise NotReady("the counties change faster than they can be read; try again in a moment")
-
-
-def _versions(cursor: extensions.cursor, counties: Collection[str] | None) -> dict[str, int]:
-    found = read_versions(cursor) if counties is None else require_loaded(cursor, counties)
-    return {code: one.version for code, one in found.items()}
-
-
-def _merged(old: pa.Table, fresh: pa.Table, stale: pa.Array) -> pa.Table:
-    code = "county_code" if "county_code" in old.column_names else "code"
-    kept = old.filter(pc.invert(pc.is_in(old[code], value_set=stale)))
-    return pa.concat_tables([kept, fresh])
 
 
 def _read_layers(cursor: extensions.cursor, counties: Collection[str] | None) -> Layers:
