@@ -326,3 +326,21 @@ class Interruption(models.Model):
                 condition=Q(during__upper_inf=True),
             ),
         ]
+
+
+class SwitchAnswer(models.Model):
+    """The answer a batch of operations was given, for when it is sent again; `id` is one of its keys.
+
+    `request` is a digest of the whole batch; the answer is kept as text, to be given again as it was.
+    """
+
+    pk = models.CompositePrimaryKey("county_code", "id")
+    county_code = _identifier()
+    id = _identifier()
+    request = models.TextField()
+    answer = models.TextField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "switch_answer"
+        indexes = [models.Index(fields=["id"], name="switch_answer_by_key")]

@@ -48,9 +48,15 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "gis_service.web.middleware.EngineMiddleware",
 ]
-CORS_ALLOWED_ORIGINS = _listed("GRIDGIS_ENGINE_CORS_ORIGINS", "http://localhost:8000,http://127.0.0.1:8000")
+# Questions carry no credentials and change nothing, so any page may ask them. Recording switch operations is
+# for origins that are named, or for programs: a browser's page from elsewhere gets no permission.
+CORS_ALLOWED_ORIGINS = [origin for origin in _listed("GRIDGIS_ENGINE_CORS_ORIGINS", "*") if origin != "*"]
+CORS_ALLOW_ALL_ORIGINS = not CORS_ALLOWED_ORIGINS
+CORS_URLS_REGEX = r"^/(?!v1/switch-operations)" if CORS_ALLOW_ALL_ORIGINS else r"^/"
+CORS_EXPOSE_HEADERS = ["Grid-Version", "As-Of", "Partial", "Retry-After"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = int(os.environ.get("GRIDGIS_ENGINE_MAX_BODY_BYTES", str(16 * 2**20)))
 ROOT_URLCONF = "gis_service.urls"
 WSGI_APPLICATION = "gis_service.wsgi.application"
 APPEND_SLASH = False

@@ -90,6 +90,23 @@ class GridTransaction:
         found = read_operations(self.cursor, "idempotency_key = ANY(%(keys)s)", {"keys": sorted(keys)})
         return {one.idempotency_key: one for one in found if one.idempotency_key is not None}
 
+    def find_answer(self, keys: Collection[str], request: str) -> str | None:
+        """The answer kept for a request (by its digest) under one of its keys, or None; asks all shards."""
+        self.cursor.execute(
+            "SELECT answer FROM switch_answer WHERE id = ANY(%s) AND request = %s LIMIT 1",
+            [sorted(keys), request],
+        )
+        row = self.cursor.fetchone()
+        return None if row is None else str(row[0])
+
+    def keep_answer(self, county: str, key: str, request: str, answer: str, at: datetime) -> None:
+        """Keep an answer under a key; one that is kept already stays."""
+        self.cursor.execute(
+            "INSERT INTO switch_answer (county_code, id, request, answer, recorded_at) "
+            "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [county, key, request, answer, at],
+        )
+
     def append_operations(self, rows: Sequence[NewOperation]) -> list[Operation]:
         """Record operations in the order given; returns them in that order with their ids and epochs.
 

@@ -1,0 +1,95 @@
+"""The engine's questions, each one call: a context, the question's fields, and an answer with its head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from gis_service.engine.columns import Answer
+from gis_service.engine.context import NOW, Context
+from gis_service.engine.current import CurrentWorld
+from gis_service.engine.elements import element
+from gis_service.engine.history import Wanted, interruptions_logged, operations_logged
+from gis_service.engine.operated import Operated
+from gis_service.engine.operations import Recorder
+from gis_service.engine.outage import Case, outage, outages
+from gis_service.engine.scene import Clock, scene_of
+from gis_service.engine.supply import area_below, path_to_customer, radius_below
+from gis_service.engine.traces import TraceAsked, traced
+from gis_service.engine.world import Scene
+
+
+def system_clock() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+class Engine:
+    """Questions about one province.
+
+    Parameters
+    ----------
+    current
+        The world, kept current.
+    clock
+        What time it is; passed in, so that nothing inside reads the system's.
+    """
+
+    def __init__(self, current: CurrentWorld, *, clock: Clock = system_clock) -> None:
+        self.current = current
+        self.clock = clock
+        self._recorder = Recorder(current, clock)
+
+    def scene(self, context: Context = NOW) -> Scene:
+        """The world and switch states of a question; errors as `scene_of` says."""
+        return scene_of(self.current, context, self.clock)
+
+    def trace(self, asked: TraceAsked, context: Context = NOW) -> Answer:
+        """Elements connected to the starts, by the kind of trace."""
+        scene = self.scene(context)
+        return scene.head() | traced(scene, asked)
+
+    def supply_path(self, customer_id: str, context: Context = NOW) -> Answer:
+        """The elements from a source to a customer."""
+        scene = self.scene(context)
+        return scene.head() | path_to_customer(scene, customer_id)
+
+    def supply_area(self, starts: Sequence[str], context: Context = NOW) -> Answer:
+        """Customers, districts and outline of what some elements supply."""
+        scene = self.scene(context)
+        return scene.head() | area_below(scene, starts)
+
+    def supply_radius(self, start: str, mode: Literal["trunk", "full"], context: Context = NOW) -> Answer:
+        """The longest electrical path below an element."""
+        scene = self.scene(context)
+        return scene.head() | radius_below(scene, start, mode)
+
+    def outage_impact(self, case: Case, include: Sequence[str], context: Context = NOW) -> Answer:
+        """Who loses supply when a case goes out."""
+        scene = self.scene(context)
+        return scene.head() | outage(scene, case, include)
+
+    def outage_impacts(self, cases: Sequence[Case], include: Sequence[str], context: Context = NOW) -> Answer:
+        """The same for many cases, asked of one scene."""
+        scene = self.scene(context)
+        return scene.head() | {"cases": outages(scene, cases, include)}
+
+    def element(self, id: str, context: Context = NOW) -> Answer:
+        """One element: properties, geometry, live state."""
+        scene = self.scene(context)
+        return scene.head() | element(scene, id)
+
+    def record_operations(self, operations: Sequence[Operated]) -> Answer:
+        """Record a batch of switch operations; see `Recorder.record`."""
+        return self._recorder.record(operations)
+
+    def operations_logged(self, wanted: Wanted) -> Answer:
+        """A page of the log of switch operations, newest first."""
+        scene = self.scene()
+        return scene.head() | operations_logged(scene, wanted)
+
+    def interruptions_logged(self, wanted: Wanted) -> Answer:
+        """A page of interruptions, by beginning."""
+        scene = self.scene()
+        return scene.head() | interruptions_logged(scene, wanted)

@@ -1,0 +1,34 @@
+"""A world over tables in hand, with no database: for notebooks, scripts and laws that need no storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from gis_service.engine.current import NO_READINGS, Loaded, SwitchReadings, Versions
+from gis_service.engine.world import CountyVersion
+from gis_service.network.tables import GridTables
+
+
+class HeldTables:
+    """A `GridSource` that never changes: every county at version 1, no switch ever operated."""
+
+    def __init__(self, tables: GridTables) -> None:
+        self._tables = tables
+        self._versions = {county: CountyVersion(1, 1) for county in tables.counties}
+
+    def versions(self) -> Versions:
+        """Version 1 of every county."""
+        return self._versions
+
+    def load(self) -> Loaded:
+        """The tables in hand."""
+        return Loaded(self._tables, self._versions)
+
+    def current_switches(self, _counties: Sequence[str]) -> tuple[Versions, SwitchReadings]:
+        """Nothing moved since loading."""
+        return self._versions, NO_READINGS
+
+    def switches_at(self, _at: datetime) -> tuple[Versions, SwitchReadings]:
+        """Nothing was operated at any time."""
+        return self._versions, NO_READINGS

@@ -1,0 +1,147 @@
+"""From the world a question names to the switch states it is asked of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from gis_service.engine.context import Context, Switching
+from gis_service.engine.current import CurrentWorld, apply_readings
+from gis_service.engine.world import Scene, World
+from gis_service.errors import AmbiguousId, Impossible, InvalidInput, NotReady, UnknownId
+from gis_service.network.ids import IdIndex
+from gis_service.network.switching import SwitchState, loaded_state
+from gis_service.network.topology import Topology
+
+CLOCK_SKEW = timedelta(seconds=60)
+"""How far ahead another machine's clock may be before its time counts as the future."""
+
+_WAIT_S = 2.0
+_WAIT_STEP_S = 0.05
+_TRIES = 5
+
+Clock = Callable[[], datetime]
+
+
+def scene_of(current: CurrentWorld, context: Context, clock: Clock) -> Scene:
+    """The switch states a question is asked of, and the moment they stand for.
+
+    Raises
+    ------
+    InvalidInput
+        When `switching` names something that is no switch, or one switch open and closed.
+    UnknownId
+        For ids of `switching` and counties of `at_least` that are not loaded.
+    Impossible
+        When `at` lies in the future.
+    NotReady
+        When a version of `at_least` does not come within two seconds, or the database does not answer.
+    """
+    now = clock()
+    if context.at is not None and context.at > now + CLOCK_SKEW:
+        raise Impossible(
+            f"at: {context.at.isoformat()} lies in the future; switch states are known until now"
+        )
+    world = _seen_at_least(current, context.at_least)
+    if context.state == "normal":
+        state, as_of = world.normal, now
+    elif context.at is not None:
+        world, state = _as_of(current, world, context.at)
+        as_of = context.at
+    else:
+        state, as_of = world.current, now
+    return Scene(world, with_what_if(world.topology, state, context.switching), as_of)
+
+
+def _seen_at_least(current: CurrentWorld, wanted: Mapping[str, int]) -> World:
+    world = current.get()
+    if not wanted:
+        return world
+    unknown = [county for county in sorted(wanted) if county not in world.versions]
+    if unknown:
+        raise UnknownId(unknown, what="county")
+    until = time.monotonic() + _WAIT_S
+    while True:
+        behind = [county for county in sorted(wanted) if world.versions[county].version < wanted[county]]
+        if not behind:
+            return world
+        if time.monotonic() > until:
+            county = behind[0]
+            raise NotReady(
+                f"county {county} stands at version {world.versions[county].version}, the question wants "
+                f"{wanted[county]} at least: ask again in a moment, or check the number"
+            )
+        time.sleep(_WAIT_STEP_S)
+        world = current.get()
+
+
+def _as_of(current: CurrentWorld, world: World, at: datetime) -> tuple[World, SwitchState]:
+    """The states of a moment, read from the log at the very versions of the world returned."""
+    for _ in range(_TRIES):
+        seen, readings = current.source.switches_at(at)
+        if seen == world.versions:
+            return world, apply_readings(world.topology, loaded_state(world.topology), readings)
+        world = current.get()
+    raise NotReady("the grid is being switched faster than its log can be read: ask again in a moment")
+
+
+def with_what_if(
+    topology: Topology, state: SwitchState, switching: Sequence[Switching], *, field: str = "switching"
+) -> SwitchState:
+    """A state with the what-if on top; `field` is how faults name the list.
+
+    Raises
+    ------
+    InvalidInput, UnknownId
+        As `scene_of` says; all faults of the list are named.
+    """
+    if not switching:
+        return state
+    rows: dict[int, tuple[int, bool]] = {}
+    faults: list[str] = []
+    unknown: list[str] = []
+    for k, one in enumerate(switching):
+        try:
+            row = find_switch(topology.ids, one.id, f"{field}[{k}].id")
+        except UnknownId:
+            unknown.append(one.id)
+            continue
+        except InvalidInput as error:
+            faults.extend(error.faults)
+            continue
+        first, open_ = rows.setdefault(row, (k, one.open))
+        if open_ != one.open:
+            faults.append(
+                f"{field}[{k}].open: switch {one.id!r} stands {_word(open_)} in {field}[{first}]; keep one"
+            )
+    if faults:
+        raise InvalidInput(faults[0], faults)
+    if unknown:
+        raise UnknownId(unknown, what="switch")
+    return state.with_switching(list(rows), [open_ for _, open_ in rows.values()])
+
+
+def find_switch(ids: IdIndex, id: str, field: str) -> int:
+    """The row of a switch.
+
+    Raises
+    ------
+    UnknownId
+        When nothing has the id.
+    InvalidInput
+        When another kind of element has it; the fault names `field`.
+    """
+    try:
+        return ids.find(id, layers=("switch",)).row
+    except UnknownId:
+        try:
+            layer = ids.find(id).layer
+        except AmbiguousId as error:
+            layer = " and a ".join(error.layers)
+        fault = f"{field}: {id!r} is a {layer}, not a switch"
+        raise InvalidInput(fault, [fault]) from None
+
+
+def _word(open_: bool) -> str:
+    return "open" if open_ else "closed"

@@ -1,0 +1,41 @@
+"""What a process does before it says it is ready: compile the kernels, build the world."""
+
+from __future__ import annotations
+
+from gis_service.engine.current import CurrentWorld
+from gis_service.engine.engine import Engine
+from gis_service.engine.held import HeldTables
+from gis_service.engine.outage import Case
+from gis_service.engine.traces import TraceAsked
+from gis_service.network.text import parse_grid
+
+_SAMPLE = """
+S source n1
+Q breaker n1 n2 feeder=F
+L line n2 n3
+K load_break_switch n3 n4 normal_open open
+M line n2 n3 A
+T transformer n3 n5
+D district T
+C customer n5 A
+"""
+
+
+def warm_up(engine: Engine) -> None:
+    """Ask every kind of question of a small grid, so that all kernels are compiled, then read the real world.
+
+    Raises
+    ------
+    NotReady
+        When the world cannot be read; the kernels are compiled by then.
+    """
+    sample = Engine(CurrentWorld(HeldTables(parse_grid(_SAMPLE))), clock=engine.clock)
+    for kind in ("upstream", "downstream", "connected", "subnetwork", "loops", "isolation"):
+        sample.trace(TraceAsked(kind, ["L"], result=("elements", "customers")))
+    sample.trace(TraceAsked("shortest_path", ["n1"], ["n3"]))
+    sample.outage_impact(Case(out=["n3"], faults=["L"]), ())
+    sample.outage_impact(Case(out=["Q"]), ())
+    sample.supply_path("C")
+    sample.supply_area(["F"])
+    sample.supply_radius("Q", "full")
+    engine.scene()

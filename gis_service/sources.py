@@ -1,0 +1,191 @@
+"""Map layers over the grid: the tables of the package, with live state laid over what is stored.
+
+Registers sources into the layers' catalogue; how they are drawn and served is the layers' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from psycopg2 import extensions
+
+from gis_service.engine import Engine
+from gis_service.engine.columns import EDGE_LAYERS, TABLE_OF_LAYER, table_of
+from gis_service.engine.world import Scene
+from gis_service.ingest.spec import LAYERS, Layer
+from gis_service.network.tables import GridTables
+from gis_service.store.database import in_transaction
+from gis_service.tracing.supply import live_edges, node_phases, supplied_at
+from layers.catalog import Catalog
+from layers.postgis import CountyTable
+from layers.source import Box, Description, FeatureRow, Field, FieldType, Page, Query
+
+TITLES = {
+    "county": ("Counties", "Counties with a loaded grid."),
+    "substation": ("Substations", "Sites with busbars, from which feeders start."),
+    "line_section": ("Line sections", "Lines, cables and busbars between two nodes."),
+    "switch": ("Switches", "Switching devices; `open` is how they stand now."),
+    "power_transformer": ("Transformers", "Power and distribution transformers."),
+    "transformer_district": ("Transformer districts", "The areas that distribution transformers supply."),
+    "customer_point": ("Customer points", "Where customers are supplied; who they are stands elsewhere."),
+    "corridor": ("Corridors", "Ways along which lines can be built."),
+}
+"""Layers that are listed, with title and description."""
+
+_FIELD_TYPES: dict[str, FieldType] = {
+    "text": "string",
+    "float": "number",
+    "int": "integer",
+    "bool": "boolean",
+}
+_LIVE = {
+    "substation",
+    "line_section",
+    "switch",
+    "power_transformer",
+    "transformer_district",
+    "customer_point",
+}
+
+
+def grid_catalog(engine: Engine) -> Catalog:
+    """The catalogue of one engine's grid."""
+    return Catalog(_source(engine, layer) for layer in LAYERS if layer.name in TITLES)
+
+
+def _source(engine: Engine, layer: Layer) -> CountyTable | LiveLayer:
+    title, text = TITLES[layer.name]
+    fields = tuple(
+        Field(column.name, _FIELD_TYPES[column.type]) for column in layer.columns if column.name != layer.key
+    )
+    own = Field(layer.key, "string", "the utility's id" if layer.key == "id" else "the county's code")
+    places = Places(engine, layer.name)
+    table = CountyTable(
+        Description(layer.name, title, text, layer.geometry, (own, *fields)),
+        transaction=_reading,
+        counties_of=places.counties_of,
+        extent_of=places.extent,
+        key=layer.key,
+    )
+    return LiveLayer(table, engine) if layer.name in _LIVE else table
+
+
+def _reading() -> AbstractContextManager[extensions.cursor]:
+    return in_transaction(read_only=True)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where each county's elements of one layer lie; measured on the elements, not taken from borders."""
+
+    engine: Engine
+    layer: str
+
+    def counties_of(self, box: Box) -> Collection[str]:
+        """Counties that can hold features of the layer meeting a box."""
+        world = self.engine.current.get()
+        found = county_boxes(world.topology.tables)
+        if self.layer not in found:
+            # a corridor, a district or the county itself may reach further than its elements
+            return sorted(world.versions)
+        return [county for county, theirs in found[self.layer].items() if box.meets(theirs)]
+
+    def extent(self) -> Box | None:
+        """A box around the whole grid."""
+        boxes = [
+            box
+            for of in county_boxes(self.engine.current.get().topology.tables).values()
+            for box in of.values()
+        ]
+        if not boxes:
+            return None
+        west, south, east, north = zip(*boxes, strict=True)
+        return Box(min(west), min(south), max(east), max(north))
+
+
+@lru_cache(maxsize=1)
+def county_boxes(tables: GridTables) -> Mapping[str, Mapping[str, Box]]:
+    """Layer → county → the box around its elements; kept for the newest tables, which compare by identity."""
+    found: dict[str, dict[str, Box]] = {}
+    for layer in TABLE_OF_LAYER:
+        table = table_of(tables, layer)
+        if layer == "line_section":
+            xy, owner = tables.lines.coords, np.repeat(table.county, np.diff(tables.lines.offsets))
+        elif "xy" in table.columns():
+            xy, owner = table.columns()["xy"], table.county
+        else:
+            continue
+        # rows are sorted by county, so each county is one run
+        codes, first = np.unique(owner.astype(str), return_index=True)
+        runs = np.split(xy, first[1:]) if len(codes) else []
+        found[layer] = {
+            str(code): Box(*run.min(axis=0).tolist(), *run.max(axis=0).tolist())
+            for code, run in zip(codes, runs, strict=True)
+        }
+    return found
+
+
+@dataclass(frozen=True)
+class LiveLayer:
+    """A stored layer with the `energised` of the current state; `open` is the current one as well."""
+
+    stored: CountyTable
+    engine: Engine
+
+    @property
+    def description(self) -> Description:
+        """The stored layer's, with the live field."""
+        of = self.stored.description
+        return replace(of, fields=(*of.fields, Field("energised", "boolean", "has voltage now")))
+
+    def extent(self) -> Box | None:
+        """The stored layer's."""
+        return self.stored.extent()
+
+    def page(self, query: Query) -> Page:
+        """The stored features, each with its live state."""
+        page = self.stored.page(query)
+        return Page(self._live(page.features), page.more)
+
+    def feature(self, id: str) -> FeatureRow | None:
+        """The stored feature with its live state."""
+        found = self.stored.feature(id)
+        return None if found is None else self._live([found])[0]
+
+    def _live(self, features: Iterable[FeatureRow]) -> list[FeatureRow]:
+        scene = self.engine.scene()
+        layer = self.stored.description.id
+        ids = scene.topology.ids
+        energised = energised_rows(scene, layer)
+        live: list[FeatureRow] = []
+        for feature in features:
+            row = ids.row(layer, feature.key.id)
+            state: dict[str, Any] = {"energised": None if row is None else bool(energised[row])}
+            if layer == "switch" and row is not None:
+                state["open"] = bool(scene.state.open[row])
+            live.append(replace(feature, properties={**feature.properties, **state}))
+        return live
+
+
+def energised_rows(scene: Scene, layer: str) -> Any:
+    """Which rows of a layer have voltage, bool `(n,)`; a substation or district when any part of it has."""
+    topology = scene.topology
+    phases = node_phases(topology, scene.state)
+    if layer in EDGE_LAYERS:
+        first = topology.first_edge(layer)
+        return live_edges(topology, phases)[first : first + len(table_of(topology.tables, layer))]
+    if layer == "customer_point":
+        return supplied_at(topology, phases)
+    if layer == "transformer_district":
+        first = topology.first_edge("power_transformer")
+        live = live_edges(topology, phases)[first : first + len(topology.tables.transformers)]
+        # index -1, a district without a known transformer, finds the False at the end
+        return np.append(live, False)[topology.district_transformer]
+    substations = topology.tables.substations
+    lit = set(topology.tables.nodes.substation_id[phases != 0].tolist())
+    return np.array([id in lit for id in substations.id.tolist()], np.bool_)

@@ -1,0 +1,312 @@
+"""What the engine answers, as models: they write the OpenAPI document, and tests hold answers against them.
+
+Answers are rendered without passing through these models: validating a long customer list again would cost
+more than finding it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Point = Annotated[list[float], Field(min_length=2, max_length=2, description="[lon, lat]")]
+ElementIds = Annotated[dict[str, list[str]], Field(description="ids by layer, each list by (county, id)")]
+
+
+class Given(BaseModel):
+    """An answer model: nothing stands in an answer that is not declared."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Head(Given):
+    """What every answer starts with."""
+
+    grid_version: Annotated[
+        dict[str, int], Field(description="version of each county the answer was given at")
+    ]
+    as_of: Annotated[datetime, Field(description="the moment the switch states stand for")]
+    partial: Annotated[bool, Field(description="true when a county's shard did not answer")]
+    missing_counties: list[str]
+
+
+class Feature(Given):
+    """A GeoJSON Feature of one element."""
+
+    type: Literal["Feature"]
+    id: str
+    geometry: dict[str, Any] | None
+    properties: dict[str, Any]
+
+
+class FeatureCollection(Given):
+    """A GeoJSON FeatureCollection."""
+
+    type: Literal["FeatureCollection"]
+    features: list[Feature]
+
+
+class Critical(Given):
+    """Important customers by grade (GB/T 29328)."""
+
+    special: int
+    first: int
+    second: int
+    temporary: int
+
+
+class Counted(Given):
+    """Customers counted."""
+
+    customers: int
+    critical: Critical
+    transformer_districts: Annotated[int, Field(description="districts with at least one of the customers")]
+    contracted_kva: float
+
+
+class District(Given):
+    """A transformer district, with those of its customers the answer is about."""
+
+    id: str
+    county_code: str
+    name: str | None
+    transformer_id: str | None
+    customers: int
+    customers_total: int
+    contracted_kva: float
+
+
+class Customer(Given):
+    """A customer point."""
+
+    id: str
+    county_code: str
+    district_id: str | None
+    node_id: str
+    customer_class: str
+    critical_grade: str | None
+    contracted_kva: float
+    point: Point | None
+
+
+class NamedElement(Given):
+    """An element of a path."""
+
+    layer: str
+    id: str
+
+
+class PathElement(NamedElement):
+    """An element of a path, with what a reader needs to find it."""
+
+    county_code: str
+    name: str | None
+    length_m: float
+
+
+class TraceAnswer(Head):
+    """The elements a trace found."""
+
+    type: str
+    length_m: Annotated[
+        float | None, Field(description="length of all lines found; null where there is no way")
+    ]
+    counts: Annotated[dict[str, int], Field(description="elements found, by layer")]
+    found: Annotated[bool, Field(description="shortest_path: whether there is a way")] = False
+    path: Annotated[list[NamedElement], Field(default_factory=list, description="shortest_path: in order")]
+    to_open: Annotated[list[str], Field(default_factory=list, description="isolation: switches to open")]
+    already_open: Annotated[
+        list[str],
+        Field(default_factory=list, description="isolation: switches of the border that stand open"),
+    ]
+    sources_inside: Annotated[
+        list[str], Field(default_factory=list, description="isolation: sources no switch can separate")
+    ]
+    elements: Annotated[ElementIds, Field(default_factory=dict)]
+    customers: Annotated[list[Customer], Field(default_factory=list)]
+    districts: Annotated[list[District], Field(default_factory=list)]
+    geometry: FeatureCollection | None = None
+
+
+class Named(Given):
+    """Something with a name."""
+
+    id: str
+    county_code: str | None
+    name: str | None
+
+
+class Feeder(Given):
+    """A feeder and its head switch."""
+
+    id: str
+    switch_id: str
+    county_code: str
+
+
+class DistrictName(Named):
+    """A transformer district."""
+
+    transformer_id: str | None
+
+
+class SupplyPathAnswer(Head):
+    """How one customer is supplied."""
+
+    customer: Customer
+    supplied: bool
+    phases: Annotated[str | None, Field(description="phases the whole path carries")]
+    source: Named | None
+    substation: Named | None
+    feeder: Feeder | None
+    district: DistrictName | None
+    elements: Annotated[list[PathElement], Field(description="in order, from the source to the customer")]
+    length_m: float
+    meshed: Annotated[bool, Field(description="other ways exist; this is the shortest")]
+    geometry: FeatureCollection
+    line: Annotated[dict[str, Any] | None, Field(description="the path as one GeoJSON LineString")]
+
+
+class SupplyAreaAnswer(Head):
+    """What some elements supply."""
+
+    supplied: Counted
+    by_county: dict[str, Counted]
+    districts: list[District]
+    customers: list[Customer]
+    elements: ElementIds
+    area: Annotated[
+        dict[str, Any] | None, Field(description="GeoJSON outline; null where nothing is supplied")
+    ]
+
+
+class SupplyRadiusAnswer(Head):
+    """The longest electrical path below an element."""
+
+    mode: Literal["trunk", "full"]
+    length_m: float
+    elements: Annotated[list[PathElement], Field(description="in order, outwards")]
+    farthest_node: str | None
+    geometry: FeatureCollection
+    line: dict[str, Any] | None
+
+
+class Impact(Given):
+    """Who loses supply in one case."""
+
+    affected: Annotated[Counted, Field(description="supplied before, not supplied after")]
+    by_county: dict[str, Counted]
+    opened: Annotated[list[str], Field(description="switches that protection opens for the faults")]
+    districts: Annotated[list[District], Field(default_factory=list)]
+    customers: Annotated[list[Customer], Field(default_factory=list)]
+    elements: Annotated[ElementIds, Field(default_factory=dict, description="what goes dark, by layer")]
+    geometry: FeatureCollection | None = None
+
+
+class OutageAnswer(Head, Impact):
+    """Who loses supply."""
+
+
+class OutageCasesAnswer(Head):
+    """Who loses supply, case by case, in the order asked."""
+
+    cases: list[Impact]
+
+
+class ElementAnswer(Head):
+    """One element."""
+
+    layer: str
+    id: str
+    county_code: str
+    properties: dict[str, Any]
+    geometry: dict[str, Any] | None
+    energised: bool
+    energised_phases: Annotated[str, Field(description="nodes: the phases that are energised")] = ""
+    open: Annotated[bool, Field(description="switches: how it stands in the state asked for")] = False
+
+
+class OperationDone(Given):
+    """One recorded operation."""
+
+    id: str
+    county_code: str
+    open: bool
+    at: datetime
+    recorded_at: datetime
+    reason: str
+    operator: str
+    idempotency_key: str | None
+    changed: Annotated[bool, Field(description="whether the switch stood the other way just before `at`")]
+    late: Annotated[
+        bool, Field(description="an operation of the same switch with a later time was known already")
+    ]
+
+
+class Moved(Given):
+    """Customers whose supply an operation changed."""
+
+    customers: int
+    contracted_kva: float
+    by_county: dict[str, Counted]
+    ids: Annotated[list[str], Field(description="customer ids, by (county, id)")]
+
+
+class SwitchOperationsAnswer(Head):
+    """What the operations did."""
+
+    operations: list[OperationDone]
+    lost: Annotated[Moved, Field(description="supplied before the batch, not after")]
+    regained: Annotated[Moved, Field(description="supplied after the batch, not before")]
+
+
+class OperationLogged(Given):
+    """One line of the log of switch operations."""
+
+    county_code: str
+    number: Annotated[int, Field(description="counts up within the county, in the order of recording")]
+    id: Annotated[str, Field(description="the switch")]
+    open: bool
+    at: datetime
+    recorded_at: datetime
+    reason: str
+    operator: str
+    idempotency_key: str | None
+    counts: Annotated[bool, Field(description="false for operations from before the county was loaded anew")]
+
+
+class SwitchLogAnswer(Head):
+    """A page of the log, newest first."""
+
+    operations: list[OperationLogged]
+    next: Annotated[str | None, Field(description="address of the next page")]
+
+
+class InterruptionLogged(Given):
+    """A time in which one customer was not supplied."""
+
+    county_code: str
+    customer_id: str
+    start: datetime
+    end: Annotated[datetime | None, Field(description="null while it lasts")]
+    cause: Annotated[str | None, Field(description="the switch whose operation began it")]
+
+
+class InterruptionsAnswer(Head):
+    """A page of interruptions, by start, customer."""
+
+    interruptions: list[InterruptionLogged]
+    next: Annotated[str | None, Field(description="address of the next page")]
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: Annotated[list[dict[str, Any]], Field(default_factory=list)]

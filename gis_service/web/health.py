@@ -1,0 +1,49 @@
+"""Is the process alive, can it answer, and what it counts: for supervisors, not for clients of the grid."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from gis_service.engine.readiness import readiness
+from gis_service.web.metrics import TOPOLOGY_VERSION, VERSION, exposition
+from gis_service.web.problems import RETRY_AFTER_S
+from gis_service.web.service import WARMTH, engine
+
+_STARTED = time.monotonic()
+
+
+def _json(document: object, *, status: int = 200) -> HttpResponse:
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {})
+    return HttpResponse(
+        orjson.dumps(document), status=status, content_type="application/json", headers=headers
+    )
+
+
+@require_safe
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """The process is alive; asks nothing of the database."""
+    return _json({"status": "alive", "uptime_s": round(time.monotonic() - _STARTED, 3)})
+
+
+@require_safe
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """Whether questions can be answered: each county with its versions, each database node; else 503."""
+    report = readiness(engine(), warm=WARMTH.ready)
+    return _json(report, status=200 if report["status"] == "ready" else 503)
+
+
+@require_safe
+def metrics(_request: HttpRequest) -> HttpResponse:
+    """Counters in Prometheus' text format."""
+    world = engine().current.held
+    VERSION.clear()
+    TOPOLOGY_VERSION.clear()
+    for county, version in (world.versions if world is not None else {}).items():
+        VERSION.labels(county).set(version.version)
+        TOPOLOGY_VERSION.labels(county).set(version.topology_version)
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,39 @@
+"""Counters of this process in Prometheus' text format."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+REQUESTS = Counter(
+    "gridgis_engine_requests_total", "Requests answered.", ("route", "method", "status"), registry=REGISTRY
+)
+LATENCY = Histogram(
+    "gridgis_engine_request_seconds",
+    "Time from request to answer.",
+    ("route",),
+    registry=REGISTRY,
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+REFRESH = Histogram(
+    "gridgis_engine_refresh_seconds",
+    "Time to read what changed, by kind (topology, switches).",
+    ("kind",),
+    registry=REGISTRY,
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0),
+)
+VERSION = Gauge(
+    "gridgis_engine_county_version", "Version this process holds.", ("county",), registry=REGISTRY
+)
+TOPOLOGY_VERSION = Gauge(
+    "gridgis_engine_county_topology_version",
+    "Topology version this process holds.",
+    ("county",),
+    registry=REGISTRY,
+)
+
+
+def exposition() -> bytes:
+    """All metrics as text."""
+    return generate_latest(REGISTRY)

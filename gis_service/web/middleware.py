@@ -1,0 +1,93 @@
+"""What happens to every request, whatever it asks: size and type of the body, faults as problems, counting.
+
+One class on purpose: each layer of middleware costs more than the kernel behind most questions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from gis_service.web.metrics import LATENCY, REQUESTS
+from gis_service.web.problems import PROBLEM_JSON, Refused, problem, problem_of
+
+
+class EngineMiddleware:
+    """Guards bodies, turns faults outside the `/v1` views into problems, observes time and status."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
+        began = time.perf_counter()
+        try:
+            refuse_body(request)
+        except Refused as error:
+            response = problem_of(request, error)
+        else:
+            response = self._as_problem(request, self.get_response(request))
+        match = request.resolver_match
+        route = f"/{match.route}" if match is not None else "unknown"
+        REQUESTS.labels(route, request.method or "", str(response.status_code)).inc()
+        LATENCY.labels(route).observe(time.perf_counter() - began)
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        """A fault of a view outside ninja."""
+        return problem_of(request, error)
+
+    def _as_problem(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if response.status_code != 405 or response.headers.get("Content-Type") == PROBLEM_JSON:
+            return response
+        allowed = response.headers.get("Allow", "")
+        detail = f"{request.method} is not answered at this address; use {allowed}"
+        return problem("method-not-allowed", detail, instance=request.path, headers={"Allow": allowed})
+
+
+def refuse_body(request: HttpRequest) -> None:
+    """Refuse a body that is too large, of the wrong type, or of unknown length.
+
+    Raises
+    ------
+    Refused
+        With 411, 413 or 415.
+    """
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if not length.isdecimal() and request.META.get("HTTP_TRANSFER_ENCODING"):
+        raise Refused("length-required", "send the body whole, with a Content-Length header, not chunked")
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if length.isdecimal() and int(length) > limit:
+        raise Refused(
+            "too-large", f"the body has {length} bytes, this service takes {limit}; cut it into several"
+        )
+    media_type = (request.content_type or "").lower()
+    if (
+        request.path.startswith("/v1/")
+        and media_type != "application/json"
+        and not media_type.endswith("+json")
+    ):
+        said = f"not {media_type!r}" if media_type else "and name it in Content-Type"
+        raise Refused("unsupported-media-type", f"send the body as application/json, {said}")
+
+
+def no_such_address(request: HttpRequest, _exception: Exception | None = None) -> HttpResponse:
+    """Django's 404 as a problem document."""
+    return problem(
+        "unknown-route", f"nothing answers at {request.path}; /v1/docs lists what does", instance=request.path
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's 400 as a problem document."""
+    return problem("malformed", str(exception) or "the request cannot be read", instance=request.path)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's 500 as a problem document; the traceback is in the log."""
+    return problem("internal-error", "this service failed; its log tells more", instance=request.path)

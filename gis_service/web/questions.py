@@ -1,0 +1,288 @@
+"""What a client may send: one model per question, every field checked, unknown fields refused.
+
+Knows the shape of requests only; whether an id exists or a time makes sense is for the engine to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    model_validator,
+)
+
+from gis_service.engine.context import Context, Switching
+from gis_service.network.tables import phase_mask
+
+MAX_IDS = 100_000
+MAX_CASES = 1_000
+
+
+def _written_time(value: object) -> object:
+    if isinstance(value, (str, datetime)):
+        return value
+    raise ValueError("write the time as RFC 3339 text with a zone, such as 2026-01-31T12:00:00Z")
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str) and "\x00" in value:
+        raise ValueError("the text holds a NUL character, which no database stores")
+    return value
+
+
+Id = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_printable)]
+"""The utility's own id, or `layer:id` where several layers share it."""
+
+Ids = Annotated[list[Id], Field(max_length=MAX_IDS)]
+Time = Annotated[AwareDatetime, BeforeValidator(_written_time)]
+Note = Annotated[str, Field(max_length=500), BeforeValidator(_printable)]
+Key = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_printable)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, strict=True)]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, strict=True)]
+Position = tuple[Longitude, Latitude] | tuple[Longitude, Latitude, float]
+Ring = Annotated[list[Position], Field(min_length=4)]
+Rings = Annotated[list[Ring], Field(min_length=1)]
+BoundingBox = Annotated[list[float], Field(min_length=4, max_length=6)]
+
+
+class Strict(BaseModel):
+    """A request model: a field that is not declared is a fault, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SwitchPosition(Strict):
+    """One switch of a what-if."""
+
+    id: Id
+    open: StrictBool
+
+
+class Question(Strict):
+    """The world a question is asked in; every question takes these fields."""
+
+    switching: Annotated[
+        list[SwitchPosition],
+        Field(
+            default_factory=list,
+            max_length=MAX_IDS,
+            description="a what-if on top of the chosen state; nothing is stored",
+        ),
+    ]
+    state: Annotated[
+        Literal["current", "normal"],
+        Field(description="the switch states to start from"),
+    ] = "current"
+    at: Annotated[
+        Time | None, Field(description="the switch states of that moment; not together with `state: normal`")
+    ] = None
+    at_least: Annotated[
+        dict[str, Annotated[StrictInt, Field(ge=0)]],
+        Field(default_factory=dict, description="versions, by county, that the answer must have seen"),
+    ]
+
+    @model_validator(mode="after")
+    def _one_state(self) -> Self:
+        if self.at is not None and self.state == "normal":
+            raise ValueError(
+                "`at` asks for the switch states of a moment, `state: normal` for the planned ones: drop one"
+            )
+        return self
+
+    def context(self) -> Context:
+        """The world asked for, as the engine takes it."""
+        return Context(
+            switching=tuple(Switching(one.id, one.open) for one in self.switching),
+            state=self.state,
+            at=self.at,
+            at_least=self.at_least,
+        )
+
+
+def _phases(value: object) -> object:
+    if isinstance(value, str):
+        if phase_mask(value, absent=0) == 0:
+            raise ValueError("name at least one of the phases A, B, C")
+        return value
+    raise ValueError("write phases as text, such as ABC or B")
+
+
+Phases = Annotated[str, BeforeValidator(_phases), Field(examples=["ABC"])]
+
+TraceType = Literal[
+    "upstream", "downstream", "connected", "subnetwork", "shortest_path", "loops", "isolation"
+]
+TracePart = Literal["elements", "customers", "districts", "geometry"]
+Parts = Annotated[list[TracePart], Field(max_length=4)]
+
+
+class TraceQuestion(Question):
+    """Which elements are connected to these, and in which direction."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"type": "downstream", "from": ["cb-1"], "result": ["elements", "customers"]},
+                {"type": "upstream", "from": ["c-3"], "barriers": ["sw-2"]},
+                {"type": "shortest_path", "from": ["n-1"], "to": ["n-6"], "phases": "ABC"},
+                {"type": "isolation", "from": ["l-2"]},
+            ]
+        }
+    )
+
+    type: TraceType
+    start: Annotated[Ids, Field(alias="from", description="elements, nodes or customers the trace starts at")]
+    to: Annotated[Ids, Field(default_factory=list, description="targets of `shortest_path`")]
+    barriers: Annotated[
+        Ids, Field(default_factory=list, description="elements and nodes the trace does not pass")
+    ]
+    phases: Annotated[Phases, Field(description="follow these phases only")] = "ABC"
+    result: Annotated[Parts, Field(default_factory=lambda: ["elements"], description="parts of the answer")]
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if not self.start and self.type != "loops":
+            raise ValueError(f"`from` is empty: name at least one id to start the {self.type} trace at")
+        if self.type == "shortest_path" and not self.to:
+            raise ValueError("`to` is empty: a shortest_path needs at least one target")
+        if self.type != "shortest_path" and self.to:
+            raise ValueError(
+                f"`to` belongs to shortest_path, not to {self.type}: use `barriers` to stop a trace"
+            )
+        return self
+
+
+class SupplyPathQuestion(Question):
+    """Which way is this customer supplied; the customer stands in the address."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"switching": [{"id": "sw-2", "open": True}]}]})
+
+
+class SupplyAreaQuestion(Question):
+    """What do these sources, feeders, switches or transformers supply."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"from": "t-1"}, {"from": ["cb-1", "cb-2"]}]})
+
+    start: Annotated[Id | Annotated[list[Id], Field(min_length=1, max_length=MAX_IDS)], Field(alias="from")]
+
+    @property
+    def starts(self) -> list[str]:
+        """The ids asked for, one or many."""
+        return [self.start] if isinstance(self.start, str) else self.start
+
+
+class SupplyRadiusQuestion(Question):
+    """The longest electrical path below an element."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"from": "cb-1", "mode": "trunk"}]})
+
+    start: Annotated[Id, Field(alias="from")]
+    mode: Annotated[
+        Literal["trunk", "full"],
+        Field(description="`trunk` stays on the element's voltage level, `full` goes to the last customer"),
+    ] = "full"
+
+
+class PolygonArea(Strict):
+    """A GeoJSON Polygon, lon/lat."""
+
+    type: Literal["Polygon"]
+    coordinates: Rings
+    bbox: BoundingBox | None = None
+
+
+class MultiPolygonArea(Strict):
+    """A GeoJSON MultiPolygon, lon/lat."""
+
+    type: Literal["MultiPolygon"]
+    coordinates: Annotated[list[Rings], Field(min_length=1)]
+    bbox: BoundingBox | None = None
+
+
+Area = Annotated[PolygonArea | MultiPolygonArea, Field(discriminator="type")]
+ImpactPart = Literal["customers", "districts", "elements", "geometry"]
+Include = Annotated[list[ImpactPart], Field(max_length=4)]
+
+
+class OutageCase(Strict):
+    """What goes out in one case, with its own switching on top of the question's."""
+
+    out: Annotated[Ids, Field(default_factory=list, description="elements or nodes that stop conducting")]
+    faults: Annotated[
+        Ids, Field(default_factory=list, description="elements with a fault: protection opens around them")
+    ]
+    area: Annotated[Area | None, Field(description="everything that meets this area is out")] = None
+    switching: Annotated[list[SwitchPosition], Field(default_factory=list, max_length=MAX_IDS)]
+
+
+class OutageQuestion(Question):
+    """Who loses supply when these go out; one case in the fields, or many in `cases`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"out": ["l-2"]},
+                {"faults": ["l-2"], "include": ["customers", "districts", "elements", "geometry"]},
+                {"cases": [{"out": ["l-1"]}, {"faults": ["t-1"]}], "include": []},
+            ]
+        }
+    )
+
+    out: Annotated[Ids | None, Field(description="elements or nodes that stop conducting")] = None
+    faults: Annotated[
+        Ids | None, Field(description="elements with a fault: the nearest protective devices open as well")
+    ] = None
+    area: Annotated[Area | None, Field(description="everything that meets this area is out")] = None
+    cases: Annotated[
+        list[OutageCase] | None,
+        Field(min_length=1, max_length=MAX_CASES, description="many cases at once, each asked for itself"),
+    ] = None
+    include: Annotated[
+        Include, Field(default_factory=lambda: ["customers", "districts"], description="parts of the answer")
+    ]
+
+    @model_validator(mode="after")
+    def _one_or_many(self) -> Self:
+        alone = [name for name in ("out", "faults", "area") if getattr(self, name) is not None]
+        if self.cases is not None and alone:
+            raise ValueError(f"write {', '.join(alone)} inside the cases, or drop `cases`")
+        if self.cases is None and not alone:
+            raise ValueError(
+                "nothing goes out: give `out`, `faults` or `area`, or several of them in `cases`"
+            )
+        return self
+
+
+class SwitchOperation(Strict):
+    """One operation that took place."""
+
+    id: Annotated[Id, Field(description="the switch")]
+    open: StrictBool
+    at: Annotated[Time | None, Field(description="when it took place; absent means now")] = None
+    reason: Annotated[Note, Field(description="why, in the control room's own words")] = ""
+    operator: Annotated[Note, Field(description="who")] = ""
+    idempotency_key: Annotated[
+        Key | None, Field(description="sent again with the same content, the first answer is given again")
+    ] = None
+
+
+OPERATION_EXAMPLES: list[list[Mapping[str, Any]]] = [
+    [
+        {
+            "id": "sw-2",
+            "open": True,
+            "reason": "maintenance",
+            "operator": "control room",
+            "idempotency_key": "job-17-1",
+        }
+    ]
+]

@@ -1,0 +1,61 @@
+"""Serves the engine over HTTP: one process with threads, because kernels and the driver release the GIL."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from gis_service.errors import InvalidInput
+
+
+def serve(host: str, port: int, threads: int) -> None:
+    """Answer questions until SIGINT or SIGTERM; requests under way are finished first.
+
+    Raises
+    ------
+    InvalidInput
+        When the port is taken or the address is not this machine's, in one sentence.
+    """
+    refuse_taken(host, port)
+    os.environ["GRIDGIS_ENGINE_WARM_UP"] = "1"
+    Server(
+        "gis_service.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=threads,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=15,
+        respawn_failed_workers=True,
+        process_name="gridgis-engine",
+    ).serve()
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Say in one sentence that a port cannot be had, before the server says it in ten lines.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the address and how to choose another.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise InvalidInput(
+                    f"port {port} on {host} is taken: stop what listens there, or choose another with --port "
+                    f"or GRIDGIS_ENGINE_PORT"
+                ) from error
+            raise InvalidInput(f"cannot listen on {host} port {port}: {error.strerror}") from error

@@ -1,0 +1,236 @@
+"""The questions of `/v1`: each view parses, asks the engine once, and renders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Body, Path, Query
+from pydantic import BaseModel, Field
+
+from gis_service.engine.context import Context, Switching
+from gis_service.engine.outage import Case
+from gis_service.engine.traces import TraceAsked
+from gis_service.errors import InvalidInput
+from gis_service.web.answers import (
+    ElementAnswer,
+    OutageAnswer,
+    OutageCasesAnswer,
+    SupplyAreaAnswer,
+    SupplyPathAnswer,
+    SupplyRadiusAnswer,
+    TraceAnswer,
+)
+from gis_service.web.api import api
+from gis_service.web.questions import (
+    OutageCase,
+    OutageQuestion,
+    Question,
+    SupplyAreaQuestion,
+    SupplyPathQuestion,
+    SupplyRadiusQuestion,
+    SwitchPosition,
+    TraceQuestion,
+)
+from gis_service.web.rendering import (
+    CSV,
+    GEOJSON,
+    JSON,
+    accepted,
+    customers_csv,
+    geojson_response,
+    json_response,
+)
+from gis_service.web.service import engine
+
+ElementId = Annotated[str, Path(description="the id, or `layer:id` where several layers share it")]
+_POSITIONS = {"open": True, "closed": False}
+
+
+class ContextQuery(BaseModel):
+    """The world a question is asked in, as query parameters."""
+
+    state: Annotated[str, Field(description="`current` or `normal`")] = "current"
+    at: Annotated[str | None, Field(description="the switch states of that moment (RFC 3339)")] = None
+    switching: Annotated[
+        list[str], Field(default_factory=list, description="a what-if: `id:open` or `id:closed`, repeated")
+    ]
+    at_least: Annotated[
+        list[str], Field(default_factory=list, description="`county:version` to have seen, repeated")
+    ]
+
+
+def context_of(request: HttpRequest, query: ContextQuery) -> Context:
+    """The context of a GET; unknown parameters and malformed values are faults, all named together."""
+    faults = [
+        f"{name}: no such parameter here; use {', '.join(ContextQuery.model_fields)}"
+        for name in request.GET
+        if name not in ContextQuery.model_fields
+    ]
+    switching: list[SwitchPosition] = []
+    for k, text in enumerate(query.switching):
+        id, colon, word = text.rpartition(":")
+        if not colon or not id or word not in _POSITIONS:
+            faults.append(f"switching[{k}]: write {text!r} as id:open or id:closed")
+        else:
+            switching.append(SwitchPosition(id=id, open=_POSITIONS[word]))
+    at_least: dict[str, int] = {}
+    for k, text in enumerate(query.at_least):
+        county, colon, number = text.rpartition(":")
+        if not colon or not number.isdecimal() or len(number) > 18:
+            faults.append(f"at_least[{k}]: write {text!r} as county:version")
+        else:
+            at_least[county] = int(number)
+    if faults:
+        raise InvalidInput(faults[0], faults)
+    question = Question.model_validate(
+        {"state": query.state, "at": query.at, "switching": switching, "at_least": at_least}
+    )
+    return question.context()
+
+
+def _switching(positions: Sequence[SwitchPosition]) -> tuple[Switching, ...]:
+    return tuple(Switching(one.id, one.open) for one in positions)
+
+
+def _also(*media_types: str) -> dict[str, Any]:
+    """OpenAPI: the other media types an answer comes in."""
+    content = {
+        media_type: {"schema": {"type": "string" if media_type == CSV else "object"}}
+        for media_type in media_types
+    }
+    return {"responses": {200: {"content": content}}}
+
+
+@api.post("/trace", response=TraceAnswer, tags=["questions"], openapi_extra=_also(GEOJSON), summary="Trace")
+def trace(request: HttpRequest, question: Annotated[TraceQuestion, Body()]) -> HttpResponse:
+    """Trace upstream, downstream, all connected, the feeder, the shortest way, loops, or isolation.
+
+    `upstream` follows every simple path to a source, so loops count. With `Accept: application/geo+json` the
+    answer is a FeatureCollection of what was found.
+    """
+    media_type = accepted(request, (JSON, GEOJSON))
+    result = [*question.result, *(["geometry"] if media_type == GEOJSON else [])]
+    answer = engine().trace(
+        TraceAsked(
+            kind=question.type,
+            starts=question.start,
+            targets=question.to,
+            barriers=question.barriers,
+            phases=question.phases,
+            result=result,
+        ),
+        question.context(),
+    )
+    return (
+        geojson_response(answer, "type", "length_m", "counts")
+        if media_type == GEOJSON
+        else json_response(answer)
+    )
+
+
+@api.get(
+    "/supply-path/{path:customer_id}",
+    response=SupplyPathAnswer,
+    tags=["questions"],
+    openapi_extra=_also(GEOJSON),
+    summary="Supply path",
+)
+def supply_path(request: HttpRequest, customer_id: ElementId, query: Query[ContextQuery]) -> HttpResponse:
+    """Which way is this customer supplied: the elements in order from source to customer."""
+    return _supply_path(request, customer_id, context_of(request, query))
+
+
+@api.post(
+    "/supply-path/{path:customer_id}",
+    response=SupplyPathAnswer,
+    tags=["questions"],
+    openapi_extra=_also(GEOJSON),
+    summary="Supply path, with a what-if in the body",
+)
+def supply_path_if(
+    request: HttpRequest, customer_id: ElementId, question: Annotated[SupplyPathQuestion, Body()]
+) -> HttpResponse:
+    """The same question, its world written in the body."""
+    return _supply_path(request, customer_id, question.context())
+
+
+def _supply_path(request: HttpRequest, customer_id: str, context: Context) -> HttpResponse:
+    media_type = accepted(request, (JSON, GEOJSON))
+    answer = engine().supply_path(customer_id, context)
+    if media_type == GEOJSON:
+        return geojson_response(answer, "customer", "supplied", "length_m", "meshed")
+    return json_response(answer)
+
+
+@api.post("/supply-area", response=SupplyAreaAnswer, tags=["questions"], summary="Supply area")
+def supply_area(request: HttpRequest, question: Annotated[SupplyAreaQuestion, Body()]) -> HttpResponse:
+    """What these sources, feeders, switches or transformers supply: customers, districts, kVA, an outline."""
+    accepted(request, (JSON,))
+    return json_response(engine().supply_area(question.starts, question.context()))
+
+
+@api.post(
+    "/supply-radius",
+    response=SupplyRadiusAnswer,
+    tags=["questions"],
+    openapi_extra=_also(GEOJSON),
+    summary="Supply radius",
+)
+def supply_radius(request: HttpRequest, question: Annotated[SupplyRadiusQuestion, Body()]) -> HttpResponse:
+    """The longest electrical path below an element, in metres, and the path."""
+    media_type = accepted(request, (JSON, GEOJSON))
+    answer = engine().supply_radius(question.start, question.mode, question.context())
+    return geojson_response(answer, "mode", "length_m") if media_type == GEOJSON else json_response(answer)
+
+
+@api.post(
+    "/outage-impact",
+    response=OutageAnswer | OutageCasesAnswer,
+    tags=["questions"],
+    openapi_extra=_also(GEOJSON, CSV),
+    summary="Outage impact",
+)
+def outage_impact(request: HttpRequest, question: Annotated[OutageQuestion, Body()]) -> HttpResponse:
+    """Who loses supply when elements go out, faults are cleared, or an area is struck; one case or many.
+
+    `affected` counts customers supplied before and not after; what was dark before is not counted. Comes as
+    JSON, as GeoJSON (one case), or as `text/csv`, the list of customers.
+    """
+    media_type = accepted(request, (JSON, GEOJSON, CSV))
+    include = {*question.include, *{GEOJSON: ("geometry",), CSV: ("customers",)}.get(media_type, ())}
+    parts = sorted(include)
+    if question.cases is not None:
+        if media_type == GEOJSON:
+            fault = "cases: GeoJSON holds one case; ask for application/json, or one case at a time"
+            raise InvalidInput(fault, [fault])
+        answer = engine().outage_impacts([_case(one) for one in question.cases], parts, question.context())
+    else:
+        case = Case(
+            out=question.out or (),
+            faults=question.faults or (),
+            area=question.area.model_dump() if question.area is not None else None,
+        )
+        answer = engine().outage_impact(case, parts, question.context())
+    if media_type == CSV:
+        return customers_csv(answer)
+    if media_type == GEOJSON:
+        return geojson_response(answer, "affected", "by_county", "opened")
+    return json_response(answer)
+
+
+def _case(case: OutageCase) -> Case:
+    return Case(
+        out=case.out,
+        faults=case.faults,
+        area=case.area.model_dump() if case.area is not None else None,
+        switching=_switching(case.switching),
+    )
+
+
+@api.get("/elements/{path:id}", response=ElementAnswer, tags=["questions"], summary="Element")
+def element(request: HttpRequest, id: ElementId, query: Query[ContextQuery]) -> HttpResponse:
+    """One element: its properties, geometry, and whether it is energised (a switch: whether it is open)."""
+    accepted(request, (JSON,))
+    return json_response(engine().element(id, context_of(request, query)))

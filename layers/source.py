@@ -1,0 +1,121 @@
+"""What a map layer must answer, whoever stands behind it: its fields, its extent, pages of features.
+
+Pure values; knows neither HTTP nor a database. Features come in the order (county, id), and a page ends with
+the key after which the next one starts, so that paging never skips or repeats what did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+GeometryType = Literal["Point", "LineString", "Polygon", "MultiPolygon"]
+FieldType = Literal["string", "number", "integer", "boolean"]
+
+
+class LayerError(Exception):
+    """Root of what this package raises on purpose."""
+
+
+class BadQuery(LayerError):
+    """A parameter has a value that cannot be; the message names it and says how to mend it."""
+
+
+class NoSuchLayer(LayerError):
+    """A collection or feature that does not exist."""
+
+
+class Box(NamedTuple):
+    """A box in lon/lat; `west > east` crosses the 180th meridian."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def parts(self) -> list[Box]:
+        """This box as boxes that do not cross the 180th meridian."""
+        if self.west <= self.east:
+            return [self]
+        return [self._replace(east=180.0), self._replace(west=-180.0)]
+
+    def meets(self, other: Box) -> bool:
+        """Whether two boxes, the other one not over the 180th meridian, have a point in common."""
+        return any(
+            part.west <= other.east
+            and other.west <= part.east
+            and part.south <= other.north
+            and other.south <= part.north
+            for part in self.parts()
+        )
+
+
+class Key(NamedTuple):
+    """Where a feature stands in the order of its layer."""
+
+    county: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One property of a layer's features."""
+
+    name: str
+    type: FieldType
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A layer as a catalogue shows it."""
+
+    id: str
+    title: str
+    description: str
+    geometry: GeometryType
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which features are asked for: at most `limit`, after a key, that meet a box."""
+
+    limit: int
+    box: Box | None = None
+    after: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """One feature: its key, its properties in the order of the fields, its geometry as GeoJSON text."""
+
+    key: Key
+    properties: Mapping[str, Any]
+    geometry: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Features in order; `more` says that others follow."""
+
+    features: Sequence[FeatureRow]
+    more: bool
+
+
+class Source(Protocol):
+    """Where the features of one layer come from."""
+
+    @property
+    def description(self) -> Description:
+        """What the layer is."""
+
+    def extent(self) -> Box | None:
+        """A box around all features; None when there are none, or it is not known."""
+
+    def page(self, query: Query) -> Page:
+        """The features asked for."""
+
+    def feature(self, id: str) -> FeatureRow | None:
+        """The feature of that id, or None."""
