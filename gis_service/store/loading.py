@@ -35,6 +35,7 @@ from gis_service.store.versions import raise_version, read_versions, require_loa
 from sharding.distribute import one_node_at_a_time
 
 _NAMED = 20
+_WORTH_ANALYSING = 20_000  # rows; below, autovacuum is soon enough
 
 Progress = Callable[[str, str, int], None]
 """Called with county, layer (or `"commit"`) and the rows just done."""
@@ -186,9 +187,10 @@ def _load(
         except (errors.DataError, errors.IntegrityError) as error:
             said = " ".join(part for part in (error.diag.message_primary, error.diag.message_detail) if part)
             raise InvalidInput(f"the database cannot hold the package: {said}") from error
-        with held, held.cursor() as cursor:
-            for layer in ELEMENT_LAYERS:
-                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(layer.name)))
+        if sum(sum(one.rows.values()) for one in done) >= _WORTH_ANALYSING:
+            with held, held.cursor() as cursor:
+                for layer in ELEMENT_LAYERS:
+                    cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(layer.name)))
     return done
 
 
