@@ -15,7 +15,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m gis_service", description="The GIS engine of an electricity grid."
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    add_commands(parser.add_subparsers(dest="command", required=True))
+    return parser
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare `migrate` and `serve`, here and for `gridgis`."""
     migrate = commands.add_parser("migrate", help="create or update the engine's tables")
     migrate.add_argument(
         "target", nargs="?", help="a migration to go to (`zero` undoes all); default: the newest"
@@ -24,7 +29,6 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=int(os.environ.get("GRIDGIS_ENGINE_PORT", "8001")))
     serve.add_argument("--threads", type=int, default=4, help="questions answered at the same time")
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,15 +36,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     prepare_environment()
     try:
-        engine_dsn()
-        _run(arguments)
+        run(arguments)
     except GridError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
+    """Run a parsed `migrate` or `serve`; the environment has been prepared."""
+    engine_dsn()
     import django
 
     django.setup()

@@ -76,11 +76,13 @@ def inspect_package(
     path: str | os.PathLike[str],
     *,
     stored: StoredIds | None = None,
+    references: bool = True,
     on_layer: OnLayer = unheard,
 ) -> Inspection:
     """Read a package and list every fault instead of raising for them, in the order of layers.
 
-    `on_layer` is called with the name of each layer before it is read.
+    `references` False leaves references to elements of other counties alone, for a look at a part of a
+    grid. `on_layer` is called with the name of each layer before it is read.
 
     Raises
     ------
@@ -92,7 +94,9 @@ def inspect_package(
     layers = {layer.name: _taken(layer, raw, gathered) for layer in LAYERS}
     notes = [f"layer {name} is not of the grid package and is left out" for name in raw.ignored]
     package = GridPackage(layers, tuple(notes + gathered.notes))
-    faults = gathered.faults + validate(package, stored=stored, reported=gathered.reported)
+    faults = gathered.faults + validate(
+        package, stored=stored, references=references, reported=gathered.reported
+    )
     place = {layer.name: number for number, layer in enumerate(LAYERS)}
     return Inspection(package, sorted(faults, key=lambda fault: place[fault.layer]))
 

@@ -47,7 +47,11 @@ class Reported:
 
 
 def validate(
-    package: GridPackage, *, stored: StoredIds | None = None, reported: Reported | None = None
+    package: GridPackage,
+    *,
+    stored: StoredIds | None = None,
+    references: bool = True,
+    reported: Reported | None = None,
 ) -> list[Fault]:
     """Every fault of a package, in the order of layers, rows and columns; empty when it may be loaded.
 
@@ -58,13 +62,15 @@ def validate(
     stored
         The counties already stored: their ids must not come again, and may be referred to. The counties
         of the package itself are not asked for, because the package replaces them.
+    references
+        False: elements may refer to what is not in the package, counties apart.
     reported
         What a reader has already reported.
     """
     reported = reported or Reported()
     faults: list[Fault] = []
     for layer in LAYERS:
-        faults += _LayerRules(layer, package, stored, reported).faults()
+        faults += _LayerRules(layer, package, stored, references, reported).faults()
     return faults
 
 
@@ -73,6 +79,7 @@ class _LayerRules:
     layer: Layer
     package: GridPackage
     stored: StoredIds | None
+    references: bool
     reported: Reported
     found: list[tuple[int, int, Fault]] = field(default_factory=list)
     keys: Any = None
@@ -181,7 +188,7 @@ class _LayerRules:
                 lambda text: f"phases {text!r} cannot be read",
                 "write each of A, B, C at most once, N if there is a neutral, or null for three-phase",
             )
-        if column.refers_to is not None:
+        if column.refers_to is not None and (self.references or column.refers_to == "county"):
             self._references(place, column, values, codes, distinct)
 
     def _told_of(

@@ -140,7 +140,7 @@ def unload_counties(counties: Collection[str], *, at: datetime | None = None) ->
     """
     at = at or datetime.now(UTC)
     leaving = sorted(set(counties))
-    with session() as held, held, held.cursor() as cursor:
+    with _load_session() as held, held, held.cursor() as cursor:
         one_node_at_a_time(cursor)
         for county in leaving:
             hold_for_loading(cursor, county)
@@ -290,7 +290,7 @@ def _refuse_dangling(
     more = f"; and {len(referring) - _NAMED} more" if len(referring) > _NAMED else ""
     raise Conflict(
         f"county {', '.join(together)} cannot be {what}, because other counties refer to elements that would "
-        f"vanish: {named}{more}; keep these elements, or load the counties together"
+        f"vanish: {named}{more}; keep these elements, or have the counties {what} together"
     )
 
 

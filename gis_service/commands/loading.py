@@ -1,0 +1,153 @@
+"""`load`, `export`, `unload`: counties into the database, out into a package, and out for good.
+
+Says what happens and asks before destroying; the work itself is `ingest` and `store`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gis_service.commands.connecting import connect
+from gis_service.commands.telling import counted, refuse_faults, tell_notes
+from gis_service.errors import InvalidInput, UnknownId
+from gis_service.progress import Progress
+
+if TYPE_CHECKING:
+    from gis_service.ingest.package import GridPackage
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the three commands."""
+    load = commands.add_parser("load", help="check a grid package and load it, county by county")
+    load.add_argument("package", type=Path, help="a .gpkg file, or a directory of .parquet or .geojson files")
+    load.add_argument(
+        "--replace", action="store_true", help="put it in the place of counties that are loaded"
+    )
+    load.add_argument(
+        "--keep-switching", action="store_true", help="switches that stay keep their current state"
+    )
+    load.add_argument("--dry-run", action="store_true", help="check everything and report; change nothing")
+    load.add_argument("--all-faults", action="store_true", help="print every fault, not the first 50")
+    load.add_argument("--json", type=Path, metavar="FILE", help="write every fault to FILE")
+    load.set_defaults(run=run_load)
+
+    export = commands.add_parser("export", help="write counties as a grid package")
+    export.add_argument(
+        "counties", nargs="*", metavar="COUNTY", help="county codes; none: all that are loaded"
+    )
+    export.add_argument(
+        "-o", "--output", type=Path, required=True, help="FILE.gpkg, or a directory for GeoParquet"
+    )
+    export.set_defaults(run=run_export)
+
+    unload = commands.add_parser("unload", help="take counties out of the database")
+    unload.add_argument("counties", nargs="+", metavar="COUNTY", help="county codes")
+    unload.add_argument("--yes", action="store_true", help="do not ask")
+    unload.set_defaults(run=run_unload)
+
+
+def run_load(arguments: argparse.Namespace) -> None:
+    """Load a package, or with `--dry-run` say what loading it would do."""
+    from gis_service.ingest.package import inspect_package
+    from gis_service.ingest.spec import LAYERS
+
+    if not arguments.package.exists():
+        raise InvalidInput(f"{arguments.package}: there is no such file or directory; check the path")
+    connect()
+    from gis_service import store
+
+    stored = store.StoredIds()
+    with Progress("reading", len(LAYERS), unit="layers") as bar:
+        inspection = inspect_package(
+            arguments.package, stored=stored, on_layer=lambda layer: bar.step(1, layer)
+        )
+    package = inspection.package
+    tell_notes(package.notes)
+    refuse_faults(
+        str(arguments.package), inspection.faults, all_faults=arguments.all_faults, json_file=arguments.json
+    )
+    if not package.counties:
+        raise InvalidInput(f"{arguments.package} has no county; add one to the layer county")
+    if arguments.dry_run:
+        store.rehearse_load(package, replace=arguments.replace)
+        _tell_plan(package, store.county_versions())
+        return
+    with Progress("loading", sum(_rows_by_county(package).values())) as bar:
+
+        def moved(county: str, layer: str, rows: int) -> None:
+            bar.step(rows, f"{county} {layer}")
+
+        done = store.load_package(
+            package,
+            replace=arguments.replace,
+            keep_switching=arguments.keep_switching,
+            stored=stored,
+            progress=moved,
+        )
+    for one in done:
+        verb = "replaced" if one.replaced else "loaded"
+        rows = counted(sum(one.rows.values()), "row")
+        print(f"{one.county}: {verb}, {rows} in {one.seconds:.1f} s, version {one.version}")
+
+
+def _rows_by_county(package: GridPackage) -> dict[str, int]:
+    rows = dict.fromkeys(sorted(package.counties), 0)
+    for name, frame in package.layers.items():
+        if name != "county":
+            for county, count in frame["county_code"].value_counts().items():
+                rows[str(county)] += int(count)
+    return rows
+
+
+def _tell_plan(package: GridPackage, loaded: Collection[str]) -> None:
+    for county, rows in _rows_by_county(package).items():
+        verb = "would be replaced" if county in loaded else "would be loaded"
+        print(f"{county}: {verb}, {counted(rows, 'row')}")
+    print("dry run: nothing was changed")
+
+
+def run_export(arguments: argparse.Namespace) -> None:
+    """Write counties as a package."""
+    from gis_service.ingest.package import write_package
+
+    connect()
+    from gis_service import store
+
+    with Progress("exporting", 2, unit="steps") as bar:
+        package = store.export_package(arguments.counties or None)
+        bar.step(1, "read")
+        if not package.counties:
+            raise InvalidInput("no county is loaded, so there is nothing to export")
+        write_package(package, arguments.output)
+        bar.step(1, "written")
+    for county, rows in _rows_by_county(package).items():
+        print(f"{county}: {counted(rows, 'row')}")
+    print(f"written to {arguments.output}")
+
+
+def run_unload(arguments: argparse.Namespace) -> None:
+    """Take counties out of the database, after asking."""
+    connect()
+    from gis_service import store
+
+    loaded = store.county_versions()
+    unknown = [code for code in arguments.counties if code not in loaded]
+    if unknown:
+        raise UnknownId(unknown, what="loaded county")
+    if not arguments.yes:
+        _ask(arguments.counties)
+    store.unload_counties(arguments.counties)
+    for county in sorted(set(arguments.counties)):
+        print(f"{county}: unloaded")
+
+
+def _ask(counties: list[str]) -> None:
+    if not sys.stdin.isatty():
+        raise InvalidInput("unload asks before it takes a county out; say --yes where nobody can answer")
+    answer = input(f"Take {', '.join(counties)} out of the database? Type yes: ")
+    if answer.strip().lower() != "yes":
+        raise InvalidInput("not confirmed; nothing was changed")
