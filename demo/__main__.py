@@ -20,6 +20,7 @@ from demo.first_query import first_query
 from demo.grid import load_demo_grid
 from demo.readiness import require_free_port, wait_until_ready
 from demo.surroundings import HOST, DemoError, Surroundings
+from demo.tables import tables_are_current
 from sharding.local import DATABASES, ClusterError, LocalCluster
 from sharding.pg_programs import NoServerPrograms
 
@@ -72,8 +73,9 @@ def _run(stack: ExitStack) -> None:
 
     python = [sys.executable, "-m"]
     migrations = [
-        start(f"bringing the {module} tables up to date", [*python, module, "migrate"], "setup")
-        for module in ("gis_service", "api")
+        start(f"making the tables of {package}", [*python, package, "migrate"], "setup")
+        for package, process in (("gis_service", "engine"), ("api", "api"))
+        if not tables_are_current(cluster.dsn(DATABASES[process]), package)
     ]
     for migration in migrations:
         migration.wait()
@@ -81,11 +83,10 @@ def _run(stack: ExitStack) -> None:
         _say("the demo grid is loaded; later starts keep it")
 
     _say("starting the engine and the business API …")
-    ports = {"gis_service": here.engine_port, "api": here.api_port}
-    engine = start(
-        "the engine", [*python, "gis_service", "serve", "--port", str(ports["gis_service"])], "engine"
-    )
-    api = start("the business API", [*python, "api", "serve", "--port", str(ports["api"])], "api")
+    serve_engine = [*python, "gis_service", "serve", "--port", str(here.engine_port)]
+    engine = start("the engine", serve_engine, "engine")
+    serve_api = [*python, "api", "serve", "--port", str(here.api_port)]
+    api = start("the business API", serve_api, "api")
     wait_until_ready([(engine, here.engine_port), (api, here.api_port)])
     _announce(here, time.monotonic() - began)
     while True:

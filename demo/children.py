@@ -7,10 +7,12 @@ alone, which then stops its children in order. Should the supervisor be killed, 
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from demo.surroundings import DemoError
@@ -66,14 +68,14 @@ class Child:
             raise DemoError(self.obituary())
 
     def stop(self) -> None:
-        """End the process: politely, then by force; returns when it is gone."""
+        """End the process, politely, then by force, and whatever it left behind; returns when it is gone."""
         if self._process.poll() is None:
             self._process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        with suppress(ProcessLookupError):  # nobody left in its session, as it should be
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def obituary(self) -> str:
         """Tell how the process ended, with the last lines it wrote."""
