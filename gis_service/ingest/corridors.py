@@ -64,14 +64,14 @@ def _pieces(
     rank = pd.Series(kinds).map({name: k for k, name in enumerate(_KINDS)}).to_numpy()[route[:-1][joined]]
     whole = pd.DataFrame({"a": np.minimum(a, b), "b": np.maximum(a, b), "kind": rank})
     whole = whole[whole["a"] != whole["b"]]
-    return whole.groupby(["a", "b"], as_index=False)["kind"].min(), points
+    return whole.groupby(["a", "b"])["kind"].min().reset_index(), points
 
 
 def _route_ends(routes: npt.NDArray[np.object_], points: npt.NDArray[np.float64]) -> Ints:
     ends = np.concatenate([shapely.get_coordinates(shapely.get_point(routes, k)) for k in (0, -1)])
-    known = pd.Series(np.arange(len(points)), index=pd.MultiIndex.from_arrays(points.T))
+    known = pd.MultiIndex.from_arrays([points[:, 0], points[:, 1]])
     ends = np.round(ends, DECIMALS)
-    return known.loc[pd.MultiIndex.from_arrays(ends.T)].to_numpy(np.int64)
+    return known.get_indexer(pd.MultiIndex.from_arrays([ends[:, 0], ends[:, 1]])).astype(np.int64)
 
 
 def _chains(pieces: pd.DataFrame, is_vertex: npt.NDArray[np.bool_]) -> list[tuple[list[int], int]]:

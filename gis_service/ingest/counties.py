@@ -18,27 +18,30 @@ import shapely
 from gis_service.ingest.frames import CRS, GridPackage
 from gis_service.ingest.spec import BY_NAME
 
+Area = shapely.Polygon | shapely.MultiPolygon
+
 METRES_PER_DEGREE = 111_320.0
 
 
 def hull(coordinates: npt.NDArray[np.float64], *, margin_m: float) -> shapely.Polygon:
     """The convex hull of lon/lat points, widened by `margin_m`."""
     scale = np.array([np.cos(np.radians(float(coordinates[:, 1].mean()))), 1.0]) * METRES_PER_DEGREE
-    flat = shapely.convex_hull(shapely.multipoints(coordinates * scale)).buffer(margin_m, quad_segs=2)
-    return shapely.set_precision(shapely.transform(flat, lambda xy: xy / scale), 1e-7)
+    flat = shapely.MultiPoint(coordinates * scale).convex_hull.buffer(margin_m, quad_segs=2)
+    outline = shapely.get_coordinates(shapely.get_exterior_ring(flat)) / scale
+    return shapely.Polygon(np.round(outline, 7))
 
 
-def county_rows(areas: Mapping[str, tuple[str, shapely.Geometry]]) -> gpd.GeoDataFrame:
+def county_rows(areas: Mapping[str, tuple[str, Area]]) -> gpd.GeoDataFrame:
     """Rows of the county layer from code → (name, area); Polygons become MultiPolygons."""
     shapes = [
-        area if area.geom_type == "MultiPolygon" else shapely.MultiPolygon([area])
+        shapely.MultiPolygon([area]) if isinstance(area, shapely.Polygon) else area
         for _, area in areas.values()
     ]
     columns = {"code": list(areas), "name": [name for name, _ in areas.values()]}
     return gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(shapes, crs=CRS), crs=CRS)
 
 
-def divided(package: GridPackage, areas: Mapping[str, tuple[str, shapely.Geometry]]) -> GridPackage:
+def divided(package: GridPackage, areas: Mapping[str, tuple[str, Area]]) -> GridPackage:
     """The same grid, each element in the first county whose area holds it; the last takes the rest.
 
     Points go by where they are, lines by the middle of their route. A district goes with its transformer.

@@ -1,9 +1,10 @@
 """The demo grid: the Oberrhein 20 kV grid with the real low-voltage grid of Schutterwald under it.
 
 Both come with pandapower (BSD-3; Schutterwald: doi 10.3390/en13164052), and nothing of them is kept here.
-They fit, because Schutterwald's transformer `T_idx_47` stands at bus 47 of the 20 kV grid, and so on: 13 of its 14
-lie within 29 m of that bus. The aggregate stations that these 13 replace are taken out, or their load would
-count twice. The fourteenth, `T_idx_ZUSATZ`, names no bus and is put on the nearest 20 kV one.
+They fit, because Schutterwald's transformer `T_idx_47` stands at bus 47 of the 20 kV grid, and so on: 13 of
+its 14 lie within 29 m of that bus. The aggregate stations at these buses (12; bus 78 has none) are taken out,
+or their load would count twice. The fourteenth, `T_idx_ZUSATZ`, names no bus: it is put on the nearest 20 kV
+bus, which is 356 m away.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def demo_package() -> GridPackage:
     town = hull(
         shapely.get_coordinates(shapely.from_geojson(net.bus["geo"][low].to_numpy())), margin_m=_TOWN_MARGIN_M
     )
-    rest = shapely.set_precision(shapely.difference(whole, town), 1e-7)
+    rest = whole.difference(town)
     package = divided(package, {TOWN[0]: (TOWN[1], town), DISTRICT[0]: (DISTRICT[1], rest)})
     return replace(package, notes=(ATTRIBUTION, *package.notes))
 
@@ -96,7 +97,7 @@ def _medium_voltage_bus(net: Any, low: Any, transformer: int) -> int:
 
 
 def _take_out_stations(net: Any, buses: list[int]) -> None:
-    """Remove the aggregate MV/LV stations at these 20 kV buses: transformer, low-voltage bus and what hangs on it."""
+    """Remove the aggregate MV/LV stations at these 20 kV buses, with what hangs on their low-voltage bus."""
     station = net.trafo.index[net.trafo["hv_bus"].isin(buses) & (net.trafo["vn_lv_kv"] <= 1.0)]
     behind = net.trafo.loc[station, "lv_bus"].unique()
     for name in ("load", "sgen"):
@@ -106,5 +107,5 @@ def _take_out_stations(net: Any, buses: list[int]) -> None:
 
 
 def _without_results(net: Any) -> None:
-    for name in [one for one in net.keys() if one.startswith("res_")]:
+    for name in [one for one in net if one.startswith("res_")]:
         net[name] = net[name].iloc[0:0]

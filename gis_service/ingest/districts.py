@@ -6,6 +6,8 @@ to 1 kV supplies; where several feed one low-voltage network, a customer belongs
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -48,11 +50,15 @@ def districts_of(
 
     A transformer that is itself without supply in the normal state takes only what no other one reaches.
     """
-    place = pd.Series(np.arange(len(nodes)), index=nodes["id"])
+    place = pd.Index(nodes["id"])
+
+    def rows(ids: pd.Series[Any] | npt.NDArray[np.object_]) -> Ints:
+        return np.asarray(place.get_indexer(pd.Index(ids)), dtype=np.int64)
+
     low = nodes["base_voltage_kv"].to_numpy() <= LOW_VOLTAGE_KV
     closed = switches[~switches["normal_open"].to_numpy(dtype=bool)]
     links = [
-        (place.loc[frame["from_node"]].to_numpy(), place.loc[frame["to_node"]].to_numpy(), length)
+        (rows(frame["from_node"]), rows(frame["to_node"]), length)
         for frame, length in (
             (lines, lines["length_m"].to_numpy(np.float64)),
             (closed, np.zeros(len(closed))),
@@ -62,24 +68,23 @@ def districts_of(
     a, b, length = (np.concatenate(column) for column in zip(*links, strict=True))
     above = ~low[a] & ~low[b]
     labels = _labels(len(nodes), a[above], b[above])
-    fed = np.isin(labels, labels[place.loc[sources["node_id"]].to_numpy()])
+    fed = np.isin(labels, labels[rows(sources["node_id"])])
     chosen = transformers.set_index("id").loc[districts["transformer_id"]]
-    high_side = place.loc[chosen["from_node"]].to_numpy()
-    low_side = place.loc[chosen["to_node"]].to_numpy()
+    high_side = rows(chosen["from_node"])
+    low_side = rows(chosen["to_node"])
     below = low[a] & low[b]
     graph = _graph(len(nodes), a[below], b[below], length[below])
     owner = np.full(len(nodes), -1)
     for wave in (fed[high_side], ~fed[high_side]):
         reached = _nearest(graph, low_side, np.flatnonzero(wave))
         owner = np.where(owner < 0, reached, owner)
-    ids = np.append(districts["id"].to_numpy(dtype=object), None)
-    return np.asarray(ids[owner[place.loc[node_ids].to_numpy()]], dtype=object)
+    ids = np.array([*districts["id"], None], dtype=np.object_)
+    return np.asarray(ids[owner[rows(node_ids)]], dtype=np.object_)
 
 
 def _labels(n: int, a: Ints, b: Ints) -> npt.NDArray[np.int32]:
-    return np.asarray(
-        connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)[1]
-    )
+    graph = coo_array((np.ones(len(a)), (a, b)), shape=(n, n))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int32)
 
 
 def _graph(n: int, a: Ints, b: Ints, length: npt.NDArray[np.float64]) -> coo_array:
@@ -87,8 +92,8 @@ def _graph(n: int, a: Ints, b: Ints, length: npt.NDArray[np.float64]) -> coo_arr
     edges = pd.DataFrame(
         {"a": np.minimum(a, b), "b": np.maximum(a, b), "m": np.maximum(length, _NO_LENGTH_M)}
     )
-    edges = edges[edges["a"] != edges["b"]].groupby(["a", "b"], as_index=False)["m"].min()
-    return coo_array((edges["m"], (edges["a"], edges["b"])), shape=(n, n)).tocsr()
+    shortest = edges[edges["a"] != edges["b"]].groupby(["a", "b"])["m"].min().reset_index()
+    return coo_array((shortest["m"], (shortest["a"], shortest["b"])), shape=(n, n)).tocsr()
 
 
 def _nearest(graph: coo_array, low_side: Ints, wave: Ints) -> Ints:

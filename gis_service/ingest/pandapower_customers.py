@@ -42,7 +42,7 @@ def customers(net: Net, ends: Terminals) -> tuple[pd.DataFrame, list[str]]:
         if frame.empty:
             continue
         bus = frame["bus"].to_numpy(np.int64)
-        classes, plain = _classes(frame, voltage.loc[bus].to_numpy())
+        classes, plain = _classes(frame, np.asarray(voltage.loc[bus], dtype=np.float64))
         if plain:
             notes.append(
                 f"{name}: {plain} have no known type or profile: residential up to {LOW_VOLTAGE_KV:g} kV, "

@@ -37,7 +37,7 @@ class Rows:
 
 
 def line_sections(net: Net, ends: Terminals) -> Rows:
-    """Line sections of line, impedance, tcsc and dcline; extra columns `element`, `index`, `a`, `b` (buses)."""
+    """Line sections of line, impedance, tcsc, dcline; extra columns `element`, `index`, `a`, `b` (buses)."""
     rows = Rows()
     voltage = _bus_voltages(net)
     for name in ("line", "impedance", "tcsc", "dcline"):
@@ -95,10 +95,11 @@ def _line_data(frame: pd.DataFrame, part: pd.DataFrame) -> list[str]:
     guess = np.where((capacitance > 0.0) & (capacitance < _OVERHEAD_NF_PER_KM), "overhead", "underground")
     part["construction"] = np.where(unsaid, guess, given.to_numpy(dtype=object))
     if unsaid.any():
-        return [
+        note = (
             f"line: {int(unsaid.sum())} lines are typed neither cs nor ol; those below "
             f"{_OVERHEAD_NF_PER_KM:.0f} nF/km are taken as overhead, the others as underground"
-        ]
+        )
+        return [note]
     return []
 
 

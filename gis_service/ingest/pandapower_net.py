@@ -22,7 +22,7 @@ from gis_service.ingest.districts import districts_of, transformer_districts
 from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.pandapower_customers import customers
 from gis_service.ingest.pandapower_equipment import line_sections, power_transformers, stars
-from gis_service.ingest.pandapower_places import Places, metres, places, two_points
+from gis_service.ingest.pandapower_places import Places, metres, places, points, two_points
 from gis_service.ingest.pandapower_reading import (
     Net,
     check,
@@ -83,7 +83,7 @@ def import_pandapower(
     line["geom"] = _line_shapes(line, where)
     transformer = transformers.stacked()
     if len(transformer):
-        transformer["geom"] = list(shapely.points(where.of(transformer["b"])))
+        transformer["geom"] = points(where.of(transformer["b"]))
     device_xy = _device_places(ends, line, transformer, where)
     node = _nodes(net, ends, device_xy, where, yards)
     switch = _switches(net, ends, device_xy, where, yards)
@@ -150,8 +150,11 @@ def _line_shapes(line: pd.DataFrame, where: Places) -> Objects:
 
 
 def _device_places(ends: Terminals, line: pd.DataFrame, transformer: pd.DataFrame, where: Places) -> Floats:
-    """Where each switch in an end stands: a few metres out from the bus along its line, so that the switches of
-    one bus can be told apart on a map; half-way to a transformer that stands elsewhere; else at the bus."""
+    """Where each switch in an end stands.
+
+    A few metres out from the bus along its line, so that the switches of one bus can be told apart on a
+    map; half-way to a transformer that stands elsewhere; else at the bus.
+    """
     device = ends.device
     end = ends.end.iloc[device["end"].to_numpy()].reset_index(drop=True)
     at_bus = where.of(end["bus"]) if len(end) else np.empty((0, 2))
@@ -182,11 +185,11 @@ def _length_m(routes: Objects) -> Floats:
     coordinates, row = shapely.get_coordinates(routes, return_index=True)
     steps = np.hypot(*np.diff(metres(coordinates), axis=0).T)
     same = row[1:] == row[:-1]
-    return np.bincount(row[1:][same], weights=steps[same], minlength=len(routes))
+    return np.bincount(row[1:][same], weights=steps[same], minlength=len(routes)).astype(np.float64)
 
 
 def _pointed(frame: pd.DataFrame, xy: Floats) -> pd.DataFrame:
-    return frame.assign(geom=list(shapely.points(xy)) if len(frame) else np.empty(0, dtype=object))
+    return frame.assign(geom=points(xy))
 
 
 def _nodes(net: Net, ends: Terminals, device_xy: Floats, where: Places, yards: Stations) -> pd.DataFrame:
@@ -203,7 +206,7 @@ def _nodes(net: Net, ends: Terminals, device_xy: Floats, where: Places, yards: S
                 "id": [f"bus-{bus}" for bus in buses.index],
                 "base_voltage_kv": kv.to_numpy(),
                 "substation_id": of_bus.to_numpy(),
-                "geom": list(shapely.points(where.of(buses.index))),
+                "geom": points(where.of(buses.index)),
             }
         ),
         pd.DataFrame(
@@ -211,7 +214,7 @@ def _nodes(net: Net, ends: Terminals, device_xy: Floats, where: Places, yards: S
                 "id": ends.device["to_node"].to_numpy(),
                 "base_voltage_kv": kv.loc[auxiliary_bus].to_numpy(),
                 "substation_id": of_bus.loc[auxiliary_bus].to_numpy(),
-                "geom": list(shapely.points(device_xy)),
+                "geom": points(device_xy),
             }
         ),
         pd.DataFrame(
@@ -219,7 +222,7 @@ def _nodes(net: Net, ends: Terminals, device_xy: Floats, where: Places, yards: S
                 "id": star["id"].to_numpy(),
                 "base_voltage_kv": star["base_voltage_kv"].to_numpy(np.float64),
                 "substation_id": of_bus.loc[star_bus].to_numpy(),
-                "geom": list(shapely.points(where.of(star_bus))),
+                "geom": points(where.of(star_bus)),
             }
         ),
     ]
@@ -243,7 +246,7 @@ def _switches(net: Net, ends: Terminals, device_xy: Floats, where: Places, yards
                     "rated_current_a": numbers(joint, "in_ka") * 1000.0,
                     "from_node": ends.node("switch", "from", joint.index),
                     "to_node": ends.node("switch", "to", joint.index),
-                    "geom": list(shapely.points(middle)),
+                    "geom": points(middle),
                 }
             )
         )
@@ -276,7 +279,7 @@ def _sources(net: Net, ends: Terminals, where: Places) -> pd.DataFrame:
                     "name": [given or one for given, one in zip(texts(frame, "name"), ids, strict=True)],
                     "node_id": ends.node(name, "", frame.index),
                     "voltage_pu": numbers(frame, "vm_pu"),
-                    "geom": list(shapely.points(where.of(frame["bus"]))),
+                    "geom": points(where.of(frame["bus"])),
                 }
             )
         )

@@ -22,6 +22,7 @@ from gis_service.errors import InvalidInput
 from gis_service.ingest.pandapower_reading import BRANCH_BUSES, Net, table
 
 Floats = npt.NDArray[np.float64]
+Objects = npt.NDArray[np.object_]
 METRES_PER_DEGREE = 111_320.0
 _STUB_DEGREES = 1e-6  # about 0.1 m: a route must have two different points to be a valid LineString
 
@@ -50,15 +51,12 @@ def places(net: Net, *, crs: str) -> Places:
     """
     to_lonlat = _transformer(crs)
     buses, lines = table(net, "bus"), table(net, "line")
-    points = _bus_points(net, buses)
-    drawn = _drawn_routes(net, lines)
-    for values in (points, drawn):
-        if to_lonlat is not None and len(values):
-            moved = shapely.transform(values.to_numpy(), to_lonlat.transform, interleaved=False)
-            values[:] = moved
-    xy = pd.DataFrame(
-        {"x": shapely.get_x(points.to_numpy()), "y": shapely.get_y(points.to_numpy())}, points.index
-    )
+    stood = _bus_points(net, buses)
+    shapes = _drawn_routes(net, lines)
+    if to_lonlat is not None:
+        stood, shapes = (_moved(one, to_lonlat) for one in (stood, shapes))
+    drawn = pd.Series(shapes, index=lines.index, dtype=object)
+    xy = pd.DataFrame({"x": shapely.get_x(stood), "y": shapely.get_y(stood)}, index=buses.index)
     _check_range(xy, drawn)
     inferred = _infer(net, xy, lines, drawn)
     routes, stubs, straight = _routes(lines, drawn, xy)
@@ -80,7 +78,12 @@ def metres(coordinates: Floats) -> Floats:
     return np.asarray(coordinates * np.array([METRES_PER_DEGREE * scale, METRES_PER_DEGREE]))
 
 
-def two_points(from_xy: Floats, to_xy: Floats) -> npt.NDArray[np.object_]:
+def points(coordinates: Floats) -> Objects:
+    """Points `(n,)` of lon/lat `(n, 2)`."""
+    return np.asarray(shapely.points(coordinates), dtype=np.object_).reshape(-1)
+
+
+def two_points(from_xy: Floats, to_xy: Floats) -> Objects:
     """Straight LineStrings `(n,)`; ends at one point become a valid stub of 0.1 m."""
     same = (from_xy == to_xy).all(axis=1)
     ends = to_xy + np.where(same, _STUB_DEGREES, 0.0)[:, None] * np.array([1.0, 0.0])
@@ -97,31 +100,34 @@ def _transformer(crs: str) -> pyproj.Transformer | None:
     return pyproj.Transformer.from_crs(given, "EPSG:4326", always_xy=True)
 
 
-def _bus_points(net: Net, buses: pd.DataFrame) -> pd.Series[Any]:
-    points = _from_geojson(buses, "bus", "Point")
-    if "bus_geodata" in net and isinstance(net["bus_geodata"], pd.DataFrame):
-        old = net["bus_geodata"].reindex(buses.index)
+def _moved(shapes: Objects, to_lonlat: pyproj.Transformer) -> Objects:
+    coordinates = shapely.get_coordinates(shapes)
+    lon, lat = to_lonlat.transform(coordinates[:, 0], coordinates[:, 1])
+    return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack([lon, lat])), dtype=np.object_)
+
+
+def _bus_points(net: Net, buses: pd.DataFrame) -> Objects:
+    stood = _from_geojson(buses, "bus", "Point")
+    old = net.get("bus_geodata")
+    if isinstance(old, pd.DataFrame):
+        old = old.reindex(buses.index)
         if {"x", "y"} <= set(old.columns):
-            use = points.isna().to_numpy() & old[["x", "y"]].notna().all(axis=1).to_numpy()
-            xy = old.loc[use, ["x", "y"]].to_numpy(np.float64)
-            points[use] = list(shapely.points(xy))
-    return points
+            use = shapely.is_missing(stood) & old[["x", "y"]].notna().all(axis=1).to_numpy()
+            stood[use] = points(old.loc[use, ["x", "y"]].to_numpy(np.float64))
+    return stood
 
 
-def _drawn_routes(net: Net, lines: pd.DataFrame) -> pd.Series[Any]:
+def _drawn_routes(net: Net, lines: pd.DataFrame) -> Objects:
     routes = _from_geojson(lines, "line", "LineString")
-    if (
-        "line_geodata" in net
-        and isinstance(net["line_geodata"], pd.DataFrame)
-        and "coords" in net["line_geodata"]
-    ):
-        for index, coords in net["line_geodata"]["coords"].items():
-            if index in routes.index and routes[index] is None and coords is not None and len(coords) > 1:
-                routes[index] = shapely.LineString(coords)
+    old = net.get("line_geodata")
+    if isinstance(old, pd.DataFrame) and "coords" in old:
+        for row, coords in enumerate(old["coords"].reindex(lines.index).tolist()):
+            if routes[row] is None and isinstance(coords, list | tuple | np.ndarray) and len(coords) > 1:
+                routes[row] = shapely.LineString(coords)
     return routes
 
 
-def _from_geojson(frame: pd.DataFrame, name: str, kind: str) -> pd.Series[Any]:
+def _from_geojson(frame: pd.DataFrame, name: str, kind: str) -> Objects:
     given = frame["geo"].to_numpy(dtype=object) if "geo" in frame else np.full(len(frame), None, dtype=object)
     text = np.array([one if isinstance(one, str) and one.strip() else None for one in given], dtype=object)
     shapes = np.asarray(shapely.from_geojson(text, on_invalid="ignore"), dtype=object)
@@ -132,7 +138,7 @@ def _from_geojson(frame: pd.DataFrame, name: str, kind: str) -> pd.Series[Any]:
     if wrong.any():
         faults = [f"{name} {index}: geo is not a GeoJSON {kind}; mend it" for index in frame.index[wrong]]
         raise InvalidInput(f"the pandapower net has {len(faults)} unreadable geometries: {faults[0]}", faults)
-    return pd.Series(shapely.force_2d(shapes), index=frame.index, dtype=object)
+    return np.asarray(shapely.force_2d(shapes), dtype=np.object_)
 
 
 def _check_range(xy: pd.DataFrame, routes: pd.Series[Any]) -> None:
@@ -157,7 +163,7 @@ def _infer(net: Net, xy: pd.DataFrame, lines: pd.DataFrame, drawn: pd.Series[Any
     for column, end in (("from_bus", 0), ("to_bus", -1)):
         for index, route in given.items():
             bus = lines.at[index, column]
-            if np.isnan(xy.at[bus, "x"]):
+            if xy["x"].isna().at[bus]:
                 xy.loc[bus] = route.coords[end]
     beside = _beside(net)
     while True:

@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,7 @@ def read_net(source: Net | str | os.PathLike[str]) -> Net:
         return source
     path = os.fspath(source)
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
+        text = Path(path).read_text(encoding="utf-8")
         head = json.loads(text)
     except OSError as problem:
         raise InvalidInput(
@@ -104,10 +104,18 @@ def old_formats() -> Iterator[None]:
 
 
 def table(net: Net, name: str) -> pd.DataFrame:
-    """A table of the net in index order; an empty one with only `in_service` when the net has none."""
-    found = net[name] if name in net else None
+    """A table of the net in index order; one without rows, but with the columns asked for here, when it has none."""
+    found = net.get(name)
     if not isinstance(found, pd.DataFrame) or found.empty:
-        return pd.DataFrame({"in_service": pd.Series(dtype=bool)}, index=pd.Index([], dtype=np.int64))
+        columns = {
+            "bus": ["vn_kv"],
+            "switch": ["bus", "element", "et", "closed"],
+            **{one: list(sides.values()) for one, sides in BRANCH_BUSES.items()},
+        }
+        return pd.DataFrame(
+            {column: pd.Series(dtype=object) for column in columns.get(name, ["bus"])},
+            index=pd.Index([], dtype=np.int64),
+        )
     return found.sort_index()
 
 

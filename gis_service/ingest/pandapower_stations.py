@@ -24,8 +24,11 @@ LOW_VOLTAGE_KV = 1.0
 
 @dataclass(frozen=True)
 class Stations:
-    """`substation`: rows of the layer with `x`, `y`. `of_bus`: substation id by bus. `feeder_of_switch`: feeder id
-    by switch index, for head switches only."""
+    """What is where.
+
+    `substation`: rows of the layer with `x`, `y`. `of_bus`: substation id by bus. `feeder_of_switch`: feeder
+    id by switch index, for head switches only.
+    """
 
     substation: pd.DataFrame
     of_bus: pd.Series[str]
@@ -64,7 +67,7 @@ def _yards(net: Net, kv: pd.Series[float]) -> pd.Series[int]:
     a, b = place.loc[pairs[:, 0]].to_numpy(), place.loc[pairs[:, 1]].to_numpy()
     graph = coo_array((np.ones(len(a)), (a, b)), shape=(len(kv), len(kv)))
     label = pd.Series(connected_components(graph, directed=False)[1], index=kv.index)
-    anchors = set(label.loc[np.unique(bulk)])
+    anchors = set(label[label.index.isin(bulk.ravel())])
     for bus in _sources(net):
         if kv[bus] > LOW_VOLTAGE_KV and label[bus] not in anchors and _lines_leave(net, label, label[bus]):
             anchors.add(label[bus])
@@ -115,7 +118,7 @@ def _named(net: Net, yard: pd.Series[int], notes: list[str]) -> pd.Series[str] |
     lost = set(by_name.values()) - set(known)
     if lost:
         notes.append(f"substation: {len(lost)} are named by no bus and left out")
-    # The auxiliary buses between busbar and bay are often not named: what is joined to a named busbar is there too.
+    # The buses between busbar and bay are often not named: what is joined to a named busbar is there too.
     beside = known.groupby(yard.reindex(known.index)).first()
     return known.combine_first(yard.map(beside).dropna()).astype(object)
 
@@ -131,10 +134,14 @@ def _rows(
     xy = pd.DataFrame(where.of(of_bus.index), index=of_bus.index, columns=["x", "y"]).groupby(of_bus).mean()
     source = table(net, "substation") if by_name else table(net, "bus")
     names = pd.Series(texts(source, "name"), index=source.index, dtype=object)
+    said = [names[int(one.rsplit("-", 1)[1])] for one in ids]
     return pd.DataFrame(
         {
             "id": ids,
-            "name": [names[int(one.rsplit("-", 1)[1])] or one for one in ids],
+            "name": [
+                (name if by_name else f"Substation {name}") if name else one
+                for name, one in zip(said, ids, strict=True)
+            ],
             "base_voltage_kv": kv.loc[of_bus.index].groupby(of_bus).max().loc[ids].to_numpy(),
             "x": xy.loc[ids, "x"].to_numpy(),
             "y": xy.loc[ids, "y"].to_numpy(),

@@ -65,6 +65,7 @@ def terminals(net: Net) -> Terminals:
     """Work out every element end of a net that `pandapower_reading.check` found sound."""
     end = _ends(net)
     device = pd.concat([_branch_switches(net, end), _jumpers(end)], ignore_index=True)
+    device = device.astype({"end": np.int64, "place": np.int64, "open": bool, "rated_current_a": np.float64})
     device = device.sort_values(["end", "place"], kind="stable", ignore_index=True)
     device["place"] = device.groupby("end").cumcount() + 1
     device["places"] = device.groupby("end")["end"].transform("size")

@@ -72,7 +72,9 @@ def test_random_elements_of_simbench_affect_whom_pandapower_says(name: str) -> N
 
 
 @pytest.mark.parametrize("name", [RURAL, SEMIURBAN])
-def test_every_medium_voltage_switch_and_transformer_of_simbench_affects_whom_pandapower_says(name: str) -> None:
+def test_every_medium_voltage_switch_and_transformer_of_simbench_affects_whom_pandapower_says(
+    name: str,
+) -> None:
     # A random element of SimBench is nearly always a house connection; here are the ones with large outages.
     net = grid(name).net
     high = set(net.bus.index[net.bus.vn_kv > 1.0])
