@@ -15,14 +15,7 @@ from gis_service.store.interruptions import (
     customers_interrupted_at,
     interruptions,
 )
-from gis_service.store.loading import (
-    LoadedCounty,
-    load_county,
-    load_package,
-    rehearse_load,
-    unload_counties,
-    unload_county,
-)
+from gis_service.store.loading import LoadedCounty, load_county, load_package, rehearse_load
 from gis_service.store.operations import (
     NewOperation,
     Operation,
@@ -35,6 +28,7 @@ from gis_service.store.operations import (
 from gis_service.store.record import GridTransaction, transaction
 from gis_service.store.stored_ids import StoredIds
 from gis_service.store.tables import load_grid, load_tables
+from gis_service.store.unloading import unload_counties, unload_county
 from gis_service.store.versions import ChangeListener, CountyVersion, county_versions, listening
 
 __all__ = [

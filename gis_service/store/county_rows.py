@@ -39,14 +39,14 @@ def stage(
     counts: dict[str, int] = {}
     for layer in ELEMENT_LAYERS:
         cursor.execute(sql.SQL("TRUNCATE {}").format(_staging(layer)))
+        progress(county, f"staging {layer.name}", 0)
         rows = _arrow(layer, _of_county(package, layer, county))
         copy_in(cursor, _staging(layer), rows)
         counts[layer.name] = len(rows)
-        progress(county, layer.name, len(rows))
     return counts
 
 
-def put_in(cursor: extensions.cursor, county: str) -> None:
+def put_in(cursor: extensions.cursor, county: str, progress: Callable[[str, str, int], None]) -> None:
     """Insert what is staged."""
     for layer in ELEMENT_LAYERS:
         extra = (
@@ -63,6 +63,7 @@ def put_in(cursor: extensions.cursor, county: str) -> None:
                 sql.Literal(county),
             )
         )
+        progress(county, layer.name, cursor.rowcount)
 
 
 def take_out(cursor: extensions.cursor, county: str) -> None:

@@ -6,11 +6,13 @@ end with it; the lock of a load is the session's and ends with the loading proce
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from psycopg2 import errors, extensions
 
 from gis_service.errors import Conflict
+from gis_service.store.database import session
 
 _LOADING, _WRITING, _COMMITTING_LOADS = 0x67696401, 0x67696402, 0x67696403
 
@@ -41,6 +43,16 @@ def hold_for_loading(cursor: extensions.cursor, county: str, *, patience_s: int 
         ) from error
 
 
-def let_go(cursor: extensions.cursor) -> None:
-    """Release what `hold_for_loading` holds at once: a closed session takes a moment to end on the server."""
-    cursor.execute("SELECT pg_advisory_unlock_all()")
+@contextmanager
+def load_session() -> Iterator[extensions.connection]:
+    """A session for one load, whose locks end with the block, not with the server's tidying up."""
+    with session() as held:
+        with held, held.cursor() as cursor:  # so that a killed load is noticed, and ends, within seconds
+            cursor.execute("SET client_connection_check_interval = '1s'")
+        try:
+            yield held
+        finally:
+            if not held.closed:
+                held.rollback()
+                with held, held.cursor() as cursor:
+                    cursor.execute("SELECT pg_advisory_unlock_all()")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg2 import extensions
+from psycopg2 import extensions, sql
 
 from gis_service.errors import UnknownId
 from gis_service.store.database import in_transaction, session
@@ -84,6 +84,19 @@ def raise_version(
     version = int(row[0])
     cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{county} {version}"])
     return version
+
+
+def count_up(cursor: extensions.cursor, county: str, counter: str, by: int) -> tuple[int, int]:
+    """The counter after counting up, and the county's epoch."""
+    query = sql.SQL(
+        "UPDATE county_version SET {0} = {0} + %s WHERE county_code = %s AND loaded_at IS NOT NULL "
+        "RETURNING {0}, topology_version"
+    ).format(sql.Identifier(counter))
+    cursor.execute(query, [by, county])
+    row = cursor.fetchone()
+    if row is None:
+        raise UnknownId([county], what="loaded county")
+    return int(row[0]), int(row[1])
 
 
 class ChangeListener:
