@@ -93,7 +93,9 @@ def _run(stack: ExitStack) -> None:
         for child in (engine, api):
             if child.exit_code() is not None:
                 raise DemoError(child.obituary())
-        time.sleep(0.25)
+        if cluster.status().server is None:
+            raise DemoError(f"PostgreSQL ended by itself; see {cluster.status().directory}/server.log")
+        time.sleep(0.5)
 
 
 def _announce(here: Surroundings, seconds: float) -> None:
