@@ -1,6 +1,7 @@
 """The border between the utility's ids and dense rows: inside everything counts rows, outside it says ids.
 
-An id is unique within its layer only. One that stands in several layers must be written `layer:id`.
+An id is unique within its layer only. One that stands in several layers must be written `layer:id`; but a
+grouping (a district often bears its transformer's id, a feeder its head switch's) gives way to an element.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from typing import NamedTuple
 
 from gis_service.errors import AmbiguousId, UnknownId
 from gis_service.network.tables import Text
+
+
+GROUPINGS = ("substation", "transformer_district", "feeder")
+"""Layers that stand for elements of other layers."""
 
 
 class Ref(NamedTuple):
@@ -44,10 +49,11 @@ class IdIndex:
         UnknownId
             When no element of `layers` (default: all) has it.
         AmbiguousId
-            When elements of several layers do.
+            When elements of several layers do, or groupings of several layers and no element.
         """
         among = self.layers if layers is None else tuple(layers)
-        found = [Ref(layer, row) for layer in among if (row := self._rows[layer].get(id)) is not None]
+        every = [Ref(layer, row) for layer in among if (row := self._rows[layer].get(id)) is not None]
+        found = [ref for ref in every if ref.layer not in GROUPINGS] or every
         if len(found) > 1:
             raise AmbiguousId(id, [ref.layer for ref in found])
         if found:

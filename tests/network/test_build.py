@@ -68,7 +68,20 @@ def test_an_id_in_two_layers_must_say_which() -> None:
     assert topology.ids.find("switch:x") == Ref("switch", 0)
     assert topology.ids.find("x", layers=["line_section"]) == Ref("line_section", 0)
     with pytest.raises(UnknownId, match="'a', 'b'"):
-        topology.ids.find_many(["x2" if False else "a", "line_section:x", "b"])
+        topology.ids.find_many(["a", "line_section:x", "b"])
+
+
+def test_an_element_goes_before_a_grouping_of_the_same_id() -> None:
+    topology = build_topology(
+        parse_grid(
+            "Q breaker n1 n2 feeder=Q\nT transformer n2 n3\nT district T\nF substation\nR breaker n1 n2 feeder=F"
+        )
+    )
+    assert topology.ids.find("Q").layer == "switch"
+    assert topology.ids.find("T").layer == "power_transformer"
+    assert topology.ids.find("transformer_district:T").layer == "transformer_district"
+    with pytest.raises(AmbiguousId, match="'substation:F' or 'feeder:F'"):
+        topology.ids.find("F")
 
 
 def test_a_customer_without_district_gets_that_of_the_nearest_transformer() -> None:
