@@ -79,7 +79,7 @@ def problem(
     )
 
 
-def problem_of(request: HttpRequest, error: Exception) -> HttpResponse:
+def problem_of(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
     """The problem document of an exception; one that nobody foresaw is logged and told as a 500."""
     at = request.path
     match error:
@@ -118,7 +118,7 @@ def problem_of(request: HttpRequest, error: Exception) -> HttpResponse:
             return of_status(error.status_code, str(error), instance=at)
         case SuspiciousOperation() | BadRequest():
             return problem("malformed", str(error) or "the request cannot be read", instance=at)
-    log.error("internal error at %s %s", request.method, at, exc_info=error)
+    log.error("internal error at %s %s", request.method, at, exc_info=True)
     return problem("internal-error", "this service failed; its log tells more", instance=at)
 
 

@@ -11,15 +11,17 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from ninja import NinjaAPI, Query, Status
+from ninja.errors import HttpError, ValidationError
 from ninja.openapi.docs import Swagger
 
 from api import operations, queries
 from api.customer_csv import customers_csv
 from api.engine import engine
 from api.faults import Conflict, Malformed
+from api.json_bodies import ExactJson, StrictJson
 from api.models import Outage
 from api.negotiation import wanted_form
 from api.presentation import ROOT, shown_customers, shown_detail, shown_outage
@@ -52,13 +54,14 @@ api = NinjaAPI(
     description="People and work around the grid. Every error is an RFC 9457 problem document"
     " (`application/problem+json`). Times are RFC 3339 with a zone.",
     urls_namespace="business-api",
+    parser=StrictJson(),
+    renderer=ExactJson(),
     docs=Swagger({"validatorUrl": None, "defaultModelsExpandDepth": 0}),
 )
 
 
-@api.exception_handler(Exception)
-def _problem(request: HttpRequest, error: Exception) -> HttpResponse:
-    return problem_of(request, error)
+for _class in (Exception, Http404, HttpError, ValidationError):  # ninja has handlers of its own for these
+    api.add_exception_handler(_class, problem_of)
 
 
 @api.get("/config", response=ConfigOut, tags=["map"], summary="What the map needs to know first")

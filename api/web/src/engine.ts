@@ -11,13 +11,16 @@ export const MOST = 60_000;
 interface Page {
   features: GridFeature[];
   links?: { rel: string; href: string; type?: string }[];
-  numberMatched?: number;
+  grid_version?: Record<string, number>;
+  missing_counties?: string[];
 }
 
 export interface Loaded {
   features: GridFeature[];
   /** False when the collection has more than this map draws. */
   whole: boolean;
+  /** Counties that did not answer. */
+  missing: string[];
 }
 
 export class Engine {
@@ -26,13 +29,15 @@ export class Engine {
   /** All features of a collection, page after page, up to `MOST`. */
   async collection(layer: LayerName): Promise<Loaded> {
     const features: GridFeature[] = [];
+    const missing = new Set<string>();
     let url: string | null = `${this.address}/ogc/collections/${layer}/items?f=geojson&limit=${PAGE}`;
     while (url !== null && features.length < MOST) {
       const page: Page = await ask<Page>(url, { seconds: 60, away: S.engineAway(this.address) });
       features.push(...page.features);
+      for (const county of page.missing_counties ?? []) missing.add(county);
       url = page.features.length > 0 ? nextPage(page, this.address) : null;
     }
-    return { features, whole: url === null };
+    return { features, whole: url === null, missing: [...missing].sort() };
   }
 
   impact(ids: readonly string[], mode: Mode, signal?: AbortSignal): Promise<Impact> {
@@ -49,13 +54,9 @@ export class Engine {
 
   /** The version of every county: what changes when anything in the grid does. */
   async versions(): Promise<Record<string, number>> {
-    const answer = await ask<{ grid_version: Record<string, number> }>(`${this.address}/v1/outage-impact`, {
-      method: "POST",
-      body: { include: [] },
-      seconds: 10,
-      away: S.engineAway(this.address),
-    });
-    return answer.grid_version;
+    const url = `${this.address}/ogc/collections/substation/items?f=geojson&limit=1`; // every answer carries it
+    const answer = await ask<Page>(url, { seconds: 10, away: S.engineAway(this.address) });
+    return answer.grid_version ?? {};
   }
 }
 

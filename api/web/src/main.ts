@@ -78,17 +78,20 @@ class Desk {
     for (;;) {
       try {
         const cut: string[] = [];
+        const missing = new Set<string>();
         status(S.loading(S.product));
         this.known = await this.engine.versions().catch(() => ({}));
         await Promise.all(
           LAYERS.map(async (layer) => {
             const loaded = await this.engine.collection(layer);
             this.grid.put(layer, loaded.features);
+            for (const county of loaded.missing) missing.add(county);
             if (!loaded.whole) cut.push(S.tooMany(LAYER_NAMES[layer].many, count(loaded.features.length)));
             status(S.loading(LAYER_NAMES[layer].many));
           }),
         );
         for (const layer of LAYERS) this.draw(layer);
+        if (missing.size > 0) cut.unshift(S.mapPartial([...missing].sort().join(", ")));
         notice(cut.join(" "));
         break;
       } catch (error) {
