@@ -6,6 +6,7 @@ error here, so that tools which only import the settings work; `gis_service.home
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from typing import Any
@@ -17,6 +18,10 @@ from gis_service.home import find_engine_dsn
 
 def _listed(variable: str, default: str) -> list[str]:
     return [part.strip() for part in os.environ.get(variable, default).split(",") if part.strip()]
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    return getattr(record, "status_code", 500) == 500
 
 
 def _database(dsn: str | None) -> dict[str, Any]:
@@ -63,6 +68,19 @@ APPEND_SLASH = False
 
 DATABASES = {"default": _database(find_engine_dsn())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    # what a client did wrong, or that the grid is not ready yet, is in the answer and not in the log
+    "filters": {"faults": {"()": "django.utils.log.CallbackFilter", "callback": _is_fault}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "gis_service": {"handlers": ["stderr"], "level": os.environ.get("GRIDGIS_LOG_LEVEL", "INFO").upper()},
+        "django.request": {"handlers": ["stderr"], "propagate": False, "filters": ["faults"]},
+    },
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -7,7 +7,6 @@ before a change that was acknowledged when it was asked.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,8 +22,6 @@ from gis_service.network.build import build_topology
 from gis_service.network.switching import SwitchState, loaded_state
 from gis_service.network.tables import GridTables
 from gis_service.network.topology import Topology
-
-log = logging.getLogger("gis_service.engine")
 
 Versions = Mapping[str, CountyVersion]
 
@@ -63,10 +60,10 @@ class GridSource(Protocol):
         """How the switches stood at a moment, with the versions of that snapshot."""
 
 
-Refreshed = Callable[[str, float], None]
+Refreshed = Callable[[str, float, World], None]
 
 
-def _unobserved(kind: str, seconds: float) -> None:
+def _unobserved(_kind: str, _seconds: float, _world: World) -> None:
     """Nobody watches the refreshes."""
 
 
@@ -78,7 +75,7 @@ class CurrentWorld:
     source
         Where versions, tables and switch states come from.
     on_refresh
-        Called with `topology` or `switches` and the seconds a refresh took.
+        Called with `topology` or `switches`, the seconds a refresh took, and the new world.
     """
 
     def __init__(self, source: GridSource, *, on_refresh: Refreshed = _unobserved) -> None:
@@ -130,16 +127,7 @@ class CurrentWorld:
             shapes=Shapes(loaded.tables),
             missing_counties=loaded.missing_counties,
         )
-        seconds = time.perf_counter() - began
-        self._on_refresh("topology", seconds)
-        log.info(
-            "topology read: %d counties, %d nodes, %d edges, %d customers in %.2f s",
-            len(world.versions),
-            topology.n_nodes,
-            topology.n_edges,
-            len(loaded.tables.customers),
-            seconds,
-        )
+        self._on_refresh("topology", time.perf_counter() - began, world)
         return world
 
     def _read_switches(self, world: World, versions: Versions) -> World:
@@ -152,14 +140,15 @@ class CurrentWorld:
         current = apply_readings(world.topology, world.current, readings)
         # only the counties just read are known to stand at the versions of that snapshot
         newest = dict(world.versions) | {county: seen[county] for county in moved}
-        self._on_refresh("switches", time.perf_counter() - began)
-        return World(
+        refreshed = World(
             topology=world.topology,
             current=current,
             versions=newest,
             shapes=world.shapes,
             missing_counties=world.missing_counties,
         )
+        self._on_refresh("switches", time.perf_counter() - began, refreshed)
+        return refreshed
 
 
 def apply_readings(topology: Topology, state: SwitchState, readings: SwitchReadings) -> SwitchState:
@@ -175,6 +164,7 @@ def _same(ours: Versions, theirs: Versions) -> bool:
 
 
 def _same_topology(ours: Versions, theirs: Versions) -> bool:
-    return ours.keys() == theirs.keys() and all(
-        theirs[county].topology_version == version.topology_version for county, version in ours.items()
-    )
+    # the time of loading as well: a database that was restored may count the same versions once more
+    return {county: (one.topology_version, one.loaded_at) for county, one in ours.items()} == {
+        county: (one.topology_version, one.loaded_at) for county, one in theirs.items()
+    }

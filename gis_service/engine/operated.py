@@ -30,7 +30,7 @@ def refuse_contradictions(operations: Sequence[Operated]) -> None:
         Naming each place.
     """
     if not operations:
-        raise InvalidInput("the list of operations is empty", ["body: the list of operations is empty"])
+        raise InvalidInput("the list of operations is empty: name at least one switch")
     faults: list[str] = []
     seen: dict[tuple[str, datetime | None], tuple[int, bool]] = {}
     keys: dict[str, int] = {}

@@ -33,7 +33,7 @@ MAX_PAGE = 10_000
 def record(
     request: HttpRequest,
     operations: Annotated[
-        list[SwitchOperation], Body(examples=OPERATION_EXAMPLES, max_length=MAX_OPERATIONS)
+        list[SwitchOperation], Body(examples=OPERATION_EXAMPLES, min_length=1, max_length=MAX_OPERATIONS)
     ],
 ) -> HttpResponse:
     """All of the batch or nothing; the answer says who lost and regained supply.

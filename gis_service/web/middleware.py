@@ -76,7 +76,7 @@ def refuse_body(request: HttpRequest) -> None:
         raise Refused("unsupported-media-type", f"send the body as application/json, {said}")
 
 
-def no_such_address(request: HttpRequest, _exception: Exception | None = None) -> HttpResponse:
+def no_such_address(request: HttpRequest, **_details: object) -> HttpResponse:
     """Django's 404 as a problem document."""
     return problem(
         "unknown-route", f"nothing answers at {request.path}; /v1/docs lists what does", instance=request.path

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     StrictBool,
     StrictInt,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -131,10 +132,10 @@ class TraceQuestion(Question):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"type": "downstream", "from": ["cb-1"], "result": ["elements", "customers"]},
-                {"type": "upstream", "from": ["c-3"], "barriers": ["sw-2"]},
-                {"type": "shortest_path", "from": ["n-1"], "to": ["n-6"], "phases": "ABC"},
-                {"type": "isolation", "from": ["l-2"]},
+                {"type": "downstream", "from": ["switch-99"], "result": ["elements", "customers"]},
+                {"type": "upstream", "from": ["load-0"], "barriers": ["switch-3"]},
+                {"type": "shortest_path", "from": ["bus-319"], "to": ["bus-63"], "phases": "ABC"},
+                {"type": "isolation", "from": ["line-1"]},
             ]
         }
     )
@@ -164,26 +165,36 @@ class TraceQuestion(Question):
 class SupplyPathQuestion(Question):
     """Which way is this customer supplied; the customer stands in the address."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"switching": [{"id": "sw-2", "open": True}]}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"switching": [{"id": "switch-99", "open": True}]}]}
+    )
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
 
 
 class SupplyAreaQuestion(Question):
     """What do these sources, feeders, switches or transformers supply."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"from": "t-1"}, {"from": ["cb-1", "cb-2"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"from": "trafo-10003"}, {"from": ["feeder-switch-99", "switch-270"]}]
+        }
+    )
 
-    start: Annotated[Id | Annotated[list[Id], Field(min_length=1, max_length=MAX_IDS)], Field(alias="from")]
-
-    @property
-    def starts(self) -> list[str]:
-        """The ids asked for, one or many."""
-        return [self.start] if isinstance(self.start, str) else self.start
+    start: Annotated[
+        list[Id],
+        BeforeValidator(_as_list),
+        Field(alias="from", min_length=1, max_length=MAX_IDS, description="one id, or a list of them"),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+    ]
 
 
 class SupplyRadiusQuestion(Question):
     """The longest electrical path below an element."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"from": "cb-1", "mode": "trunk"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"from": "switch-99", "mode": "trunk"}]})
 
     start: Annotated[Id, Field(alias="from")]
     mode: Annotated[
@@ -230,9 +241,9 @@ class OutageQuestion(Question):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"out": ["l-2"]},
-                {"faults": ["l-2"], "include": ["customers", "districts", "elements", "geometry"]},
-                {"cases": [{"out": ["l-1"]}, {"faults": ["t-1"]}], "include": []},
+                {"out": ["trafo-10003"]},
+                {"faults": ["line-1"], "include": ["customers", "districts", "elements", "geometry"]},
+                {"cases": [{"out": ["line-0"]}, {"faults": ["trafo-0"]}], "include": []},
             ]
         }
     )
@@ -278,7 +289,7 @@ class SwitchOperation(Strict):
 OPERATION_EXAMPLES: list[list[Mapping[str, Any]]] = [
     [
         {
-            "id": "sw-2",
+            "id": "switch-3",
             "open": True,
             "reason": "maintenance",
             "operator": "control room",

@@ -35,7 +35,6 @@ def serve(host: str, port: int, threads: int) -> None:
         log_level=LogLevels.warning,
         workers_kill_timeout=15,
         respawn_failed_workers=True,
-        process_name="gridgis-engine",
     ).serve()
 
 

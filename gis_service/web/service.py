@@ -10,6 +10,7 @@ from gis_service.engine import Engine
 from gis_service.engine.current import CurrentWorld
 from gis_service.engine.stored import StoredGrid
 from gis_service.engine.warm import warm_up
+from gis_service.engine.world import World
 from gis_service.errors import GridError
 from gis_service.web.metrics import REFRESH
 
@@ -22,8 +23,18 @@ def engine() -> Engine:
     return Engine(CurrentWorld(StoredGrid(), on_refresh=_observe))
 
 
-def _observe(kind: str, seconds: float) -> None:
+def _observe(kind: str, seconds: float, world: World) -> None:
     REFRESH.labels(kind).observe(seconds)
+    if kind == "topology":
+        topology = world.topology
+        log.info(
+            "grid read: %d counties, %d nodes, %d edges, %d customers in %.2f s",
+            len(world.versions),
+            topology.n_nodes,
+            topology.n_edges,
+            len(topology.tables.customers),
+            seconds,
+        )
 
 
 class Warmth:

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Body, Path, Query
+from ninja.errors import ValidationError
 from pydantic import BaseModel, Field
+from pydantic import ValidationError as PydanticError
 
 from gis_service.engine.context import Context, Switching
 from gis_service.engine.outage import Case
@@ -84,10 +86,11 @@ def context_of(request: HttpRequest, query: ContextQuery) -> Context:
             at_least[county] = int(number)
     if faults:
         raise InvalidInput(faults[0], faults)
-    question = Question.model_validate(
-        {"state": query.state, "at": query.at, "switching": switching, "at_least": at_least}
-    )
-    return question.context()
+    values = {"state": query.state, "at": query.at, "switching": switching, "at_least": at_least}
+    try:
+        return Question.model_validate(values).context()
+    except PydanticError as error:
+        raise ValidationError([{**one, "loc": ("query", *one["loc"])} for one in error.errors()]) from None
 
 
 def _switching(positions: Sequence[SwitchPosition]) -> tuple[Switching, ...]:
@@ -168,7 +171,7 @@ def _supply_path(request: HttpRequest, customer_id: str, context: Context) -> Ht
 def supply_area(request: HttpRequest, question: Annotated[SupplyAreaQuestion, Body()]) -> HttpResponse:
     """What these sources, feeders, switches or transformers supply: customers, districts, kVA, an outline."""
     accepted(request, (JSON,))
-    return json_response(engine().supply_area(question.starts, question.context()))
+    return json_response(engine().supply_area(question.start, question.context()))
 
 
 @api.post(
