@@ -67,6 +67,7 @@ def _run_all(runs: list[Run], cluster: LocalCluster, arguments: list[str]) -> in
     if "GRIDGIS_HYPOTHESIS" in os.environ:
         environment["GRIDGIS_HYPOTHESIS"] = os.environ["GRIDGIS_HYPOTHESIS"]
     environment["GRIDGIS_HOME"] = str(cluster.home)
+    environment.setdefault("NUMBA_CACHE_DIR", str(cluster.home / "numba"))
     for process, database in DATABASES.items():
         environment[f"GRIDGIS_{process.upper()}_DSN"] = cluster.dsn(database)
     closing_lines, failed = [], False

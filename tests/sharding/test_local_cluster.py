@@ -29,14 +29,10 @@ ENGINE = DATABASES["engine"]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(reachable_directory: Path) -> Iterator[Path]:
     """A home whose cluster is made once; each test starts and stops it as it needs."""
-    directory = tmp_path_factory.mktemp("home")
-    for parent in (directory, *directory.parents):  # pytest's own directories are closed to other accounts
-        if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
-    yield directory
-    LocalCluster(directory).stop()
+    yield reachable_directory
+    LocalCluster(reachable_directory).stop()
 
 
 @pytest.fixture
