@@ -60,7 +60,12 @@ def run_check(arguments: argparse.Namespace) -> int:
         _write({"type": "FeatureCollection", "features": [one.as_feature() for one in findings]})
     else:
         print(table(findings, codes))
-    return int(arguments.strict and any(one.severity == "error" for one in findings))
+    errors = sum(one.severity == "error" for one in findings)
+    if errors and arguments.strict:
+        what = counted(errors, "finding")
+        print(f"gridgis: {what} of severity error, and --strict was given", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _grid(
