@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -44,12 +45,12 @@ def assert_same_package(found: GridPackage, expected: GridPackage) -> None:
         assert [_wkb(one) for one in got.geometry] == [_wkb(one) for one in want.geometry], layer.name
 
 
-def _values(column: object) -> list[object]:
+def _values(column: Any) -> list[object]:
     return [
         None if value is None or value != value else value
         for value in column.to_numpy(dtype=object, na_value=None)
-    ]  # type: ignore[attr-defined]
+    ]
 
 
-def _wkb(shape: object) -> bytes | None:
-    return None if shape is None else bytes(shape.wkb)  # type: ignore[attr-defined]
+def _wkb(shape: Any) -> bytes | None:
+    return None if shape is None else bytes(shape.wkb)

@@ -34,8 +34,8 @@ def trunk_package(counties: Sequence[str], nodes: int, *, mark: str = "") -> Gri
     The counties do not touch. Ids begin with the county's code.
     """
     frames: dict[str, list[gpd.GeoDataFrame]] = {}
-    for place, county in enumerate(counties):
-        for layer, frame in _trunk(county, nodes, 8.0 + place, mark).items():
+    for county in counties:
+        for layer, frame in _trunk(county, nodes, float(int(county) % 180), mark).items():
             frames.setdefault(layer, []).append(frame)
     return GridPackage.of({layer: _joined(parts) for layer, parts in frames.items()})
 
@@ -56,7 +56,7 @@ def awkward_package() -> GridPackage:
 
 def _trunk(county: str, nodes: int, west: float, mark: str) -> dict[str, gpd.GeoDataFrame]:
     at = np.column_stack([west + np.linspace(0.0, 0.5, nodes), np.full(nodes, 48.0)])
-    points = shapely.points(at)
+    points: Any = shapely.points(at)
     ids = np.array([f"{county}-{k}" for k in range(nodes)], dtype=object)
     tenth = np.arange(0, nodes - 1, 10)
     area = shapely.MultiPolygon([shapely.box(west, 47.9, west + 0.5, 48.1)])

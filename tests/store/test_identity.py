@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ any_package = pytest.mark.parametrize("make", PACKAGES.values(), ids=PACKAGES)
 
 
 @any_package
-def test_the_loaded_tables_equal_those_of_the_package(make):
+def test_the_loaded_tables_equal_those_of_the_package(make: Callable[[], GridPackage]) -> None:
     package = make()
     store.load_package(package)
     tables, versions = store.load_tables()
@@ -31,7 +33,7 @@ def test_the_loaded_tables_equal_those_of_the_package(make):
 
 
 @any_package
-def test_load_export_load_is_the_identity(make):
+def test_load_export_load_is_the_identity(make: Callable[[], GridPackage]) -> None:
     package = make()
     store.load_package(package)
     first = store.export_package()
@@ -40,7 +42,7 @@ def test_load_export_load_is_the_identity(make):
     assert_same_package(store.export_package(), package)
 
 
-def test_one_county_is_read_and_exported_alone():
+def test_one_county_is_read_and_exported_alone() -> None:
     package = trunk_package(["450122", "08317"], 50)
     store.load_package(package)
     alone = trunk_package(["450122"], 50)
@@ -50,13 +52,13 @@ def test_one_county_is_read_and_exported_alone():
     assert_same_package(store.export_package(["450122"]), alone)
 
 
-def test_no_county_at_all_gives_empty_tables():
+def test_no_county_at_all_gives_empty_tables() -> None:
     tables, versions = store.load_tables()
     assert versions == {}
     assert_same_tables(tables, tables_from_package(GridPackage.of({})))
 
 
-def test_a_county_that_is_not_loaded_is_named():
+def test_a_county_that_is_not_loaded_is_named() -> None:
     store.load_package(sound_package())
     with pytest.raises(UnknownId, match="'0999'"):
         store.load_tables(["0801", "0999"])
@@ -73,7 +75,7 @@ numbers = st.floats(min_value=0, allow_infinity=False)
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=texts, id=texts, kva=numbers, x_ohm=st.floats(allow_nan=False, allow_infinity=False))
-def test_any_text_and_number_survives(name, id, kva, x_ohm):
+def test_any_text_and_number_survives(name: str, id: str, kva: float, x_ohm: float) -> None:
     frames = sound_frames()
     put(frames, "line_section", 1, "name", name)
     put(frames, "line_section", 1, "id", f"{id}-line")

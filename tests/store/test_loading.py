@@ -1,4 +1,4 @@
-"""Loading, replacing and unloading: whole or not at all. Expected answers follow from the small sound package.
+"""Loading, replacing and unloading: whole or not at all. What is expected follows from the small package.
 
 G1 ─ n1 ─[B1]─ n2 ── L1 ── n3 ── L2 ──┊── n4 ─(X1)─ n5 ─ C1, C2      D1: the district of X1
 0801                                   ┊   0802
@@ -6,6 +6,7 @@ G1 ─ n1 ─[B1]─ n2 ── L1 ── n3 ── L2 ──┊── n4 ─(X1)
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +16,7 @@ from gis_service.errors import Conflict, InvalidInput, UnknownId
 from gis_service.ingest.package import GridPackage, tables_from_package
 from gis_service.ingest.validate import validate
 from gis_service.store.locks import hold_for_loading, load_session
+from tests.grid_database import GridDatabase
 from tests.packages import put, sound_frames, sound_package
 from tests.store.comparing import assert_same_package, assert_same_tables
 from tests.store.grids import trunk_package
@@ -45,21 +47,21 @@ def assert_unchanged(versions: dict[str, int]) -> None:
     assert_same_tables(tables, tables_from_package(sound_package()))
 
 
-def test_a_loaded_county_is_refused_naming_replace_and_both_stay_as_they_were():
+def test_a_loaded_county_is_refused_naming_replace_and_both_stay_as_they_were() -> None:
     store.load_package(sound_package())
     with pytest.raises(Conflict, match="counties 0801, 0802 are already loaded: use --replace"):
         store.load_package(sound_package())
     assert_unchanged({"0801": 1, "0802": 1})
 
 
-def test_a_package_with_one_loaded_county_is_refused_before_the_other_is_loaded():
+def test_a_package_with_one_loaded_county_is_refused_before_the_other_is_loaded() -> None:
     store.load_package(only(sound_package(), "0801"))
     with pytest.raises(Conflict, match="county 0801 is already loaded"):
         store.load_package(sound_package())
     assert list(store.county_versions()) == ["0801"]
 
 
-def test_replace_raises_both_versions_of_that_county_alone():
+def test_replace_raises_both_versions_of_that_county_alone() -> None:
     store.load_package(sound_package(), at=NOON)
     later = NOON.replace(hour=13)
     done = store.load_package(only(sound_package(), "0802"), replace=True, at=later)
@@ -70,14 +72,14 @@ def test_replace_raises_both_versions_of_that_county_alone():
     assert_same_package(store.export_package(), sound_package())
 
 
-def test_a_replace_that_leaves_another_county_dangling_is_refused_with_the_ids():
+def test_a_replace_that_leaves_another_county_dangling_is_refused_with_the_ids() -> None:
     store.load_package(sound_package())
     with pytest.raises(Conflict, match=r"line_section 'L2' of county 0801 has to_node 'n4'"):
         store.load_package(east_without_n4(), replace=True)
     assert_unchanged({"0801": 1, "0802": 1})
 
 
-def test_the_same_replace_is_accepted_when_the_other_county_comes_along():
+def test_the_same_replace_is_accepted_when_the_other_county_comes_along() -> None:
     store.load_package(sound_package())
     frames = sound_frames()
     put(frames, "connectivity_node", 3, "id", "n4-new")
@@ -87,14 +89,14 @@ def test_the_same_replace_is_accepted_when_the_other_county_comes_along():
     assert_same_package(store.export_package(), GridPackage.of(frames))
 
 
-def test_a_county_others_refer_to_cannot_be_unloaded():
+def test_a_county_others_refer_to_cannot_be_unloaded() -> None:
     store.load_package(sound_package())
-    with pytest.raises(Conflict, match="unloaded, because .* 'L2' of county 0801"):
+    with pytest.raises(Conflict, match=r"unloaded, because .* 'L2' of county 0801"):
         store.unload_county("0802")
     assert_unchanged({"0801": 1, "0802": 1})
 
 
-def test_unloading_takes_everything_and_a_later_load_goes_on_counting(grid_database):
+def test_unloading_takes_everything_and_a_later_load_goes_on_counting(grid_database: GridDatabase) -> None:
     store.load_package(sound_package())
     store.unload_county("0801")
     assert list(store.county_versions()) == ["0802"]
@@ -106,7 +108,7 @@ def test_unloading_takes_everything_and_a_later_load_goes_on_counting(grid_datab
         store.unload_county("0999")
 
 
-def test_many_ids_that_vanish_are_found_too():
+def test_many_ids_that_vanish_are_found_too() -> None:
     """More ids than stand in a query: the temporary table's way to the same answer."""
     west, east = trunk_package(["0811", "0812"], 3000), "0812"
     frames = dict(west.layers)
@@ -120,7 +122,7 @@ def test_many_ids_that_vanish_are_found_too():
     assert "more" not in str(refused.value)
 
 
-def test_stored_ids_are_the_neighbours_alone():
+def test_stored_ids_are_the_neighbours_alone() -> None:
     store.load_package(sound_package())
     stored = store.StoredIds()
     asked = ["n1", "n4", "n9"]
@@ -131,7 +133,7 @@ def test_stored_ids_are_the_neighbours_alone():
     assert stored.owners("connectivity_node", many, outside=["0801"]) == {"n4": "0802"}
 
 
-def test_validation_against_the_store_knows_duplicates_and_border_nodes():
+def test_validation_against_the_store_knows_duplicates_and_border_nodes() -> None:
     store.load_package(sound_package())
     assert validate(only(sound_package(), "0801"), stored=store.StoredIds()) == []  # n4 is stored in 0802
     frames = sound_frames()
@@ -144,7 +146,7 @@ def test_validation_against_the_store_knows_duplicates_and_border_nodes():
     assert any("n1" in one and "0801" in one for one in said)
 
 
-def test_a_load_checked_before_another_load_is_refused():
+def test_a_load_checked_before_another_load_is_refused() -> None:
     stored = store.StoredIds()
     store.load_package(only(sound_package(), "0802"))
     with pytest.raises(Conflict, match="county 0802 was loaded meanwhile: start again"):
@@ -152,7 +154,7 @@ def test_a_load_checked_before_another_load_is_refused():
     assert list(store.county_versions()) == ["0802"]
 
 
-def test_a_county_that_is_being_loaded_is_refused(monkeypatch):
+def test_a_county_that_is_being_loaded_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hold_for_loading, "__kwdefaults__", {"patience_s": 1})
     store.load_package(sound_package())
     with load_session() as held, held.cursor() as cursor:
@@ -163,7 +165,7 @@ def test_a_county_that_is_being_loaded_is_refused(monkeypatch):
     store.load_package(sound_package(), replace=True)  # free again
 
 
-def test_what_the_database_cannot_hold_is_bad_input_and_changes_nothing():
+def test_what_the_database_cannot_hold_is_bad_input_and_changes_nothing() -> None:
     store.load_package(sound_package())
     frames = sound_frames()
     frames["customer_point"]["customer_class"] = (
@@ -180,10 +182,10 @@ def test_what_the_database_cannot_hold_is_bad_input_and_changes_nothing():
     assert_unchanged(versions)
 
 
-def test_a_failing_hook_undoes_the_county():
+def test_a_failing_hook_undoes_the_county() -> None:
     store.load_package(sound_package())
 
-    def fail(write: store.GridTransaction, counties: object) -> None:
+    def fail(write: store.GridTransaction, counties: Collection[str]) -> None:
         write.bump(["0801", "0802"], NOON)
         raise Conflict("not now")
 
@@ -198,10 +200,10 @@ def east_with_another_customer() -> GridPackage:
     return GridPackage.of(frames)
 
 
-def test_the_hook_sees_the_new_county_and_runs_once_with_all_of_them():
+def test_the_hook_sees_the_new_county_and_runs_once_with_all_of_them() -> None:
     seen = []
 
-    def note(write: store.GridTransaction, counties: object) -> None:
+    def note(write: store.GridTransaction, counties: Collection[str]) -> None:
         states = write.switch_states_at(NOON)
         seen.append((sorted(counties), states.id.tolist(), states.open.tolist()))
 
@@ -209,7 +211,7 @@ def test_the_hook_sees_the_new_county_and_runs_once_with_all_of_them():
     assert seen == [(["0801", "0802"], ["B1"], [False])]
 
 
-def test_one_county_of_a_package_leaves_the_others_alone():
+def test_one_county_of_a_package_leaves_the_others_alone() -> None:
     store.load_package(sound_package())
     done = store.load_county(east_with_another_customer(), "0802", replace=True)
     assert done.county == "0802"
@@ -220,7 +222,7 @@ def test_one_county_of_a_package_leaves_the_others_alone():
 
 
 @pytest.mark.parametrize(("keep", "expected"), [(True, True), (False, False)])
-def test_keep_switching_decides_whose_state_stays(keep, expected):
+def test_keep_switching_decides_whose_state_stays(keep: bool, expected: bool) -> None:
     store.load_package(sound_package())
     with store.transaction() as write:
         write.set_open([("0801", "B1", True)])
@@ -229,7 +231,7 @@ def test_keep_switching_decides_whose_state_stays(keep, expected):
     assert store.switch_states_at(datetime.now(UTC)).open.tolist() == [expected]
 
 
-def test_progress_adds_up_to_the_rows():
+def test_progress_adds_up_to_the_rows() -> None:
     told = []
     done = store.load_package(
         sound_package(), progress=lambda county, step, rows: told.append((county, rows))
@@ -238,7 +240,7 @@ def test_progress_adds_up_to_the_rows():
         assert sum(rows for county, rows in told if county == one.county) == sum(one.rows.values())
 
 
-def test_a_rehearsal_refuses_the_same_and_changes_nothing():
+def test_a_rehearsal_refuses_the_same_and_changes_nothing() -> None:
     store.rehearse_load(sound_package())
     assert store.county_versions() == {}
     store.load_package(sound_package())
