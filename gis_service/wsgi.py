@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from gis_service.home import prepare_environment
 
 prepare_environment()
@@ -12,7 +10,6 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402  # the settings 
 
 application = get_wsgi_application()
 
-if os.environ.get("GRIDGIS_ENGINE_WARM_UP") == "1":
-    from gis_service.web.service import WARMTH
+from gis_service.web import worker  # noqa: E402  # and the apps must be loaded
 
-    WARMTH.start()
+worker.begin()

@@ -22,7 +22,7 @@ def serve(host: str, port: int, threads: int) -> None:
         When the port is taken or the address is not this machine's, in one sentence.
     """
     refuse_taken(host, port)
-    os.environ["GRIDGIS_ENGINE_WARM_UP"] = "1"
+    os.environ["GRIDGIS_ENGINE_SERVER_PID"] = str(os.getpid())
     Server(
         "gis_service.wsgi:application",
         address=host,
