@@ -104,7 +104,7 @@ def old_formats() -> Iterator[None]:
 
 
 def table(net: Net, name: str) -> pd.DataFrame:
-    """A table of the net in index order; one without rows, but with the columns asked for here, when it has none."""
+    """A table of the net in index order, to be read only; without rows but with columns when it has none."""
     found = net.get(name)
     if not isinstance(found, pd.DataFrame) or found.empty:
         columns = {
@@ -116,7 +116,7 @@ def table(net: Net, name: str) -> pd.DataFrame:
             {column: pd.Series(dtype=object) for column in columns.get(name, ["bus"])},
             index=pd.Index([], dtype=np.int64),
         )
-    return found.sort_index()
+    return found if found.index.is_monotonic_increasing else found.sort_index()
 
 
 def numbers(frame: pd.DataFrame, column: str, default: float = np.nan) -> npt.NDArray[np.float64]:

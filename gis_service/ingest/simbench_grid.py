@@ -32,9 +32,15 @@ def import_simbench(
     InvalidInput
         When SimBench has no grid of that code.
     """
-    package = import_pandapower(
-        simbench_net(code), county_code=county_code, county_name=county_name or f"SimBench {code}"
+    return attributed(
+        import_pandapower(
+            simbench_net(code), county_code=county_code, county_name=county_name or f"SimBench {code}"
+        )
     )
+
+
+def attributed(package: GridPackage) -> GridPackage:
+    """The package with SimBench named first among its notes."""
     return replace(package, notes=(ATTRIBUTION, *package.notes))
 
 

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gis_service.ingest.package import tables_from_package
@@ -19,10 +19,20 @@ from gis_service.tracing.supply import supplied
 from tests.importers.nets import nets
 from tests.oracles.pandapower_supply import dark_loads
 
-IDS = {"line": ("line-{}",), "trafo": ("trafo-{}",), "trafo3w": ("trafo3w-{}/hv", "trafo3w-{}/mv", "trafo3w-{}/lv")}
+IDS = {
+    "line": ("line-{}",),
+    "trafo": ("trafo-{}",),
+    "trafo3w": ("trafo3w-{}/hv", "trafo3w-{}/mv", "trafo3w-{}/lv"),
+}
 IDS |= {"impedance": ("impedance-{}",), "dcline": ("dcline-{}",), "bus": ("bus-{}",)}
 
 
+def share(percent: int) -> settings:
+    """So many percent of the profile's examples: a net takes a quarter of a second to make and import."""
+    return settings(max_examples=settings.default.max_examples * percent // 100)
+
+
+@share(60)
 @given(nets(), st.data())
 def test_dark_customers_are_those_on_buses_pandapower_calls_unsupplied(net: Any, data: st.DataObject) -> None:
     package = import_pandapower(net, county_code="XX", county_name="random")
@@ -30,7 +40,9 @@ def test_dark_customers_are_those_on_buses_pandapower_calls_unsupplied(net: Any,
     topology = build_topology(tables_from_package(package))
 
     changed = copy.deepcopy(net)
-    flipped = data.draw(st.lists(st.sampled_from(net.switch.index.tolist()), unique=True) if len(net.switch) else st.just([]))
+    flipped = data.draw(
+        st.lists(st.sampled_from(net.switch.index.tolist()), unique=True) if len(net.switch) else st.just([])
+    )
     changed.switch.loc[flipped, "closed"] = ~changed.switch.loc[flipped, "closed"].astype(bool)
     candidates = [(name, int(index)) for name in IDS for index in net[name].index]
     gone = data.draw(st.lists(st.sampled_from(candidates), unique=True, max_size=2))
@@ -40,11 +52,14 @@ def test_dark_customers_are_those_on_buses_pandapower_calls_unsupplied(net: Any,
     rows = [topology.ids.find(f"switch-{index}", layers=["switch"]).row for index in flipped]
     state = normal_state(topology)
     state = state.with_switching(rows, [not state.open[row] for row in rows])
-    outs = outs_of(topology, [topology.ids.find(one.format(index)) for name, index in gone for one in IDS[name]])
+    outs = outs_of(
+        topology, [topology.ids.find(one.format(index)) for name, index in gone for one in IDS[name]]
+    )
     dark = np.flatnonzero(~supplied(topology, state, outs))
     assert set(topology.tables.customers.id[dark].tolist()) == dark_loads(changed)
 
 
+@share(20)
 @given(nets())
 def test_nothing_of_a_net_gets_lost_or_double(net: Any) -> None:
     package = import_pandapower(net, county_code="XX", county_name="random")
@@ -60,11 +75,23 @@ def test_nothing_of_a_net_gets_lost_or_double(net: Any) -> None:
     assert drawn <= set(package["connectivity_node"]["id"])
 
 
+@share(15)
 @given(nets())
 def test_importing_leaves_the_net_as_it_was_and_gives_the_same_twice(net: Any) -> None:
     before = copy.deepcopy(net)
     first, second = (import_pandapower(net, county_code="XX", county_name="random") for _ in range(2))
-    for name in ("bus", "line", "trafo", "trafo3w", "switch", "load", "ext_grid", "gen", "impedance", "dcline"):
+    for name in (
+        "bus",
+        "line",
+        "trafo",
+        "trafo3w",
+        "switch",
+        "load",
+        "ext_grid",
+        "gen",
+        "impedance",
+        "dcline",
+    ):
         assert net[name].equals(before[name])
     for name, frame in first.layers.items():
         assert frame.equals(second[name])
