@@ -67,12 +67,12 @@ def nets(draw: st.DrawFn) -> Any:
         in_service=draw(st.lists(alive, min_size=count, max_size=count)),
     )
     if lines := draw(st.lists(pairs, max_size=8)):
-        a, b, works = map(list, zip(*lines, strict=True))
-        pp.create_lines_from_parameters(net, a, b, **LINE, type="cs", in_service=works)
+        starts, ends, sound = map(list, zip(*lines, strict=True))
+        pp.create_lines_from_parameters(net, starts, ends, **LINE, type="cs", in_service=sound)
     if trafos := draw(st.lists(pairs, max_size=3)):
-        a, b, works = map(list, zip(*trafos, strict=True))
+        highs, lows, sound = map(list, zip(*trafos, strict=True))
         pp.create_transformers_from_parameters(
-            net, a, b, **WINDINGS, pfe_kw=1.0, i0_percent=0.3, in_service=works
+            net, highs, lows, **WINDINGS, pfe_kw=1.0, i0_percent=0.3, in_service=sound
         )
     for _ in range(draw(st.integers(0, 1)) if count > 2 else 0):
         trafo3w(net, *draw(st.permutations(range(count)))[:3], in_service=draw(alive))
@@ -84,8 +84,8 @@ def nets(draw: st.DrawFn) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a second switch at one end, which is what is wanted
         if several := [one for one in switches if one[2] != "t3"]:
-            at, element, et, closed = map(list, zip(*several, strict=True))
-            pp.create_switches(net, at, element, et, closed=closed)
+            buses, elements, codes, closed = map(list, zip(*several, strict=True))
+            pp.create_switches(net, buses, elements, codes, closed=closed)
         for one in switches:
             if one[2] == "t3":  # create_switches knows only the others
                 pp.create_switch(net, *one[:2], et="t3", closed=one[3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandapower as pp
 import pandas as pd
 import pyproj
@@ -20,7 +22,7 @@ def _imported(net: object, crs: str = "EPSG:4326") -> GridPackage:
     return import_pandapower(net, county_code="XX", county_name="case", crs=crs)
 
 
-def _shape(package: GridPackage, layer: str, id: str) -> shapely.Geometry:
+def _shape(package: GridPackage, layer: str, id: str) -> Any:
     return package[layer].set_index("id").loc[id].geom
 
 

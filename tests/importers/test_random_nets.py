@@ -29,7 +29,8 @@ IDS |= {"impedance": ("impedance-{}",), "dcline": ("dcline-{}",), "bus": ("bus-{
 
 def share(percent: int) -> settings:
     """So many percent of the profile's examples: a net takes a quarter of a second to make and import."""
-    return settings(max_examples=settings.default.max_examples * percent // 100)
+    whole = settings().max_examples
+    return settings(max_examples=whole * percent // 100)
 
 
 @share(60)
