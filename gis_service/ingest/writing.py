@@ -46,14 +46,19 @@ def write_package(package: GridPackage, path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if not target.parent.is_dir():
         raise InvalidInput(f"{target}: the directory {target.parent} does not exist; create it first")
-    if target.suffix.lower() == ".gpkg":
-        if target.is_dir():
-            raise InvalidInput(f"{target} is a directory; name a file to write a GeoPackage")
-        _write_geopackage(package, target)
-    elif target.suffix and not target.is_dir():
-        raise InvalidInput(f"{target}: write to a name ending in .gpkg, or to a directory (no suffix)")
-    else:
-        _write_directory(package, target)
+    try:
+        if target.suffix.lower() == ".gpkg":
+            if target.is_dir():
+                raise InvalidInput(f"{target} is a directory; name a file to write a GeoPackage")
+            _write_geopackage(package, target)
+        elif target.exists() and not target.is_dir():
+            raise InvalidInput(f"{target} is a file; write to a name ending in .gpkg, or to a directory")
+        elif target.suffix and not target.is_dir():
+            raise InvalidInput(f"{target}: write to a name ending in .gpkg, or to a directory (no suffix)")
+        else:
+            _write_directory(package, target)
+    except OSError as error:
+        raise InvalidInput(f"{target} cannot be written: {error.strerror}; choose another place") from error
 
 
 def arrow_table(layer: Layer, frame: gpd.GeoDataFrame) -> pa.Table:

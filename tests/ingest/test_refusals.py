@@ -6,6 +6,7 @@ Every expected sentence was written by hand from the rules of the grid package (
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Callable, Collection
@@ -468,6 +469,23 @@ def test_writing_over_a_directory_of_other_things_is_refused(tmp_path: Path) -> 
     with pytest.raises(InvalidInput, match=r"thesis\.txt"):
         write_package(sound_package(), tmp_path)
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("none/a.gpkg", "does not exist"),
+        ("a.shp", "ending in .gpkg"),
+        ("file/a.gpkg", "does not exist"),
+        ("file", "is a file"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    with pytest.raises(InvalidInput, match=re.escape(reason)):
+        write_package(sound_package(), tmp_path / name)
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 def test_writing_leaves_the_old_package_where_it_fails(tmp_path: Path) -> None:
