@@ -256,7 +256,7 @@ def test_what_the_answer_says_of_lost_and_regained_adds_up(drawn_engine: LiveEng
 def test_operations_of_two_processes_at_once_stay_right(
     drawn_engine: LiveEngine, grid_database: GridDatabase, tmp_path: Any
 ) -> None:
-    """Two engine processes, four threads, colliding times: the record equals a replay in the order recorded."""
+    """Two processes, four threads, colliding times: the record equals a replay in the order recorded."""
     faults: list[str] = []
 
     def run(engine: LiveEngine, seed: int) -> None:
