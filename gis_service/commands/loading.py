@@ -59,6 +59,7 @@ def run_load(arguments: argparse.Namespace) -> None:
         raise InvalidInput(f"{arguments.package}: there is no such file or directory; check the path")
     connect()
     from gis_service import store
+    from gis_service.engine.loaded import end_restored
 
     stored = store.StoredIds()
     with Progress("reading", len(LAYERS), unit="layers") as bar:
@@ -87,6 +88,7 @@ def run_load(arguments: argparse.Namespace) -> None:
             keep_switching=arguments.keep_switching,
             stored=stored,
             progress=moved,
+            on_loaded=end_restored,
         )
     for one in done:
         verb = "replaced" if one.replaced else "loaded"

@@ -20,15 +20,12 @@ class StoredGrid:
 
     def versions(self) -> Versions:
         """Every loaded county's versions."""
-        return {
-            county: CountyVersion(one.version, one.topology_version, one.loaded_at)
-            for county, one in store.county_versions().items()
-        }
+        return {county: _known(one) for county, one in store.county_versions().items()}
 
     def load(self) -> Loaded:
         """Every loaded county's tables."""
-        versions, (tables, _) = self._at_one_moment(store.load_tables)
-        return Loaded(tables, versions)
+        tables, versions = store.load_grid()
+        return Loaded(tables, {county: _known(one) for county, one in versions.items()})
 
     def current_switches(self, counties: Sequence[str], /) -> tuple[Versions, SwitchReadings]:
         """All switches of some counties as they stand."""
@@ -50,3 +47,7 @@ class StoredGrid:
                 return before, found
             before = after
         raise NotReady("the counties change faster than they can be read; try again in a moment")
+
+
+def _known(version: store.CountyVersion) -> CountyVersion:
+    return CountyVersion(version.version, version.topology_version, version.loaded_at)

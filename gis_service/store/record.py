@@ -17,6 +17,7 @@ import pyarrow as pa
 from psycopg2 import sql
 
 from gis_service.errors import UnknownId
+from gis_service.network.tables import GridTables
 from gis_service.store.database import DEADLINE_S, in_transaction
 from gis_service.store.intervals import IntervalWriter
 from gis_service.store.locks import lock_for_writing
@@ -27,6 +28,7 @@ from gis_service.store.operations import (
     read_operations,
     read_switch_states,
 )
+from gis_service.store.tables import read_tables
 from gis_service.store.versions import CountyVersion, count_up, raise_version, read_versions, require_loaded
 from sharding.copy import copy_in
 
@@ -66,6 +68,10 @@ class GridTransaction(IntervalWriter):
     def versions(self) -> dict[str, CountyVersion]:
         """The versions of all loaded counties, as this transaction sees them."""
         return read_versions(self.cursor)
+
+    def tables(self) -> GridTables:
+        """The electrical layers of all loaded counties, as this transaction sees them."""
+        return read_tables(self.cursor)
 
     def lock_counties(self, counties: Collection[str]) -> dict[str, CountyVersion]:
         """Become the only writer of these counties and return their versions.

@@ -56,6 +56,11 @@ def load_grid(counties: Collection[str] | None = None) -> tuple[t.GridTables, di
     return _grid_tables(layers), versions
 
 
+def read_tables(cursor: extensions.cursor) -> t.GridTables:
+    """All loaded counties' layers as a transaction sees them, its own writes among them."""
+    return _grid_tables(_read_layers(cursor, None))
+
+
 def _read_layers(cursor: extensions.cursor, counties: Collection[str] | None) -> Layers:
     read: Layers = {}
     for layer in LAYERS:

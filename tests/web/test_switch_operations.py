@@ -7,17 +7,21 @@ looks at each moment afresh.
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gis_service.ingest.package import write_package
 from gis_service.network.text import parse_grid
-from tests.drawn import DRAWN, NORTH, SOUTH, drawn_package
+from tests.drawn import DRAWN, NORTH, SOUTH, drawn_package, package_of
 from tests.grid_database import GridDatabase
-from tests.live import LiveEngine, load, running_engine
+from tests.live import ROOT, LiveEngine, engine_environment, load, running_engine
 from tests.oracles import replay
 from tests.web.test_problems import problem
 
@@ -313,3 +317,26 @@ def test_a_replaced_county_keeps_its_record_when_something_late_arrives(drawn_en
     more = interruptions(drawn_engine) - before
     assert {id for id, _, _ in more} == {"C5"}
     assert all(NOON + timedelta(minutes=10) < began <= loaded and end is not None for _, began, end in more)
+
+
+def test_a_load_from_the_command_line_ends_what_it_brought_back_at_once(
+    drawn_engine: LiveEngine, grid_database: GridDatabase, tmp_path: Path
+) -> None:
+    drawn_engine.operate({"id": "SW2", "open": True, "at": at(0)})
+    drawn_engine.operate({"id": "CB2", "open": True, "at": at(1)})
+    path = tmp_path / "drawn.gpkg"
+    write_package(package_of(parse_grid(DRAWN.replace("m1 m2  feeder=F2", "m1 m2  feeder=F2 open"))), path)
+    done = subprocess.run(
+        [sys.executable, "-m", "gis_service.cli", "load", str(path), "--replace"],
+        cwd=ROOT,
+        env=engine_environment(grid_database.dsn),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = max(
+        datetime.fromisoformat(one["loaded_at"]) for one in drawn_engine.ask("/readyz")["counties"].values()
+    )
+    # C5 is back with the load; C6 is behind CB2, which the package has open as well
+    assert interruptions(drawn_engine) == {("C5", NOON, loaded), ("C6", NOON + timedelta(minutes=1), None)}
