@@ -1,4 +1,4 @@
-"""`bench`: the benchmarks, each beside its peer; they live outside the engine and are imported when asked for."""
+"""`bench`: the benchmarks, each beside its peer; they live outside the engine, imported when asked for."""
 
 from __future__ import annotations
 
