@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from gis_service.web.metrics import LATENCY, REQUESTS
 from gis_service.web.problems import PROBLEM_JSON, Refused, problem, problem_of
+
+_METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 
 class EngineMiddleware:
@@ -25,14 +28,16 @@ class EngineMiddleware:
         """Answer a request."""
         began = time.perf_counter()
         try:
+            request.get_host()  # a page that gave this machine a name of its own must not reach the engine
             refuse_body(request)
-        except Refused as error:
+        except (Refused, DisallowedHost) as error:
             response = problem_of(request, error)
         else:
             response = self._as_problem(request, self.get_response(request))
         match = request.resolver_match
         route = f"/{match.route}" if match is not None else "unknown"
-        REQUESTS.labels(route, request.method or "", str(response.status_code)).inc()
+        method = request.method if request.method in _METHODS else "other"
+        REQUESTS.labels(route, method, str(response.status_code)).inc()
         LATENCY.labels(route).observe(time.perf_counter() - began)
         return response
 

@@ -210,6 +210,13 @@ def test_an_unknown_address_is_told(still_engine: LiveEngine) -> None:
         assert problem(still_engine.get(path), 404)["type"] == "/v1/docs#problem-unknown-route"
 
 
+def test_a_host_that_is_not_ours_is_refused(still_engine: LiveEngine) -> None:
+    """A page that points a name of its own at this machine (DNS rebinding) gets no answer."""
+    for path in ("/v1/elements/L1", "/ogc/collections", "/healthz"):
+        answer = still_engine.get(path, headers={"Host": "elsewhere.example"})
+        assert "elsewhere.example" in problem(answer, 400)["detail"]
+
+
 def test_a_wrong_method_names_the_right_ones(still_engine: LiveEngine) -> None:
     answer = still_engine.get("/v1/trace")
     assert problem(answer, 405)
