@@ -2,7 +2,7 @@
 
 Both come with pandapower (BSD-3; Schutterwald: doi 10.3390/en13164052), and nothing of them is kept here.
 They fit, because Schutterwald's transformer `T_idx_47` stands at bus 47 of the 20 kV grid, and so on: 13 of
-its 14 lie within 29 m of that bus. The aggregate stations at these buses (12; bus 78 has none) are taken out,
+its 14 lie within 30 m of that bus. The aggregate stations at these buses (12; bus 78 has none) are taken out,
 or their load would count twice. The fourteenth, `T_idx_ZUSATZ`, names no bus: it is put on the nearest 20 kV
 bus, which is 356 m away.
 """
