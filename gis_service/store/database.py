@@ -93,6 +93,14 @@ def distributed(cursor: extensions.cursor) -> bool:
     return is_citus(cursor)
 
 
+def is_refusal(error: Exception) -> bool:
+    """Whether the database refuses the rows themselves: a constraint, a value that it cannot hold."""
+    if isinstance(error, errors.IntegrityError | errors.DataError):
+        return True
+    # What a shard refuses in a COPY, the coordinator passes on with its words but not its code.
+    return isinstance(error, errors.InternalError) and " violates " in str(error)
+
+
 def in_our_words(error: Exception, *, committing: bool = False) -> GridError:
     """The engine's error for one of the driver's; `committing`: the COMMIT had been sent."""
     said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -102,7 +110,7 @@ def in_our_words(error: Exception, *, committing: bool = False) -> GridError:
         )
     if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected | errors.LockNotAvailable):
         return Conflict(f"another write was in the way ({said}): repeat the request")
-    if isinstance(error, errors.IntegrityError | errors.DataError):
+    if is_refusal(error):
         return Conflict(f"the database refuses this: {said}")
     if isinstance(error, DeadlineExceeded):
         return NotReady(f"{said}: a node may be away; see /readyz")

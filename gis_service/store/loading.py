@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from psycopg2 import errors, extensions, sql
+from psycopg2 import Error, extensions, sql
 
 from gis_service.errors import InvalidInput, UnknownId
 from gis_service.ingest.frames import GridPackage
@@ -23,7 +23,7 @@ from gis_service.store.county_rows import (
     stage,
     take_out,
 )
-from gis_service.store.database import LONG_DEADLINE_S, in_transaction
+from gis_service.store.database import LONG_DEADLINE_S, in_transaction, is_refusal
 from gis_service.store.locks import hold_for_loading, load_session, lock_commits_of_loads, lock_for_writing
 from gis_service.store.record import GridTransaction
 from gis_service.store.refusals import (
@@ -153,7 +153,9 @@ def _load(
                     swap = _Swap(package, county, replace, keep_switching, at or datetime.now(UTC))
                     version, replaced = swap.run(cursor, stored, progress, hook)
                 done.append(LoadedCounty(county, version, replaced, rows, time.perf_counter() - started))
-        except (errors.DataError, errors.IntegrityError) as error:
+        except Error as error:
+            if not is_refusal(error):
+                raise
             said = " ".join(part for part in (error.diag.message_primary, error.diag.message_detail) if part)
             raise InvalidInput(f"the database cannot hold the package: {said}") from error
         if sum(sum(one.rows.values()) for one in done) >= _WORTH_ANALYSING:

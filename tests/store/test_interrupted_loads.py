@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from psycopg2.extensions import make_dsn
+
 from gis_service import store
 from gis_service.ingest.package import tables_from_package, write_package
 from tests.grid_database import GridDatabase
@@ -27,7 +29,7 @@ KILLS = 15
 
 def start_load(package: Path, database: GridDatabase) -> subprocess.Popen[bytes]:
     """The real command in a process of its own, its sessions named so that they can be found."""
-    environment = {**os.environ, "GRIDGIS_ENGINE_DSN": f"{database.dsn} application_name=killed_load"}
+    environment = {**os.environ, "GRIDGIS_ENGINE_DSN": make_dsn(database.dsn, application_name="killed_load")}
     command = [sys.executable, "-m", "gis_service.cli", "load", str(package), "--replace"]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 

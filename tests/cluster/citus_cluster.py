@@ -1,0 +1,159 @@
+"""Three private servers on loopback that make one Citus cluster: a coordinator and two workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
+from django.apps import apps
+from django.db import connections
+from psycopg2.extensions import parse_dsn
+
+from sharding.local import DATABASES, ROLE, LocalCluster
+from sharding.pg_server import PrivateServer
+
+ENGINE = DATABASES["engine"]
+EXTENSIONS = ("citus", "postgis")
+SETTINGS = {
+    "max_prepared_transactions": "100",  # multi-node commits need them
+    "shared_buffers": "64MB",
+    "fsync": "off",
+    "citus.enable_statistics_collection": "off",
+    "citus.shard_count": "8",
+    "citus.max_cached_conns_per_worker": "1",
+}
+
+
+class CitusCluster:
+    """The three servers; the coordinator's engine database is the one everybody talks to."""
+
+    def __init__(self, directory: Path) -> None:
+        self.nodes = [
+            LocalCluster(directory / name, extensions=EXTENSIONS, settings=SETTINGS)
+            for name in ("coordinator", "worker-1", "worker-2")
+        ]
+        self.dsn = ""
+
+    def start(self) -> None:
+        ports = [node.start().port for node in self.nodes]
+        self.dsn = self.nodes[0].dsn(ENGINE)
+        password = parse_dsn(self.dsn)["password"]
+        for node in self.nodes:
+            ask(node.dsn(ENGINE), f"ALTER ROLE {ROLE} PASSWORD %s", password)
+            (node.home / "pg.password").write_text(password + "\n")
+            ask(
+                node.dsn(ENGINE),
+                "INSERT INTO pg_dist_authinfo (nodeid, rolename, authinfo) VALUES (0, %s, %s)",
+                ROLE,
+                f"password={password}",
+            )
+        ask(self.dsn, "SELECT citus_set_coordinator_host('127.0.0.1', %s)", ports[0])
+        for port in ports[1:]:
+            ask(self.dsn, "SELECT citus_add_node('127.0.0.1', %s)", port)
+        self.migrate()
+
+    def migrate(self, *target: str) -> None:
+        command = [sys.executable, "-m", "gis_service", "migrate", *target]
+        done = subprocess.run(
+            command,
+            env={**os.environ, "GRIDGIS_ENGINE_DSN": self.dsn},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+
+    def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return ask(self.dsn, query, *values)
+
+    def empty(self) -> None:
+        """Take every row out; DELETE where it may, and one statement at a time, as a cluster wants it."""
+        tables = [model._meta.db_table for model in apps.get_app_config("gis_service").get_models()]
+        for table in [*(one for one in tables if one != "county"), "county"]:
+            self.ask(f"DELETE FROM {table}")
+
+    def processes_of(self, worker: int) -> list[int]:
+        """The process ids of a worker's server: the postmaster and its children."""
+        server = self.nodes[worker].status().server
+        assert server is not None
+        children = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(server.pid)], capture_output=True, text=True
+        )
+        return [server.pid, *map(int, children.stdout.split())]
+
+    @contextmanager
+    def frozen(self, worker: int) -> Iterator[None]:
+        """A worker that neither answers nor hangs up, as when the network is lost."""
+        frozen = self.processes_of(worker)
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+
+    def kill(self, worker: int) -> None:
+        """End a worker's server as a crash would."""
+        postmaster = self.processes_of(worker)[0]
+        os.kill(postmaster, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while self.nodes[worker].status().server is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def revive(self, worker: int) -> None:
+        """Start it again on its old port, and finish what was prepared there."""
+        directory = self.nodes[worker].status().directory
+        assert directory is not None
+        server = PrivateServer(directory, superuser=ROLE, extensions=EXTENSIONS, settings=SETTINGS)
+        server.start(lambda: self.ports[worker])
+        self.ask("SELECT recover_prepared_transactions()")
+
+    @property
+    def ports(self) -> list[int]:
+        found = [urlsplit(node.dsn(ENGINE)).port for node in self.nodes]
+        return [port for port in found if port is not None]
+
+
+def ask(dsn: str, query: str, *values: object) -> list[tuple[Any, ...]]:
+    with closing(psycopg2.connect(dsn)) as held:
+        held.autocommit = True
+        with held.cursor() as cursor:
+            cursor.execute(query, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def stored_in(dsn: str) -> Iterator[None]:
+    """Let the store of this process work on another database for a while."""
+    held = connections["default"]
+    before = dict(held.settings_dict)
+    parts = parse_dsn(dsn)
+    held.close()
+    held.settings_dict.update(
+        NAME=parts["dbname"],
+        USER=parts.get("user", ""),
+        PASSWORD=parts.get("password", ""),
+        HOST=parts.get("host", ""),
+        PORT=parts.get("port", ""),
+    )
+    try:
+        yield
+    finally:
+        held.close()
+        held.settings_dict.clear()
+        held.settings_dict.update(before)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gis_service import store
+from tests.cluster.citus_cluster import CitusCluster, stored_in
+from tests.grid_database import grid_database, migrated_database
+
+__all__ = ["grid_database", "migrated_database"]
+
+
+@pytest.fixture(scope="session")
+def started_cluster(django_db_blocker: Any) -> Iterator[CitusCluster]:
+    with tempfile.TemporaryDirectory(prefix="gridgis-citus-") as directory:
+        Path(directory).chmod(0o711)
+        cluster = CitusCluster(Path(directory))
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            store.close_pools()
+            cluster.stop()
+
+
+@pytest.fixture
+def cluster(started_cluster: CitusCluster, django_db_blocker: Any) -> Iterator[CitusCluster]:
+    """The cluster with empty tables, as the database the store works on."""
+    started_cluster.empty()
+    with django_db_blocker.unblock(), stored_in(started_cluster.dsn):
+        yield started_cluster

@@ -1,0 +1,74 @@
+"""Migrations and placement on three nodes. Expected answers come from Citus' own metadata."""
+
+from __future__ import annotations
+
+import pytest
+
+from gis_service import store
+from gis_service.store.database import in_transaction
+from sharding.placement import answering, nodes, placements
+from tests.cluster.citus_cluster import CitusCluster
+from tests.store.grids import trunk_package
+
+pytestmark = pytest.mark.citus
+
+COUNTIES = [f"4501{k:02}" for k in range(12)]
+TABLES = "SELECT table_name::text, citus_table_type, colocation_id, distribution_column FROM citus_tables"
+
+
+def test_every_table_is_spread_by_county_beside_the_others_and_county_is_whole_everywhere(
+    cluster: CitusCluster,
+) -> None:
+    found = {name: (kind, column) for name, kind, _, column in cluster.ask(TABLES)}
+    assert found.pop("county") == ("reference", "<none>")
+    assert "switch_operation" in found
+    assert set(found.values()) == {("distributed", "county_code")}
+    assert len({colocation for name, _, colocation, _ in cluster.ask(TABLES) if name != "county"}) == 1
+
+
+def test_the_migrations_go_back_and_forth(cluster: CitusCluster) -> None:
+    store.close_pools()
+    cluster.migrate("zero")
+    assert cluster.ask(TABLES) == []
+    assert cluster.ask("SELECT to_regclass('switch')") == [(None,)]
+    cluster.migrate()
+    assert len(cluster.ask(TABLES)) >= 14
+
+
+def test_placements_are_where_citus_says_the_rows_are(cluster: CitusCluster) -> None:
+    store.load_package(trunk_package(COUNTIES, 20))
+    with in_transaction() as cursor:
+        found = placements(cursor, "switch", COUNTIES)
+        assert [one.port for one in nodes(cursor)] == cluster.ports
+    assert sorted(found) == COUNTIES
+    assert {one.node.port for one in found.values()} == set(cluster.ports[1:])
+    for port in cluster.ports[1:]:
+        here = {county for county, one in found.items() if one.node.port == port}
+        shards = sorted({one.shard for one in found.values() if one.node.port == port})
+        counted = 0
+        for shard in shards:
+            counted += cluster.ask(
+                "SELECT result::int FROM run_command_on_placements('switch', 'SELECT count(*) FROM %%s') "
+                "WHERE shardid = %s",
+                shard,
+            )[0][0]
+        assert counted == 2 * len(here)  # a trunk of 20 nodes has two switches
+
+
+def test_a_dead_and_a_frozen_node_are_told_from_those_that_answer(cluster: CitusCluster) -> None:
+    parameters = {"dsn": cluster.dsn}
+    with in_transaction() as cursor:
+        all_nodes = nodes(cursor)
+    store.close_pools()
+    assert answering(all_nodes, parameters) == dict.fromkeys(all_nodes, True)
+    with cluster.frozen(2):
+        assert [one.port for one, up in answering(all_nodes, parameters).items() if not up] == [
+            cluster.ports[2]
+        ]
+    cluster.kill(1)
+    try:
+        assert [one.port for one, up in answering(all_nodes, parameters).items() if not up] == [
+            cluster.ports[1]
+        ]
+    finally:
+        cluster.revive(1)
