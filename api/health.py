@@ -3,7 +3,7 @@
 Readiness names each thing it needs and what to do when one is missing. Asking never changes anything.
 """
 
-# ruff: noqa: ARG001  (Django hands the request to every view)
+
 from __future__ import annotations
 
 from typing import Any

@@ -3,7 +3,7 @@
 The map's own files are served by WhiteNoise, before any of these.
 """
 
-# ruff: noqa: ARG001  (Django hands the request to every view)
+
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse

@@ -4,7 +4,7 @@ This is the only place that looks at the clock and that brings the engine and th
 engine is asked first, outside any transaction, and only a usable answer reaches the database.
 """
 
-# ruff: noqa: ARG001  (Django hands the request to every view)
+
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal

@@ -65,8 +65,6 @@ export function nextPage(page: Page, address: string): string | null {
   const href = page.links?.find((link) => link.rel === "next")?.href;
   if (href === undefined) return null;
   const next = new URL(href, `${address}/`);
-  const home = new URL(address);
-  next.protocol = home.protocol;
-  next.host = home.host;
-  return next.toString();
+  const path = next.pathname.slice(Math.max(0, next.pathname.indexOf("/ogc/"))); // a proxy may add a part before it
+  return `${address}${path}${next.search}`;
 }

@@ -1,5 +1,6 @@
 // The grid as the browser holds it: features by layer and id, the voltage class of each, and search. Pure.
 import type { FeatureCollection, Position } from "geojson";
+import { hull } from "./hull";
 import { DEVICE_LAYERS, LAYERS, type GridFeature, type LayerName } from "./wire";
 
 export type VoltageClass = "hv" | "mv" | "lv" | "unknown";
@@ -43,6 +44,30 @@ export class Grid {
         }
       }
     }
+  }
+
+  /** Gives every district without an outline of its own the hull of its customers, marked `derived`. */
+  outlineDistricts(): void {
+    const points = new Map<string, Position[]>();
+    for (const { geometry, properties } of this.byLayer.get("customer_point")?.values() ?? []) {
+      const district = properties["district_id"];
+      if (typeof district !== "string" || geometry?.type !== "Point") continue;
+      const held = points.get(district);
+      if (held === undefined) points.set(district, [geometry.coordinates]);
+      else held.push(geometry.coordinates);
+    }
+    const districts = this.byLayer.get("transformer_district");
+    for (const [id, feature] of districts ?? []) {
+      const ring = feature.geometry === null ? hull(points.get(id) ?? []) : null;
+      if (ring === null) continue;
+      const geometry = { type: "Polygon" as const, coordinates: [ring] };
+      districts?.set(id, { ...feature, geometry, properties: { ...feature.properties, derived: true } });
+    }
+  }
+
+  /** The kinds of switches there are. */
+  switchKinds(): Set<string> {
+    return new Set([...(this.byLayer.get("switch")?.values() ?? [])].map((one) => String(one.properties["kind"])));
   }
 
   count(layer: LayerName): number {

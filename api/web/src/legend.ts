@@ -6,7 +6,8 @@ import { S } from "./strings";
 import { swatch } from "./symbols";
 import { COLOUR, LEVEL_COLOUR } from "./theme";
 
-export function showLegend(place: HTMLElement, voltages: readonly number[]): void {
+export function showLegend(place: HTMLElement, voltages: readonly number[], kinds: ReadonlySet<string>): void {
+  const any = (...wanted: string[]): boolean => wanted.some((kind) => kinds.has(kind));
   const row = (sign: HTMLElement, text: string): HTMLElement => el("li", {}, sign, el("span", {}, text));
   const stroke = (colour: string, className = ""): HTMLElement =>
     el("i", { class: `stroke ${className}`, style: `--ink:${colour}`, "aria-hidden": "true" });
@@ -26,8 +27,10 @@ export function showLegend(place: HTMLElement, voltages: readonly number[]): voi
         ...voltages.map((kv) => row(stroke(LEVEL_COLOUR[voltageClass(kv)]), kilovolts(kv))),
         row(sign("substation"), S.legendSubstation),
         row(sign("transformer"), S.legendTransformer),
-        row(sign("switch-closed"), S.legendClosed),
-        row(sign("switch-open"), S.legendOpen),
+        any("breaker", "recloser") && row(sign("switch-closed"), S.legendBreaker),
+        any("load_break_switch", "disconnector", "jumper") && row(sign("isolator-closed"), S.legendIsolator),
+        any("fuse") && row(sign("fuse-closed"), S.legendFuse),
+        row(sign("isolator-open"), S.legendOpen),
         row(stroke(COLOUR.customer, "dot"), S.legendCustomer),
         row(stroke(COLOUR.district, "area"), S.legendDistrict),
         row(stroke(COLOUR.dead), S.legendDead),

@@ -20,6 +20,7 @@ import type { GeoJSONSource, Map as LibreMap, MapMouseEvent } from "maplibre-gl"
 import "./style.css";
 
 const POLL_MS = 10_000;
+const MOST_HERE = 24;
 const NOTHING: FeatureCollection = { type: "FeatureCollection", features: [] };
 
 class Desk {
@@ -90,6 +91,7 @@ class Desk {
             status(S.loading(LAYER_NAMES[layer].many));
           }),
         );
+        this.grid.outlineDistricts();
         for (const layer of LAYERS) this.draw(layer);
         if (missing.size > 0) cut.unshift(S.mapPartial([...missing].sort().join(", ")));
         notice(cut.join(" "));
@@ -100,7 +102,7 @@ class Desk {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS / 2));
       }
     }
-    showLegend(byId("legend"), this.grid.voltages());
+    showLegend(byId("legend"), this.grid.voltages(), this.grid.switchKinds());
     this.fit(0);
     this.showStatus();
     document.documentElement.dataset["state"] = "ready";
@@ -123,10 +125,9 @@ class Desk {
       const versionsNow = await this.engine.versions();
       if (JSON.stringify(versionsNow) !== JSON.stringify(this.known)) {
         this.known = versionsNow;
-        for (const layer of LAYERS) {
-          this.grid.put(layer, (await this.engine.collection(layer)).features);
-          this.draw(layer);
-        }
+        for (const layer of LAYERS) this.grid.put(layer, (await this.engine.collection(layer)).features);
+        this.grid.outlineDistricts();
+        for (const layer of LAYERS) this.draw(layer);
         if (this.asked !== null) notice(S.gridChanged);
       }
       this.showStatus();
@@ -195,7 +196,7 @@ class Desk {
     else this.choose(first, rest);
   }
 
-  /** What lies within a few pixels of the pointer: devices first, in the order they are drawn. */
+  /** What lies within a few pixels of the pointer: the nearest point first, lines after points, devices before others. */
   private under(event: MapMouseEvent): Found[] {
     const { x, y } = event.point;
     const layers = CLICKABLE.filter((id) => this.map.getLayer(id) !== undefined);
@@ -208,8 +209,17 @@ class Desk {
       if (feature !== undefined) found.set(`${layer}:${id}`, { layer, id, feature });
     }
     const all = [...found.values()];
-    const rank = (one: Found): number => (DEVICE_LAYERS.includes(one.layer) ? DEVICE_LAYERS.indexOf(one.layer) : 9);
-    return all.sort((a, b) => rank(a) - rank(b)).slice(0, 8);
+    const device = (one: Found): number => (DEVICE_LAYERS.includes(one.layer) ? DEVICE_LAYERS.indexOf(one.layer) : 9);
+    const away = ({ feature: { geometry } }: Found): number => {
+      if (geometry?.type !== "Point") return Infinity;
+      const at = this.map.project(geometry.coordinates as [number, number]);
+      return Math.round(Math.hypot(at.x - x, at.y - y) / 3); // within three pixels nobody means one and not the other
+    };
+    const ranked = all.map((one) => ({ one, away: away(one), device: device(one) }));
+    return ranked
+      .sort((a, b) => (a.away === b.away ? a.device - b.device : a.away - b.away))
+      .slice(0, MOST_HERE)
+      .map(({ one }) => one);
   }
 
   private choose(found: Found, others: Found[]): void {
@@ -281,7 +291,9 @@ class Desk {
 
   private fit(duration = 500): void {
     const box = this.grid.bounds();
-    if (box !== null) this.map.fitBounds(box, { padding: 60, duration });
+    const legend = byId("legend").clientWidth; // the grid beside the legend where there is room, not under it
+    const left = legend > 0 && this.map.getContainer().clientWidth > 3.5 * legend ? legend + 40 : 60;
+    if (box !== null) this.map.fitBounds(box, { padding: { top: 70, right: 60, bottom: 50, left }, duration });
   }
 
   private draw(layer: LayerName): void {
@@ -356,6 +368,7 @@ async function start(): Promise<void> {
       attributionControl: false,
       dragRotate: false,
       pitchWithRotate: false,
+      fadeDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 300,
       canvasContextAttributes: { antialias: true },
     });
   } catch {

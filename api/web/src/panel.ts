@@ -184,7 +184,7 @@ export class Panel {
         section(
           S.byCounty,
           table(
-            [S.county, S.customers, "kVA"],
+            [S.county, S.customersHead, "kVA"],
             counties.map(([code, sums]) => [this.countyName(code), count(sums.customers), amount(sums.contracted_kva)]),
           ),
         ),
@@ -195,7 +195,7 @@ export class Panel {
         section(
           S.byDistrict,
           table(
-            [S.district, S.customers, "kVA"],
+            [S.district, S.customersHead, "kVA"],
             summary.districts
               .slice(0, MOST_ROWS)
               .map((one) => [
@@ -213,7 +213,7 @@ export class Panel {
         section(
           `${S.customerList} (${count(summary.customers.length)})`,
           table(
-            [S.customers, S.class, "kVA"],
+            [S.id, S.class, "kVA"],
             summary.customers
               .slice(0, MOST_ROWS)
               .map((one) => [

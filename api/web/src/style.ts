@@ -105,15 +105,20 @@ export function style(): StyleSpecification {
         id: "transformer_district",
         type: "fill",
         source: "transformer_district",
-        minzoom: 11,
-        paint: { "fill-color": COLOUR.district, "fill-opacity": 0.07 },
+        minzoom: 13,
+        paint: { "fill-color": COLOUR.district, "fill-opacity": 0.06 },
       },
       {
         id: "transformer_district-edge",
         type: "line",
         source: "transformer_district",
-        minzoom: 12,
-        paint: { "line-color": COLOUR.district, "line-opacity": 0.35, "line-width": 0.8 },
+        minzoom: 13,
+        paint: {
+          "line-color": COLOUR.district,
+          "line-opacity": 0.4,
+          "line-width": 1,
+          "line-dasharray": ["case", ["to-boolean", get("derived")], ["literal", [2, 3]], ["literal", [1, 0]]],
+        },
       },
       {
         id: "dark-district",
@@ -170,7 +175,7 @@ export function style(): StyleSpecification {
         source: "dark",
         filter: both(is("layer", "customer_point")),
         paint: {
-          "circle-radius": byZoom(9, 1.2, 13, 2, 18, 6),
+          "circle-radius": byZoom(9, 1.8, 13, 2.2, 18, 6),
           "circle-color": COLOUR.out,
           "circle-stroke-color": ["case", ["to-boolean", get("critical_grade")], COLOUR.device, COLOUR.ground],
           "circle-stroke-width": ["case", ["to-boolean", get("critical_grade")], 2, 0.6],
@@ -224,9 +229,10 @@ export function style(): StyleSpecification {
         type: "symbol",
         source: "dark",
         filter: both(is("layer", "power_transformer"), is("role", "dark")),
+        minzoom: 11.2,
         layout: {
           "icon-image": "transformer-dark",
-          "icon-size": byZoom(9, 0.25, 11.5, 0.45, 14, 0.75, 18, 1.25),
+          "icon-size": byZoom(11.2, 0.4, 14, 0.75, 18, 1.25),
           "icon-allow-overlap": true,
           "icon-ignore-placement": true,
         },
@@ -237,7 +243,11 @@ export function style(): StyleSpecification {
         source: "dark",
         filter: both(is("role", "opened")),
         layout: {
-          "icon-image": switchPicture("-opened"),
+          "icon-image": [
+            "concat",
+            ["match", get("kind"), ["breaker", "recloser"], "switch", "fuse", "fuse", "isolator"],
+            "-open-opened",
+          ] as ExpressionSpecification,
           "icon-size": byZoom(9, 0.8, 14, 1, 18, 1.3),
           "icon-allow-overlap": true,
           "icon-ignore-placement": true,
@@ -251,8 +261,8 @@ export function style(): StyleSpecification {
         layout: { "line-cap": "round", "line-join": "round" },
         paint: {
           "line-color": COLOUR.device,
-          "line-width": byZoom(9, 3, 13, 5, 17, 9),
-          "line-gap-width": byZoom(9, 1, 17, 4),
+          "line-width": byZoom(9, 1.2, 13, 1.8, 17, 3),
+          "line-gap-width": byZoom(9, 4, 13, 6, 17, 11),
         },
       },
       {
@@ -267,7 +277,7 @@ export function style(): StyleSpecification {
           "icon-ignore-placement": true,
         },
       },
-      label("label-county", "county", 8, 13, 13, COLOUR.countyEdge, 0),
+      label("label-county", "county", 8, 13, 13, COLOUR.countyLabel, 0),
       label("label-district", "transformer_district", 14.5, 24, 11, COLOUR.district, 0),
       label("label-substation", "substation", 10, 24, 13, COLOUR.label, 1.3),
     ],

@@ -20,6 +20,7 @@ export const COLOUR = {
   device: "#ffffff",
   opened: "#ff9d2e",
   label: "#b9c8d9",
+  countyLabel: "#64809e",
   labelEdge: "#0b1016",
 } as const;
 
