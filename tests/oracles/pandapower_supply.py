@@ -1,7 +1,7 @@
 """Pandapower itself as the oracle of supply: `topology.unsupplied_buses` on the net that was imported.
 
-A graph of the net is built once by pandapower's own `create_nxgraph`; an element out takes its edges from it for
-as long as pandapower looks. `dark_from_scratch` changes the net instead and lets pandapower do everything
+A graph of the net is built once by pandapower's own `create_nxgraph`; an element out takes its edges from it
+for as long as pandapower looks. `dark_from_scratch` changes the net instead and lets pandapower do everything
 anew: it is 5 times slower, and checks the quicker way by sample.
 """
 
@@ -29,6 +29,7 @@ class PandapowerSupply:
         # A bus out of service is not in the graph, hence in no answer; nothing on it is supplied.
         self.dead = {int(bus) for bus in net.bus.index[~net.bus.in_service.astype(bool)]}
         self.dark = self._dark_now()
+        self._without: dict[frozenset[Any], set[int]] = {}
 
     def affected_loads(self, name: str, index: int) -> set[str]:
         """Loads (as `load-9`) that lose supply when the switch opens, or the line or transformer goes out."""
@@ -36,8 +37,13 @@ class PandapowerSupply:
 
     def dark_without(self, name: str, index: int) -> set[int]:
         """Buses without supply when this element is out; for a switch: when it is open."""
-        with self._removed(self._edges_of(name, index)):
-            return self._dark_now()
+        edges = self._edges_of(name, index)
+        # The switches of a line take out the same edge as the line: pandapower is asked once.
+        asked = frozenset(edges)
+        if asked not in self._without:
+            with self._removed(edges):
+                self._without[asked] = self._dark_now()
+        return self._without[asked]
 
     def dark_from_scratch(self, name: str, index: int) -> set[int]:
         """The same, by changing a copy of the net."""
