@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 
-from gis_service.kernels.arcs import build_arcs
+from gis_service.kernels.arcs import Arcs, build_arcs
 from gis_service.kernels.blocks import find_blocks, parent_blocks, spread_down, spread_up
 from gis_service.kernels.reach import components, reach_masks
 from gis_service.kernels.shortest import path_to, shortest_tree
@@ -25,7 +25,7 @@ def multigraphs(draw: st.DrawFn) -> Edges:
     return n, draw(st.lists(st.tuples(node, node), max_size=16))
 
 
-def arcs_of(graph: Edges):  # type: ignore[no-untyped-def]  # Arcs
+def arcs_of(graph: Edges) -> Arcs:
     n, edges = graph
     pairs = np.array(edges, np.int32).reshape(-1, 2)
     return build_arcs(n, pairs[:, 0].copy(), pairs[:, 1].copy())

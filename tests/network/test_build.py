@@ -35,7 +35,7 @@ def test_a_section_is_what_stays_together_with_all_switches_out() -> None:
     assert len({of["n1"], of["n2"], of["n4"], of["n6"], of["n9"]}) == 5
     links = {
         topology.tables.lines.id[r]
-        for r in topology.rows_of_edges(topology.sections.link_edge)["line_section"]
+        for r in topology.rows_of_edges(topology.sections.link_edge.astype(np.int64))["line_section"]
     }
     assert links == {"L3"}
 
@@ -74,7 +74,8 @@ def test_an_id_in_two_layers_must_say_which() -> None:
 def test_an_element_goes_before_a_grouping_of_the_same_id() -> None:
     topology = build_topology(
         parse_grid(
-            "Q breaker n1 n2 feeder=Q\nT transformer n2 n3\nT district T\nF substation\nR breaker n1 n2 feeder=F"
+            "Q breaker n1 n2 feeder=Q\nT transformer n2 n3\nT district T\n"
+            "F substation\nR breaker n1 n2 feeder=F"
         )
     )
     assert topology.ids.find("Q").layer == "switch"

@@ -43,23 +43,15 @@ class BruteGrid:
         """Every element that joins two nodes, open or not; a source joins the supply and its node."""
         t = self.tables
         every: list[Joint] = []
-        for layer, table in (
-            ("line_section", t.lines),
-            ("switch", t.switches),
-            ("power_transformer", t.transformers),
-        ):
-            for k, id in enumerate(table.id):
-                every.append(
-                    Joint(
-                        f"{layer}:{id}",
-                        table.from_node[k],
-                        table.to_node[k],
-                        int(table.phases[k]),
-                        table.kind[k] if layer == "switch" else layer,
-                        float(table.length_m[k]) if layer == "line_section" else 0.0,
-                        table.feeder_id[k] if layer == "switch" else "",
-                    )
-                )
+        for k, id in enumerate(t.lines.id):
+            ends = t.lines.from_node[k], t.lines.to_node[k], int(t.lines.phases[k])
+            every.append(Joint(f"line_section:{id}", *ends, "line_section", float(t.lines.length_m[k])))
+        for k, id in enumerate(t.switches.id):
+            ends = t.switches.from_node[k], t.switches.to_node[k], int(t.switches.phases[k])
+            every.append(Joint(f"switch:{id}", *ends, t.switches.kind[k], 0.0, t.switches.feeder_id[k]))
+        for k, id in enumerate(t.transformers.id):
+            ends = t.transformers.from_node[k], t.transformers.to_node[k], int(t.transformers.phases[k])
+            every.append(Joint(f"power_transformer:{id}", *ends, "power_transformer", 0.0))
         for k, id in enumerate(t.sources.id):
             every.append(
                 Joint(
@@ -122,7 +114,7 @@ class BruteGrid:
                 graph = self.graph(bit, without=[key])
                 graph.add_edge(start, ends[0][0], key=key)
                 graph.add_edge(start, ends[0][1], key=key)
-            if start in graph:
+            if start is not None:
                 for path in simple_paths(graph, start, SUPPLY):
                     found.update(path)
         return found

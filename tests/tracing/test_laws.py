@@ -297,7 +297,7 @@ def test_a_cut_into_counties_changes_no_answer(
             keys(t, impact.dark_edges),
         ]
         for kind in ("upstream", "downstream", "connected", "subnetwork", "loops", "isolation"):
-            traced = trace(t, state, kind, [ref])  # type: ignore[arg-type]
+            traced = trace(t, state, kind, [ref])
             found += [
                 set(t.tables.nodes.id[traced.nodes]),
                 keys(t, traced.edges),
