@@ -11,6 +11,7 @@ isolation       the part that opening switches can cut out, and which of them to
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -42,7 +43,7 @@ class Traced:
     ordered : for `shortest_path`, the edges from start to target; else empty
     to_open, already_open : for `isolation`, switch rows; else empty
     sources_inside : for `isolation`, sources that no switch separates; else empty
-    length_m : length of all lines in the answer
+    length_m : length of all lines in the answer, summed exactly so that row order does not show
     """
 
     node_phases: U8
@@ -113,7 +114,9 @@ def trace(
 
 def _traced(topology: Topology, node_phases: U8, edges: B1, **more: I64) -> Traced:
     rows = np.flatnonzero(edges)
-    return Traced(node_phases[: topology.n_nodes], rows, float(np.sum(topology.edge_length_m[rows])), **more)
+    return Traced(
+        node_phases[: topology.n_nodes], rows, math.fsum(topology.edge_length_m[rows].tolist()), **more
+    )
 
 
 def _ways(topology: Topology, mask: U8, allowed: U8, start: Starts, phases: int, *, upstream: bool) -> Traced:
