@@ -3,7 +3,6 @@
 Readiness names each thing it needs and what to do when one is missing. Asking never changes anything.
 """
 
-
 from __future__ import annotations
 
 from typing import Any

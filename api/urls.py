@@ -3,7 +3,6 @@
 The map's own files are served by WhiteNoise, before any of these.
 """
 
-
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse

@@ -4,7 +4,6 @@ This is the only place that looks at the clock and that brings the engine and th
 engine is asked first, outside any transaction, and only a usable answer reaches the database.
 """
 
-
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
@@ -90,7 +89,7 @@ def open_outage(request: HttpRequest, body: NewOutage) -> HttpResponseBase | Sta
         out=body.out_ids, faults=body.faults, started_at=body.started_at, now=now
     )
     impact = engine().outage_impact(question)
-    outage, new = operations.open_outage(request=body, question=question, impact=impact, now=now)
+    outage, new = operations.open_outage(request=body, question=question, impact=impact, now=timezone.now())
     return Status(201 if new else 200, _detail(outage))
 
 
@@ -178,7 +177,7 @@ def refresh_outage(request: HttpRequest, number: str, body: OutageRefreshing) ->
     question = operations.question_for(out=outage.out, faults=outage.faults, started_at=started_at, now=now)
     impact = engine().outage_impact(question)
     refreshed = operations.refresh_outage(
-        number=number, refreshing=body, question=question, impact=impact, now=now
+        number=number, refreshing=body, question=question, impact=impact, now=timezone.now()
     )
     return _detail(refreshed)
 

@@ -8,7 +8,7 @@ const browser = await chromium.launch({
   executablePath: asked.chromium,
   args: ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"],
 });
-const context = await browser.newContext({ viewport: { width: 1200, height: 760 }, acceptDownloads: true, reducedMotion: "reduce" });
+const context = await browser.newContext({ viewport: { width: 1100, height: 680 }, acceptDownloads: true, reducedMotion: "reduce" });
 const page = await context.newPage();
 const saw = { requests: [], console: [], errors: [] };
 page.on("request", (request) => saw.requests.push(request.url()));

@@ -200,7 +200,7 @@ class Desk {
   private under(event: MapMouseEvent): Found[] {
     const { x, y } = event.point;
     const layers = CLICKABLE.filter((id) => this.map.getLayer(id) !== undefined);
-    const features = this.map.queryRenderedFeatures([[x - 5, y - 5], [x + 5, y + 5]], { layers });
+    const features = this.map.queryRenderedFeatures([[x - 6, y - 6], [x + 6, y + 6]], { layers });
     const found = new Map<string, Found>();
     for (const drawn of features) {
       const layer = drawn.properties["layer"] as LayerName;
@@ -369,7 +369,6 @@ async function start(): Promise<void> {
       dragRotate: false,
       pitchWithRotate: false,
       fadeDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 300,
-      canvasContextAttributes: { antialias: true },
     });
   } catch {
     notice(S.noWebgl);

@@ -19,7 +19,8 @@ export const CLICKABLE = [
   "switch-mv",
   "switch-lv",
   "customer_point",
-  "line_section-hit",
+  "line_section-mv",
+  "line_section-lv",
 ] as const;
 
 const get = (name: string): ExpressionSpecification => ["get", name];
@@ -149,13 +150,6 @@ export function style(): StyleSpecification {
         filter: both(is("layer", "line_section"), is("role", "dark")),
         layout: { "line-cap": "round", "line-join": "round" },
         paint: { "line-color": COLOUR.out, "line-width": byZoom(9, 1.6, 13, 2.6, 17, 5) },
-      },
-      {
-        id: "line_section-hit", // a wide invisible line, so that a thin one can be clicked
-        type: "line",
-        source: "line_section",
-        layout: { "line-cap": "round" },
-        paint: { "line-color": "#000", "line-opacity": 0.001, "line-width": 12 },
       },
       {
         id: "customer_point",
