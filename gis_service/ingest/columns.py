@@ -18,8 +18,10 @@ import pandas as pd
 from gis_service.ingest.spec import Column
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?\d{1,19}")
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 _EXACT_INTEGERS = 2.0**53
+_LEAST_INTEGER, _MOST_INTEGER = -(2**63), 2**63 - 1
 _TRUTH = (bool, np.bool_)
 _NUMBER = (int, float, np.integer, np.floating)
 
@@ -142,13 +144,31 @@ def _numbers(given: pd.Series[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArra
 def _integers(given: pd.Series[Any]) -> Coerced:
     if pd.api.types.is_integer_dtype(given.dtype):
         return Coerced(given.astype("Int64"), np.zeros(len(given), dtype=bool))
-    numbers, wrong = _numbers(given)
-    absent = np.isnan(numbers)
-    with np.errstate(invalid="ignore"):
-        fraction = ~absent & ((numbers != np.floor(numbers)) | (np.abs(numbers) > _EXACT_INTEGERS))
-    known = ~absent & ~fraction
-    whole = np.where(known, numbers, 0.0).astype(np.int64)
-    return Coerced(pd.Series(pd.arrays.IntegerArray(whole, ~known)), wrong | fraction)
+    # Never by way of floats: those have no room for whole numbers beyond 2**53.
+    values = as_objects(given)
+    whole = np.zeros(len(values), dtype=np.int64)
+    known = np.zeros(len(values), dtype=bool)
+    wrong = np.zeros(len(values), dtype=bool)
+    for row, value in enumerate(values.tolist()):
+        if value is None or (isinstance(value, str) and not value.strip()):
+            continue
+        taken = _whole(value)
+        if taken is None or not _LEAST_INTEGER <= taken <= _MOST_INTEGER:
+            wrong[row] = True
+        else:
+            whole[row], known[row] = taken, True
+    return Coerced(pd.Series(pd.arrays.IntegerArray(whole, ~known)), wrong)
+
+
+def _whole(value: object) -> int | None:
+    """The whole number that a value says, None where it says none."""
+    if isinstance(value, str):
+        text = value.strip()
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        return _whole(float(text)) if _DECIMAL.fullmatch(text) else None
+    text_of = _whole_text(value)
+    return None if text_of is None else int(text_of)
 
 
 def _truths(given: pd.Series[Any]) -> Coerced:

@@ -63,7 +63,7 @@ def _value(column: Column, ids: dict[str, list[str]]) -> SearchStrategy[Any]:
     elif column.type == "bool":
         strategy = st.booleans()
     elif column.type == "int":
-        strategy = st.integers(0, 2**62)
+        strategy = st.integers(0, 2**63 - 1)
     elif column.type == "float":
         strategy = st.floats(column.minimum, allow_infinity=False, allow_nan=False)
     else:
@@ -154,6 +154,16 @@ def test_other_types_are_taken_where_they_are_unambiguous(tmp_path: Path) -> Non
     switches["normal_open"], switches["open"], switches["remote_controlled"] = ["FALSE"], [0], [1.0]
     put(frames, "customer_point", 1, "phases", "")
     assert_same(sound_package(), read_package(save(frames, tmp_path / "p")))
+
+
+@pytest.mark.parametrize("name", ["p.gpkg", "p"])
+def test_counts_beyond_what_a_float_holds_are_exact_beside_nulls(tmp_path: Path, name: str) -> None:
+    frames = sound_frames()
+    frames["corridor"] = frames["corridor"].loc[[0, 0, 0]].reset_index(drop=True)
+    frames["corridor"]["id"] = ["K1", "K2", "K3"]
+    frames["corridor"]["ducts_free"] = pd.array([2**53 + 1, None, 2**63 - 1], dtype="Int64")
+    path = save(frames, tmp_path / name)
+    assert read_package(path)["corridor"]["ducts_free"].tolist() == [2**53 + 1, pd.NA, 2**63 - 1]
 
 
 def test_whole_numbers_serve_as_ids_and_zeros_at_the_front_survive_as_text(tmp_path: Path) -> None:

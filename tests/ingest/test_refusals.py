@@ -200,6 +200,10 @@ ONE_FAULT: dict[str, tuple[Break, str]] = {
         lambda f: put(f, "corridor", 0, "ducts_free", 1.5),
         "corridor 'K1': ducts_free 1.5 is not a whole number; correct the value",
     ),
+    "a count too large to store": (
+        lambda f: put(f, "corridor", slice(None), "ducts_free", ["9223372036854775808"]),  # type: ignore[arg-type]
+        "corridor 'K1': ducts_free '9223372036854775808' is not a whole number; correct the value",
+    ),
     "a word for a truth value": (
         lambda f: put(f, "switch", 0, "normal_open", "closed"),
         "switch 'B1': normal_open 'closed' is not true or false; correct the value",
