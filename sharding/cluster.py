@@ -2,6 +2,7 @@
 
 Knows psycopg2 and time, not what is asked. The deadline does not rely on the server: a frozen node answers
 neither `statement_timeout` nor a cancel request, so after a moment of grace the socket is shut down here.
+psycopg2's own `cancel()` is never used: it holds the interpreter's lock while it waits for the server.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -68,7 +69,7 @@ class Pool:
         try:
             held = self._take()
             try:
-                with _Deadline(held, deadline_s):
+                with _Deadline(held, deadline_s, self._parameters):
                     yield held
                     held.commit()
             finally:
@@ -108,10 +109,19 @@ class Pool:
                 if not self._resting:
                     break
                 since, held = self._resting.pop()
-            if time.monotonic() - since < self._check_after_s or _is_alive(held):
+            if time.monotonic() - since < self._check_after_s or self._is_alive(held):
                 return held
             held.close()
         return self._connect()
+
+    def _is_alive(self, held: connection) -> bool:
+        try:
+            with _Deadline(held, 2.0, self._parameters), held.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                held.rollback()
+        except (psycopg2.Error, ShardingError):
+            return False
+        return True
 
     def _give_back(self, held: connection) -> None:
         if not held.closed:
@@ -127,8 +137,9 @@ class Pool:
 class _Deadline:
     """Cuts a connection off when its time is up, and says so instead of the driver's error."""
 
-    def __init__(self, held: connection, deadline_s: float | None) -> None:
+    def __init__(self, held: connection, deadline_s: float | None, parameters: Mapping[str, Any]) -> None:
         self._held = held
+        self._parameters = parameters
         self._deadline_s = deadline_s
         self._done = threading.Event()
         self._expired = False
@@ -154,27 +165,20 @@ class _Deadline:
         if self._done.is_set():
             return
         self._expired = True
-        threading.Thread(target=_cancel, args=(self._held,), daemon=True).start()
+        backend = self._held.info.backend_pid
+        threading.Thread(target=_cancel, args=(self._parameters, backend), daemon=True).start()
         if not self._done.wait(GRACE_S):
             _sever(self._held)
 
 
-def _cancel(held: connection) -> None:
-    with suppress(psycopg2.Error):  # a server that refuses the request is severed a moment later
-        held.cancel()
+def _cancel(parameters: Mapping[str, Any], backend: int) -> None:
+    with suppress(psycopg2.Error):  # a server that cannot be asked is severed a moment later
+        other = psycopg2.connect(**{**parameters, "connect_timeout": 2, "tcp_user_timeout": 5000})
+        with closing(other), other.cursor() as cursor:
+            cursor.execute("SELECT pg_cancel_backend(%s)", [backend])
 
 
 def _sever(held: connection) -> None:
     # Both errors mean that it was closed meanwhile and nothing is left to sever.
     with suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(held.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)
-
-
-def _is_alive(held: connection) -> bool:
-    try:
-        with _Deadline(held, 2.0), held.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        held.rollback()
-    except (psycopg2.Error, ShardingError):
-        return False
-    return True
