@@ -33,7 +33,7 @@ class OutcomeUnknown(NotReady):
 
 def pool() -> Pool:
     """The pool of the database that the settings name, made on first use in each process."""
-    parameters = _parameters()
+    parameters = connection_parameters()
     key = (os.getpid(), *sorted(parameters.items()))
     with _pools_lock:
         if key not in _pools:
@@ -117,7 +117,8 @@ def in_our_words(error: Exception, *, committing: bool = False) -> GridError:
     return NotReady(f"the database could not do this: {said}")
 
 
-def _parameters() -> dict[str, Any]:
+def connection_parameters() -> dict[str, Any]:
+    """What psycopg2 needs to reach the database that the settings name."""
     parameters = dict(connections["default"].get_connection_params())
     for django_only in ("cursor_factory", "context"):
         parameters.pop(django_only, None)

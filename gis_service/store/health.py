@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db.migrations.loader import MigrationLoader
 
-from gis_service.store.database import distributed, in_transaction
+from gis_service.store.database import connection_parameters, distributed, in_transaction
+from sharding import placement
 
 _HEALTH_DEADLINE_S = 3.0
 
@@ -23,10 +24,9 @@ def nodes() -> list[dict[str, Any]]:
     with in_transaction(read_only=True, deadline_s=_HEALTH_DEADLINE_S) as cursor:
         if not distributed(cursor):
             return [{"name": "postgis", "answers": True}]
-        cursor.execute("SELECT nodename, nodeport, isactive FROM pg_dist_node ORDER BY nodename, nodeport")
-        return [
-            {"name": f"{name}:{port}", "answers": bool(active)} for name, port, active in cursor.fetchall()
-        ]
+        coordinator, *workers = placement.nodes(cursor)
+    answers = {coordinator: True, **placement.answering(workers, connection_parameters())}
+    return [{"name": str(node), "answers": up} for node, up in answers.items()]
 
 
 def missing_migrations() -> list[str]:
