@@ -1,8 +1,9 @@
 """The whole test suite against a private test cluster, which is stopped afterwards whatever happens.
 
-`python -m scripts.run_tests [pytest arguments]` runs the engine's tests, then those of the business API: two
-Django processes have two settings, and one pytest run cannot hold both. With `--cluster` it runs only what
-needs Citus. The exit code is 0 when every run passed.
+`python -m scripts.run_tests [pytest arguments]` runs three pytest processes: what needs no database beside
+the engine's other tests, then those of the business API (two Django processes have two settings, and one
+pytest run cannot hold both). With `--cluster` it runs only what needs Citus. The exit code is 0 when every
+run passed.
 """
 
 from __future__ import annotations
@@ -11,14 +12,22 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from sharding.local import DATABASES, ClusterError, LocalCluster
 from sharding.pg_programs import NoServerPrograms, find_server
 
 API_TESTS = ("tests/api", "tests/browser")
+WITHOUT_DATABASE = tuple(
+    f"tests/{part}" for part in ("kernels", "network", "tracing", "importers", "ingest", "checks", "engine")
+)
 NO_TESTS_COLLECTED = 5
 
 
@@ -31,7 +40,12 @@ class Run:
     arguments: tuple[str, ...]
 
 
-ENGINE = Run("engine", "gis_service.settings", ("tests", *(f"--ignore={path}" for path in API_TESTS)))
+MODEL = Run("model", "gis_service.settings", WITHOUT_DATABASE)
+ENGINE = Run(
+    "engine",
+    "gis_service.settings",
+    ("tests", *(f"--ignore={path}" for path in (*API_TESTS, *WITHOUT_DATABASE))),
+)
 API = Run("business API", "api.settings", tuple(path for path in API_TESTS if Path(path).is_dir()))
 CLUSTER = Run("cluster", "gis_service.settings", ("tests/cluster",))
 
@@ -39,9 +53,9 @@ CLUSTER = Run("cluster", "gis_service.settings", ("tests/cluster",))
 def main(arguments: list[str]) -> int:
     """Run what was asked for; 0 passed, 1 failed or impossible here."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    runs = [ENGINE, API]
+    beside, runs = [MODEL], [ENGINE, API]
     if arguments[:1] == ["--cluster"]:
-        runs, arguments = [CLUSTER], arguments[1:]
+        beside, runs, arguments = [], [CLUSTER], arguments[1:]
         try:
             find_server(("postgis", "citus"))
         except NoServerPrograms:
@@ -54,7 +68,7 @@ def main(arguments: list[str]) -> int:
     cluster = LocalCluster(home, settings={"synchronous_commit": "off"})
     try:
         cluster.start()
-        return _run_all(runs, cluster, arguments)
+        return _run_all(beside, runs, cluster, arguments)
     except (ClusterError, NoServerPrograms, PermissionError) as error:
         print(f"tests: {error}", file=sys.stderr)
         return 1
@@ -62,7 +76,35 @@ def main(arguments: list[str]) -> int:
         cluster.stop()
 
 
-def _run_all(runs: list[Run], cluster: LocalCluster, arguments: list[str]) -> int:
+def _run_all(
+    beside: Sequence[Run], runs: Sequence[Run], cluster: LocalCluster, arguments: Sequence[str]
+) -> int:
+    """Run `runs` one after another and `beside` at the same time, whose output is shown when it has ended."""
+    environment = _environment(cluster)
+    verdicts = []
+    with ExitStack() as kept:
+        hidden = [
+            _Process(run, environment, arguments, kept.enter_context(tempfile.TemporaryFile()))
+            for run in beside
+        ]
+        for process in hidden:
+            kept.callback(process.end)
+        for run in runs:
+            if run.arguments:
+                print(f"\n=== {run.name} tests", flush=True)
+                process = _Process(run, environment, arguments)
+                kept.callback(process.end)
+                verdicts.append(process.verdict())
+        for process in hidden:
+            verdict = process.verdict()
+            print(f"\n=== {process.run.name} tests", flush=True)
+            process.show()
+            verdicts.append(verdict)
+    print("\n=== " + "; ".join(line for _, line in verdicts), flush=True)
+    return int(not all(passed for passed, _ in verdicts))
+
+
+def _environment(cluster: LocalCluster) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GRIDGIS_")}
     if "GRIDGIS_HYPOTHESIS" in os.environ:
         environment["GRIDGIS_HYPOTHESIS"] = os.environ["GRIDGIS_HYPOTHESIS"]
@@ -70,20 +112,58 @@ def _run_all(runs: list[Run], cluster: LocalCluster, arguments: list[str]) -> in
     environment.setdefault("NUMBA_CACHE_DIR", str(cluster.home / "numba"))
     for process, database in DATABASES.items():
         environment[f"GRIDGIS_{process.upper()}_DSN"] = cluster.dsn(database)
-    closing_lines, failed = [], False
-    for run in runs:
-        if not run.arguments:
-            continue
-        print(f"\n=== {run.name} tests", flush=True)
-        began = time.monotonic()
-        command = [sys.executable, "-m", "pytest", f"--ds={run.settings}", *run.arguments, *arguments]
-        code = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
-        passed = code == 0 or (code == NO_TESTS_COLLECTED and bool(arguments))
-        failed |= not passed
-        verdict = "passed" if passed else f"FAILED (pytest exit code {code})"
-        closing_lines.append(f"{run.name} tests: {verdict}, {time.monotonic() - began:.0f} s")
-    print("\n=== " + "; ".join(closing_lines), flush=True)
-    return int(failed)
+    return environment
+
+
+class _Process:
+    """One pytest process, started at once; with `output` it writes there instead of to the terminal."""
+
+    def __init__(
+        self,
+        run: Run,
+        environment: Mapping[str, str],
+        arguments: Sequence[str],
+        output: IO[bytes] | None = None,
+    ) -> None:
+        self.run = run
+        self._selected = bool(arguments)
+        self._output = output
+        self._began = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", f"--ds={run.settings}", *run.arguments, *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output and subprocess.STDOUT,
+        )
+        self._seconds = 0.0
+        self._watch = threading.Thread(target=self._await_end, daemon=True)
+        self._watch.start()
+
+    def _await_end(self) -> None:
+        self._process.wait()
+        self._seconds = time.monotonic() - self._began
+
+    def verdict(self) -> tuple[bool, str]:
+        """Wait for it: whether it passed, and a line that says so."""
+        code = self._process.wait()
+        self._watch.join()
+        passed = code == 0 or (code == NO_TESTS_COLLECTED and self._selected)
+        outcome = "passed" if passed else f"FAILED (pytest exit code {code})"
+        return passed, f"{self.run.name} tests: {outcome}, {self._seconds:.0f} s"
+
+    def show(self) -> None:
+        """Copy what it wrote to the terminal."""
+        if self._output is not None:
+            self._output.seek(0)
+            sys.stdout.write(self._output.read().decode(errors="replace"))
+            sys.stdout.flush()
+
+    def end(self) -> None:
+        """Stop it if it still runs."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
 
 
 if __name__ == "__main__":
