@@ -84,7 +84,8 @@ class Migration(migrations.Migration):
         migrations.RunPython(spread, gather, elidable=False),
         migrations.RunSQL(
             sql=[
-                f"ALTER TABLE {table} ADD CONSTRAINT {table}_county FOREIGN KEY (county_code) REFERENCES county (code)"
+                f"ALTER TABLE {table} ADD CONSTRAINT {table}_county "
+                "FOREIGN KEY (county_code) REFERENCES county (code)"
                 for table in ELEMENTS
             ],
             reverse_sql=[f"ALTER TABLE {table} DROP CONSTRAINT {table}_county" for table in ELEMENTS],

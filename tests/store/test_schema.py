@@ -1,4 +1,4 @@
-"""The tables themselves: they agree with the package's declaration, refuse what it refuses, and can be undone.
+"""The tables: they agree with the package's declaration, refuse what it refuses, and can be undone.
 
 Expected answers come from `ingest.spec` and from PostgreSQL's own catalogue.
 """
