@@ -36,6 +36,10 @@ class ProblemDocuments:
                 " add it to GRIDGIS_API_HOSTS",
                 instance=request.path,
             )
+        if "\0" in request.path or any("\0" in value for _, all in request.GET.lists() for value in all):
+            return problem(
+                "malformed", "the address holds a NUL character; remove %00 from it", instance=request.path
+            )
         response = self.get_response(request)
         if response.status_code < 400 or response.headers.get("Content-Type", "").startswith(PROBLEM_JSON):
             return response

@@ -6,7 +6,7 @@ Shapes only: whether a device exists is the engine's to say, whether a step is a
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -24,6 +24,7 @@ from pydantic import (
 from api.engine_answers import Affected, AffectedDistrict, CriticalGrade, CustomerClass
 
 MOST_DEVICES = 1000
+FIRST_YEAR = 1900
 
 
 def _written_time(value: object) -> object:
@@ -32,6 +33,16 @@ def _written_time(value: object) -> object:
     ):
         return value
     raise ValueError("write the time as RFC 3339 text with a zone, such as 2026-01-31T12:00:00Z")
+
+
+def _storable_time(value: datetime) -> datetime:
+    try:
+        year = value.astimezone(UTC).year
+    except OverflowError:
+        year = 0
+    if year < FIRST_YEAR:
+        raise ValueError(f"the time lies outside the years {FIRST_YEAR} to 9999 (in UTC)")
+    return value
 
 
 def _one_line(value: str) -> str:
@@ -46,7 +57,7 @@ def _lines(value: str) -> str:
     return value
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_written_time)]
+Time = Annotated[AwareDatetime, BeforeValidator(_written_time), AfterValidator(_storable_time)]
 DeviceId = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 Devices = Annotated[list[DeviceId], Field(max_length=MOST_DEVICES)]
 Cause = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True), AfterValidator(_one_line)]

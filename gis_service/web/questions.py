@@ -6,10 +6,11 @@ Knows the shape of requests only; whether an id exists or a time makes sense is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -25,7 +26,11 @@ from gis_service.engine.context import Context, Switching
 from gis_service.network.tables import phase_mask
 
 MAX_IDS = 100_000
+LONGEST_ID = 240
+"""An id of the grid package, and the name of a layer with its colon."""
+
 MAX_CASES = 1_000
+FIRST_YEAR = 1900
 
 
 def _written_time(value: object) -> object:
@@ -34,17 +39,27 @@ def _written_time(value: object) -> object:
     raise ValueError("write the time as RFC 3339 text with a zone, such as 2026-01-31T12:00:00Z")
 
 
+def _countable_time(value: datetime) -> datetime:
+    try:
+        year = value.astimezone(UTC).year
+    except OverflowError:
+        year = 0
+    if year < FIRST_YEAR:
+        raise ValueError(f"the time lies outside the years {FIRST_YEAR} to 9999 (in UTC)")
+    return value
+
+
 def _printable(value: object) -> object:
     if isinstance(value, str) and "\x00" in value:
         raise ValueError("the text holds a NUL character, which no database stores")
     return value
 
 
-Id = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_printable)]
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), BeforeValidator(_printable)]
 """The utility's own id, or `layer:id` where several layers share it."""
 
 Ids = Annotated[list[Id], Field(max_length=MAX_IDS)]
-Time = Annotated[AwareDatetime, BeforeValidator(_written_time)]
+Time = Annotated[AwareDatetime, BeforeValidator(_written_time), AfterValidator(_countable_time)]
 Note = Annotated[str, Field(max_length=500), BeforeValidator(_printable)]
 Key = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_printable)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, strict=True)]

@@ -70,13 +70,13 @@ def context_of(request: HttpRequest, query: ContextQuery) -> Context:
         for name in request.GET
         if name not in ContextQuery.model_fields
     ]
-    switching: list[SwitchPosition] = []
+    switching: list[dict[str, Any]] = []
     for k, text in enumerate(query.switching):
         id, colon, word = text.rpartition(":")
         if not colon or not id or word not in _POSITIONS:
             faults.append(f"switching[{k}]: write {text!r} as id:open or id:closed")
         else:
-            switching.append(SwitchPosition(id=id, open=_POSITIONS[word]))
+            switching.append({"id": id, "open": _POSITIONS[word]})
     at_least: dict[str, int] = {}
     for k, text in enumerate(query.at_least):
         county, colon, number = text.rpartition(":")

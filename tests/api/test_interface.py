@@ -33,6 +33,11 @@ def test_an_unknown_address_is_a_problem(alone: Api, path: str) -> None:
     assert problem(alone.get(path), 404)["instance"] == path
 
 
+@pytest.mark.parametrize("address", ["?county=%00", "?device=L1%00&device=L2", "/2026-%00", "/%00/customers"])
+def test_an_address_with_a_nul_character_is_malformed(alone: Api, address: str) -> None:
+    assert "NUL" in problem(alone.get(OUTAGES + address), 400)["detail"]
+
+
 def test_a_wrong_method_is_a_problem_and_says_which_are_right(alone: Api) -> None:
     answer = alone.send(OUTAGES, {}, method="DELETE")
     problem(answer, 405)

@@ -169,6 +169,12 @@ def test_numbers_given_out_at_the_same_moment_are_unique_and_gapless(api: Api) -
         ({"out": ["L1"], "started_at": "2026-01-01T10:00:00"}, "#/started_at"),
         ({"out": ["L1"], "started_at": 1767225600}, "#/started_at"),
         ({"out": ["L1"], "started_at": "1767225600"}, "#/started_at"),
+        ({"out": ["L1"], "started_at": "0001-01-01T00:00:00+14:00"}, "#/started_at"),
+        ({"out": ["L1"], "kind": "planned", "started_at": "9999-12-31T23:59:59-12:00"}, "#/started_at"),
+        (
+            {"out": ["L1"], "expected_restoration_at": "9999-12-31T23:59:59-12:00"},
+            "#/expected_restoration_at",
+        ),
         ({"out": ["L1"], "cause": "two\nlines"}, "#/cause"),
         ({"out": ["L1"], "note": "bell\u0007"}, "#/note"),
         ({"out": ["L1"], "idempotency_key": ""}, "#/idempotency_key"),
