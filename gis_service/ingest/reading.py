@@ -215,6 +215,9 @@ def _read_geojson(file: Path) -> RawLayer:
     if not isinstance(features, list) or not all(isinstance(one, dict) for one in features):
         raise _Unreadable("is not a GeoJSON FeatureCollection; write it as one")
     rows = [one.get("properties") or {} for one in features]
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise _Unreadable(f"has a feature (number {number}) whose properties are no object; correct it")
     for row, feature in zip(rows, features, strict=True):
         if "id" in feature:
             row.setdefault("id", feature["id"])
@@ -223,7 +226,12 @@ def _read_geojson(file: Path) -> RawLayer:
     texts = np.full(len(features), None, dtype=object)
     for row, feature in enumerate(features):
         if feature.get("geometry") is not None:
-            texts[row] = orjson.dumps(feature["geometry"]).decode()
+            try:
+                texts[row] = orjson.dumps(feature["geometry"]).decode()
+            except TypeError:
+                raise _Unreadable(
+                    f"has a feature (number {row + 1}) whose geometry is nested too deeply; correct it"
+                ) from None
     shapes, broken = _parsed(shapely.from_geojson, texts)
     return RawLayer(
         pd.DataFrame(columns, index=pd.RangeIndex(len(rows))),

@@ -25,6 +25,7 @@ from gis_service.network.tables import phase_mask
 Rows = npt.NDArray[np.bool_]
 
 CODE_LENGTHS = (2, 12)
+LONGEST_ID = 200
 
 
 class StoredIds(Protocol):
@@ -156,6 +157,16 @@ class _LayerRules:
         )
         if name == self.layer.key:
             self._duplicates(place, column, codes, distinct)
+        if is_identifier(column):
+            self._told_of(
+                place,
+                column,
+                values,
+                codes,
+                np.fromiter((len(text) > LONGEST_ID for text in distinct), bool, len(distinct)),
+                lambda text: f"{name} {text[:20]!r}… has {len(text)} characters",
+                f"give it at most {LONGEST_ID}",
+            )
         if self.layer.name == "county" and name == "code":
             least, most = CODE_LENGTHS
             self._told_of(

@@ -37,6 +37,7 @@ class StoredIds:
 
         Fans out to all shards.
         """
+        ids = [one for one in ids if "\0" not in one]  # no database stores these
         if not ids or not self.topology_versions.keys() - set(outside):
             return {}
         with in_transaction(deadline_s=LONG_DEADLINE_S) as cursor:

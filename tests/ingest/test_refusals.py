@@ -264,6 +264,10 @@ ONE_FAULT: dict[str, tuple[Break, str]] = {
             "give longitude between -180 and 180 and latitude between -90 and 90 (in this order)"
         ),
     ),
+    "an endless identifier": (
+        lambda f: put(f, "corridor", 0, "id", "c" * 201),
+        f"corridor '{'c' * 201}': id 'cccccccccccccccccccc'… has 201 characters; give it at most 200",
+    ),
     "NUL in a name": (
         lambda f: put(f, "substation", 0, "name", "Ma\0in"),
         "substation 'S1': name 'Ma\\x00in' holds a NUL character; remove it",
@@ -457,6 +461,22 @@ def test_a_truncated_layer_file_is_one_fault_and_the_others_are_still_checked(
     assert first.startswith(f"line_section: line_section.{suffix} is ")
     assert first.endswith("; write it anew")
     assert second.startswith("switch 'B1': kind 'valve' is not known")
+
+
+@pytest.mark.parametrize(
+    ("feature", "reason"),
+    [
+        ('{"properties": [1], "geometry": null}', "whose properties are no object"),
+        (
+            '{"properties": {}, "geometry": {"coordinates": ' + "[" * 500 + "]" * 500 + "}}",
+            "whose geometry is nested too deeply",
+        ),
+    ],
+)
+def test_a_feature_that_cannot_be_one_is_one_fault(tmp_path: Path, feature: str, reason: str) -> None:
+    path = save_geojson(sound_frames(), tmp_path / "p")
+    (path / "switch.geojson").write_text(f'{{"type": "FeatureCollection", "features": [{feature}]}}')
+    assert sentences(path) == [f"switch: switch.geojson has a feature (number 1) {reason}; correct it"]
 
 
 def test_two_files_for_one_layer_are_refused(tmp_path: Path) -> None:

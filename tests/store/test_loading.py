@@ -131,6 +131,8 @@ def test_stored_ids_are_the_neighbours_alone() -> None:
     assert stored.owners("line_section", asked, outside=[]) == {}
     many = [*asked, *(f"x{k}" for k in range(5000))]
     assert stored.owners("connectivity_node", many, outside=["0801"]) == {"n4": "0802"}
+    assert stored.owners("connectivity_node", ["n1", "n\0"], outside=[]) == {"n1": "0801"}
+    assert stored.owners("connectivity_node", ["n\0"], outside=[]) == {}
 
 
 def test_validation_against_the_store_knows_duplicates_and_border_nodes() -> None:
