@@ -42,13 +42,19 @@ def map_url(demo_engine: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="session")
-def browser() -> tuple[str, str]:
-    """The programs: node and Chromium."""
+def node() -> str:
+    """The program node, with the map's packages installed and the map built."""
     node = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
-    chromium = next((found for name in names if name and (found := shutil.which(name))), None)
     if node is None or not PLAYWRIGHT.exists() or not (WEB / "dist" / "index.html").exists():
         pytest.skip("THE MAP IS NOT TESTED: it is not built; run 'npm ci && npm run build' in api/web")
+    return node
+
+
+@pytest.fixture(scope="session")
+def browser(node: str) -> tuple[str, str]:
+    """The programs: node and Chromium."""
+    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    chromium = next((found for name in names if name and (found := shutil.which(name))), None)
     if chromium is None:
         pytest.skip(
             "THE MAP IS NOT TESTED: no Chromium here; install it (apt-get install chromium) or set CHROMIUM"
