@@ -21,7 +21,7 @@ RunCommand = Callable[[str, Sequence[str]], None]
 def loaded_counties(dsn: str) -> set[str]:
     """Return the codes of the counties that the engine's database holds."""
     with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT county_code FROM county_version")
+        cursor.execute("SELECT county_code FROM county_version WHERE loaded_at IS NOT NULL")
         return {code for (code,) in cursor.fetchall()}
 
 

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -53,7 +53,7 @@ CLUSTER = Run("cluster", "gis_service.settings", ("tests/cluster",))
 def main(arguments: list[str]) -> int:
     """Run what was asked for; 0 passed, 1 failed or impossible here."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    beside, runs = [MODEL], [ENGINE, API]
+    beside, runs, arguments = _chosen([MODEL], [ENGINE, API], arguments)
     if arguments[:1] == ["--cluster"]:
         beside, runs, arguments = [], [CLUSTER], arguments[1:]
         try:
@@ -74,6 +74,25 @@ def main(arguments: list[str]) -> int:
         return 1
     finally:
         cluster.stop()
+
+
+def _chosen(
+    beside: Sequence[Run], runs: Sequence[Run], arguments: Sequence[str]
+) -> tuple[list[Run], list[Run], list[str]]:
+    """Of each run only the tests that the arguments name by path; all of them where none is named."""
+    named = [one for one in arguments if Path(one.split("::")[0]).exists()]
+    if not named:
+        return list(beside), list(runs), list(arguments)
+    groups: dict[str, list[str]] = {}
+    for one in named:
+        part = "/".join(Path(one).parts[:2]).split("::")[0]
+        owner = next((run.name for run in (MODEL, API) if part in run.arguments), ENGINE.name)
+        groups.setdefault(owner, []).append(one)
+    return (
+        [replace(run, arguments=tuple(groups[run.name])) for run in beside if run.name in groups],
+        [replace(run, arguments=tuple(groups[run.name])) for run in runs if run.name in groups],
+        [one for one in arguments if one not in named],
+    )
 
 
 def _run_all(

@@ -173,8 +173,12 @@ class LocalCluster:
                 if database not in existing:
                     cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
         with closing(self._connect(DATABASES["engine"])) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT array_agg(extname::text) FROM pg_extension")
+            (present,) = cursor.fetchone() or ([],)
             for extension in self.extensions:
-                cursor.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
+                # asked first, because a Citus worker that rejoins refuses even IF NOT EXISTS
+                if extension not in present:
+                    cursor.execute(sql.SQL("CREATE EXTENSION {}").format(sql.Identifier(extension)))
         for process, database in DATABASES.items():
             our_account().write(self.home / f"{process}.dsn", self.dsn(database) + "\n")
 

@@ -1,6 +1,7 @@
 """Customers and their districts counted and listed, as every answer shows them.
 
-Sums are exact (`math.fsum`), so they do not depend on the order of rows or on how the province is cut.
+Sums are exact (`math.fsum`), then rounded to six decimals, so they do not depend on the order of rows or on
+how the province is cut.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ import numpy as np
 from gis_service.engine.columns import Answer, Rows
 from gis_service.engine.world import World
 from gis_service.ingest.spec import CRITICAL_GRADES
+from gis_service.network.tables import Floats
+
+
+def _sum(kva: Floats) -> float:
+    return round(math.fsum(kva.tolist()), 6)
 
 
 def counted(world: World, rows: Rows) -> Answer:
@@ -23,7 +29,7 @@ def counted(world: World, rows: Rows) -> Answer:
         "customers": len(rows),
         "critical": {grade: grades.count(grade) for grade in CRITICAL_GRADES},
         "transformer_districts": int(np.unique(district[district >= 0]).size),
-        "contracted_kva": math.fsum(customers.contracted_kva[rows].tolist()),
+        "contracted_kva": _sum(customers.contracted_kva[rows]),
     }
 
 
@@ -55,7 +61,7 @@ def districts_of(world: World, rows: Rows) -> list[Answer]:
                 "transformer_id": tables.districts.transformer_id[row] or None,
                 "customers": len(theirs),
                 "customers_total": int(world.district_sizes[row]),
-                "contracted_kva": math.fsum(tables.customers.contracted_kva[theirs].tolist()),
+                "contracted_kva": _sum(tables.customers.contracted_kva[theirs]),
             }
         )
     return answers

@@ -75,4 +75,9 @@ class Scene:
             "as_of": rfc3339(self.as_of),
             "partial": bool(self.world.missing_counties),
             "missing_counties": list(self.world.missing_counties),
+            "loaded_later": [
+                county
+                for county, version in sorted(self.world.versions.items())
+                if version.loaded_at is not None and version.loaded_at > self.as_of
+            ],
         }

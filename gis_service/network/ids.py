@@ -12,7 +12,6 @@ from typing import NamedTuple
 from gis_service.errors import AmbiguousId, UnknownId
 from gis_service.network.tables import Text
 
-
 GROUPINGS = ("substation", "transformer_district", "feeder")
 """Layers that stand for elements of other layers."""
 

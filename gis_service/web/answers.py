@@ -30,6 +30,13 @@ class Head(Given):
     as_of: Annotated[datetime, Field(description="the moment the switch states stand for")]
     partial: Annotated[bool, Field(description="true when a county's shard did not answer")]
     missing_counties: list[str]
+    loaded_later: Annotated[
+        list[str],
+        Field(
+            description="counties loaded after `as_of`: the answer knows their grid as loaded and what was "
+            "recorded since; operations recorded before the load do not count"
+        ),
+    ]
 
 
 class Feature(Given):

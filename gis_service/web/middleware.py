@@ -41,6 +41,14 @@ class EngineMiddleware:
         LATENCY.labels(route).observe(time.perf_counter() - began)
         return response
 
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        """Refuse what a known address cannot read; an unknown one is told so first."""
+        try:
+            refuse_media_type(request)
+        except Refused as error:
+            return problem_of(request, error)
+        return None
+
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
         """A fault of a view outside ninja."""
         return problem_of(request, error)
@@ -54,12 +62,12 @@ class EngineMiddleware:
 
 
 def refuse_body(request: HttpRequest) -> None:
-    """Refuse a body that is too large, of the wrong type, or of unknown length.
+    """Refuse a body that is too large or of unknown length.
 
     Raises
     ------
     Refused
-        With 411, 413 or 415.
+        With 411 or 413.
     """
     if request.method not in ("POST", "PUT", "PATCH"):
         return
@@ -71,12 +79,20 @@ def refuse_body(request: HttpRequest) -> None:
         raise Refused(
             "too-large", f"the body has {length} bytes, this service takes {limit}; cut it into several"
         )
+
+
+def refuse_media_type(request: HttpRequest) -> None:
+    """Refuse a question that is not sent as JSON.
+
+    Raises
+    ------
+    Refused
+        With 415.
+    """
+    if request.method != "POST" or not request.path.startswith("/v1/"):
+        return
     media_type = (request.content_type or "").lower()
-    if (
-        request.path.startswith("/v1/")
-        and media_type != "application/json"
-        and not media_type.endswith("+json")
-    ):
+    if media_type != "application/json" and not media_type.endswith("+json"):
         said = f"not {media_type!r}" if media_type else "and name it in Content-Type"
         raise Refused("unsupported-media-type", f"send the body as application/json, {said}")
 

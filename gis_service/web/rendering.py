@@ -29,7 +29,7 @@ CUSTOMER_COLUMNS = (
     "critical_grade",
     "contracted_kva",
 )
-_HEAD = ("grid_version", "as_of", "partial", "missing_counties")
+_HEAD = ("grid_version", "as_of", "partial", "missing_counties", "loaded_later")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 

@@ -233,6 +233,12 @@ def test_a_wrong_method_names_the_right_ones(still_engine: LiveEngine) -> None:
     problem(still_engine.client.post("/ogc/collections"), 405)
 
 
+def test_the_address_and_the_method_are_told_before_the_type_of_the_body(still_engine: LiveEngine) -> None:
+    assert problem(still_engine.client.put("/v1/trace"), 405)
+    assert problem(still_engine.client.patch("/v1/outage-impact"), 405)
+    assert problem(still_engine.client.post("/v1/nowhere"), 404)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "accept"),
     [

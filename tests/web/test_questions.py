@@ -47,6 +47,12 @@ def test_an_element_that_is_out_takes_what_hangs_behind_it(
     assert answer["affected"]["contracted_kva"] == sum(KVA[id] for id in lost)
 
 
+def test_a_moment_before_the_load_is_answered_and_said_to_be(still_engine: LiveEngine) -> None:
+    before = still_engine.ask("/v1/outage-impact", {"out": ["L1"], "at": "2001-01-01T00:00:00Z"})
+    assert before["loaded_later"] == [NORTH, SOUTH]
+    assert still_engine.ask("/v1/outage-impact", {"out": ["L1"]})["loaded_later"] == []
+
+
 def test_an_outage_counts_by_county_and_grade(still_engine: LiveEngine) -> None:
     answer = still_engine.ask("/v1/outage-impact", {"out": ["L1"]})
     assert answer["grid_version"] == {NORTH: 1, SOUTH: 1}
