@@ -28,7 +28,7 @@ export function showRecords(place: HTMLElement, outages: readonly Outage[], acti
         { class: "line" },
         el("b", {}, outage.id),
         el("span", { class: `kind ${outage.kind}` }, outage.kind === "planned" ? S.planned : S.unplanned),
-        el("span", { class: "sum" }, `${count(affected.customers)} ${S.customers}`),
+        el("span", { class: "sum" }, `${count(affected.customers)} ${affected.customers === 1 ? S.customer : S.customers}`),
       ),
       el(
         "div",

@@ -45,6 +45,7 @@ export const S = {
   hintTitle: "Click a line, a switch or a transformer",
   hintText: "The map shows at once which customers lose supply when it is out. Nothing is switched by asking.",
   nobody: "Nobody loses supply.",
+  customer: "customer",
   customers: "customers",
   customersHead: "Customers",
   critical: "critical",
