@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -107,9 +107,13 @@ class CitusCluster:
                 os.kill(pid, signal.SIGCONT)
 
     def kill(self, worker: int) -> None:
-        """End a worker's server as a crash would."""
-        postmaster = self.processes_of(worker)[0]
-        os.kill(postmaster, signal.SIGKILL)
+        """End all of a worker's server at once, as a power failure would.
+
+        Killing the first process alone leaves the others a moment in which they may still commit.
+        """
+        for process in self.processes_of(worker):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         deadline = time.monotonic() + 20
         while self.nodes[worker].status().server is not None:
             assert time.monotonic() < deadline

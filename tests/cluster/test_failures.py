@@ -105,9 +105,9 @@ def test_operations_in_two_counties_on_two_nodes_happen_together_or_not_at_all(c
 def test_a_worker_that_dies_before_the_commit_leaves_neither_half(cluster: CitusCluster) -> None:
     store.load_package(trunk_package(COUNTIES, 40))
     first, second = two_counties_apart(cluster)
-    with pytest.raises(GridError):
-        operate_both((first, f"sw-{first}-0"), (second, f"sw-{second}-0"), then=lambda: cluster.kill(2))
     try:
+        with pytest.raises(GridError):
+            operate_both((first, f"sw-{first}-0"), (second, f"sw-{second}-0"), then=lambda: cluster.kill(2))
         assert record_of(first) == (0, 0, 0, 1)  # the other worker's county goes on
         with pytest.raises(NotReady):
             store.load_tables([second])
