@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gis_service.errors import GridError
+from gis_service.errors import GridError, NotReady
 from gis_service.home import engine_dsn, prepare_environment
 
 
@@ -51,9 +51,14 @@ def run(arguments: argparse.Namespace) -> None:
     django.setup()
     if arguments.command == "migrate":
         from django.core.management import call_command
+        from django.db.utils import OperationalError
 
         target = ["gis_service", arguments.target] if arguments.target else []
-        call_command("migrate", *target, interactive=False, skip_checks=True)
+        try:
+            call_command("migrate", *target, interactive=False, skip_checks=True)
+        except OperationalError as error:
+            said = " ".join(str(error).split())
+            raise NotReady(f"the engine's database does not answer: {said}") from error
     else:
         from gis_service.web.server import serve
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,17 @@ def test_a_database_that_is_away_is_code_1(gridgis: Run, package: Path) -> None:
         "load", package, expect=1, GRIDGIS_ENGINE_DSN="postgresql://nobody@127.0.0.1:1/none"
     ).stderr
     assert "no connection to the database" in said
+
+
+@pytest.mark.parametrize(("module", "code"), [("gis_service.cli", 1), ("gis_service", 2)])
+def test_migrating_a_database_that_is_away_says_so_in_one_line(module: str, code: int) -> None:
+    away = {**os.environ, "GRIDGIS_ENGINE_DSN": "postgresql://nobody@127.0.0.1:1/none"}
+    done = subprocess.run(
+        [sys.executable, "-m", module, "migrate"], env=away, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert done.stderr.count("\n") == 1
+    assert "the engine's database does not answer" in done.stderr
 
 
 def test_a_package_can_be_checked_without_a_database(gridgis: Run, package: Path, tmp_path: Path) -> None:
