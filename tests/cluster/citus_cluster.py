@@ -85,39 +85,43 @@ class CitusCluster:
         for table in [*(one for one in tables if one != "county"), "county"]:
             self.ask(f"DELETE FROM {table}")
 
-    def processes_of(self, worker: int) -> list[int]:
-        """The process ids of a worker's server: the postmaster and its children."""
-        server = self.nodes[worker].status().server
-        assert server is not None
-        children = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(server.pid)], capture_output=True, text=True
-        )
-        return [server.pid, *map(int, children.stdout.split())]
-
     @contextmanager
     def frozen(self, worker: int) -> Iterator[None]:
         """A worker that neither answers nor hangs up, as when the network is lost."""
-        frozen = self.processes_of(worker)
-        for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
+        stopped: list[int] = []
         try:
+            self._stop_all_of(worker, stopped)
             yield
         finally:
-            for pid in frozen:
-                os.kill(pid, signal.SIGCONT)
+            signal_all(stopped, signal.SIGCONT)
 
     def kill(self, worker: int) -> None:
         """End all of a worker's server at once, as a power failure would.
 
         Killing the first process alone leaves the others a moment in which they may still commit.
         """
-        for process in self.processes_of(worker):
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        stopped: list[int] = []
+        try:
+            self._stop_all_of(worker, stopped)
+        finally:
+            signal_all(stopped, signal.SIGKILL)
         deadline = time.monotonic() + 20
         while self.nodes[worker].status().server is not None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+    def _stop_all_of(self, worker: int, stopped: list[int]) -> None:
+        """Stop the postmaster, which then makes and reaps no children, and after it each of its children.
+
+        Each process is noted before it is stopped: whatever happens here, the caller can wake them all.
+        """
+        server = self.nodes[worker].status().server
+        assert server is not None
+        stopped.append(server.pid)
+        os.kill(server.pid, signal.SIGSTOP)
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        stopped.extend(map(int, children))
+        signal_all(stopped[1:], signal.SIGSTOP)
 
     def revive(self, worker: int) -> None:
         """Start it again on its old port, and finish what was prepared there."""
@@ -131,6 +135,13 @@ class CitusCluster:
     def ports(self) -> list[int]:
         found = [urlsplit(node.dsn(ENGINE)).port for node in self.nodes]
         return [port for port in found if port is not None]
+
+
+def signal_all(processes: list[int], sent: signal.Signals) -> None:
+    """Send it to those that are still there: a session may end while the signals go out."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, sent)
 
 
 def ask(dsn: str, query: str, *values: object) -> list[tuple[Any, ...]]:
