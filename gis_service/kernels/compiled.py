@@ -1,23 +1,5 @@
-"""One decorator for every kernel, so that all compile the same way: cached on disk, without the GIL."""
+"""How the engine's kernels are compiled: as everything compiled is."""
 
-from __future__ import annotations
+from compiling import B1, F64, I32, I64, U8, Kernel, compiled
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numpy as np
-import numpy.typing as npt
-from numba import njit
-
-I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
-U8 = npt.NDArray[np.uint8]
-F64 = npt.NDArray[np.float64]
-B1 = npt.NDArray[np.bool_]
-
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
-
-
-def compiled(function: Kernel) -> Kernel:
-    """Compile in nopython mode; the type checker goes on seeing the Python signature."""
-    return cast("Kernel", njit(cache=True, nogil=True)(function))
+__all__ = ["B1", "F64", "I32", "I64", "U8", "Kernel", "compiled"]

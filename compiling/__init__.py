@@ -1,0 +1,28 @@
+"""One decorator for every compiled function, so that all compile the same way: cached on disk, without the GIL.
+
+Knows Numba and the array types that compiled code takes; refuses to know what is computed. Every room may reach
+it, so it reaches none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+U64 = npt.NDArray[np.uint64]
+F64 = npt.NDArray[np.float64]
+B1 = npt.NDArray[np.bool_]
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+
+def compiled(function: Kernel) -> Kernel:
+    """Compile in nopython mode; the type checker goes on seeing the Python signature."""
+    return cast("Kernel", njit(cache=True, nogil=True)(function))
