@@ -1,7 +1,7 @@
-"""One decorator for every compiled function, so that all compile the same way: cached on disk, without the GIL.
+"""One decorator for every compiled function, so that all compile alike: cached on disk, without the GIL.
 
-Knows Numba and the array types that compiled code takes; refuses to know what is computed. Every room may reach
-it, so it reaches none.
+Knows Numba and the array types that compiled code takes; refuses to know what is computed. Every room may
+reach it, so it reaches none.
 """
 
 from __future__ import annotations
