@@ -5,7 +5,7 @@ Registers sources into the layers' catalogue; how they are drawn and served is t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,7 +18,8 @@ from gis_service.engine import Engine
 from gis_service.engine.columns import EDGE_LAYERS, TABLE_OF_LAYER, table_of
 from gis_service.engine.world import Scene
 from gis_service.ingest.spec import LAYERS, Layer
-from gis_service.network.tables import GridTables
+from gis_service.network.columns import runs
+from gis_service.network.tables import GridTables, Offsets
 from gis_service.store.database import in_transaction
 from gis_service.tracing.supply import live_edges, node_phases, supplied_at
 from layers.catalog import Catalog
@@ -114,19 +115,18 @@ def county_boxes(tables: GridTables) -> Mapping[str, Mapping[str, Box]]:
     found: dict[str, dict[str, Box]] = {}
     for layer in TABLE_OF_LAYER:
         table = table_of(tables, layer)
+        begin: Sequence[int] | Offsets = range(len(table) + 1)
         if layer == "line_section":
-            xy, owner = tables.lines.coords, np.repeat(table.county, np.diff(tables.lines.offsets))
+            xy, begin = tables.lines.coords, tables.lines.offsets
         elif "xy" in table.columns():
-            xy, owner = table.columns()["xy"], table.county
+            xy = table.columns()["xy"]
         else:
             continue
         # rows are sorted by county, so each county is one run
-        codes, first = np.unique(owner.astype(str), return_index=True)
-        runs = np.split(xy, first[1:]) if len(codes) else []
-        found[layer] = {
-            str(code): Box(*run.min(axis=0).tolist(), *run.max(axis=0).tolist())
-            for code, run in zip(codes, runs, strict=True)
-        }
+        found[layer] = {}
+        for code, first, stop in runs(table.county):
+            points = xy[int(begin[first]) : int(begin[stop])]
+            found[layer][code] = Box(*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
     return found
 
 

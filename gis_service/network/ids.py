@@ -2,18 +2,32 @@
 
 An id is unique within its layer only. One that stands in several layers must be written `layer:id`; but a
 grouping (a district often bears its transformer's id, a feeder its head switch's) gives way to an element.
+
+Ids are found in hash tables of row numbers (see `kernels.hashing`), five bytes a slot, and compared with the
+columns themselves: the index holds no string.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from gis_service.errors import AmbiguousId, UnknownId
-from gis_service.network.tables import Text
+from gis_service.kernels.compiled import I32, I64
+from gis_service.kernels.hashing import candidates, candidates_by_table, next_candidate, put_in
+from gis_service.kernels.texts import U64, Int, equal_rows, hash_rows
+from gis_service.network.columns import Coded, JoinedTexts, Texts, text_parts
+from gis_service.network.texts import Text, encoded, frozen
 
 GROUPINGS = ("substation", "transformer_district", "feeder")
 """Layers that stand for elements of other layers."""
+
+_SLOTS_PER_ROW = 1.45
+_FEW = 8
+"""Up to so many ids are looked up one by one."""
 
 
 class Ref(NamedTuple):
@@ -24,24 +38,103 @@ class Ref(NamedTuple):
 
 
 class IdIndex:
-    """Ids of every layer, to rows. Layers are searched in the order in which they were given."""
+    """Ids of every layer, to rows. Layers are searched in the order in which they were given.
 
-    def __init__(self, layers: Mapping[str, Text]) -> None:
-        self._rows: dict[str, dict[str, int]] = {
-            layer: {id: row for row, id in enumerate(ids.tolist())} for layer, ids in layers.items()
-        }
+    Of equal ids in one layer the first row is found; the empty text is nobody's id. About 7 bytes an id, and
+    0.1 µs an id to build.
+    """
+
+    def __init__(
+        self, layers: Mapping[str, Text], arrays: Mapping[str, npt.NDArray[Any]] | None = None
+    ) -> None:
+        self._layers = tuple(layers)
+        self._place = {layer: k for k, layer in enumerate(layers)}
+        # bytes once and for all, where each look-up would make them again
+        self._ids: list[Text] = [
+            ids if isinstance(ids, Texts | JoinedTexts) else Texts.of(ids) for ids in layers.values()
+        ]
+        found = _tables(self._ids) if arrays is None else arrays
+        self._bounds = frozen(found["bounds"], np.int64)
+        self._tags = frozen(found["tags"], np.uint8)
+        self._slot_rows = frozen(found["rows"], np.int32)
+
+    @classmethod
+    def from_arrays(cls, layers: Mapping[str, Text], arrays: Mapping[str, npt.NDArray[Any]]) -> IdIndex:
+        """The index that `arrays()` was taken of, over the same columns."""
+        return cls(layers, arrays)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The tables, to be stored: `bounds` int64 `(layers + 1,)`; `tags` uint8, `rows` int32 `(slots,)`."""
+        return {"bounds": self._bounds, "tags": self._tags, "rows": self._slot_rows}
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers that can be named."""
-        return tuple(self._rows)
+        return self._layers
 
     def row(self, layer: str, id: str) -> int | None:
         """The row of an id in one layer, or None."""
-        return self._rows[layer].get(id)
+        k = self._place[layer]
+        wanted = np.frombuffer(encoded(id), np.uint8)
+        row, after = next_candidate(self._tags, self._slot_rows, self._bounds, k, wanted, -1)
+        return self._same(k, id, wanted, row, after)
+
+    def _same(self, k: int, id: str, wanted: Any, row: Int, after: Int) -> int | None:
+        """The candidate, or the next, that really has the id."""
+        while row >= 0 and self._ids[k][row] != id:
+            row, after = next_candidate(self._tags, self._slot_rows, self._bounds, k, wanted, after)
+        return int(row) if row >= 0 else None
+
+    def rows(self, layer: str, wanted: Text) -> I32:
+        """Rows of many ids in one layer, int32 `(len(wanted),)`; -1 for unknown and empty ones.
+
+        `wanted` may be any text column; no string is made of it. 0.1 to 0.3 µs an id.
+        """
+        k = self._place[layer]
+        if isinstance(wanted, Coded):
+            rows: I32 = self._rows(k, Texts.of(wanted.words))[wanted.codes]
+            return rows
+        parts = [self._rows(k, part) for _, part in text_parts(wanted)]
+        return np.concatenate([np.empty(0, np.int32), *parts]) if len(parts) != 1 else parts[0]
+
+    def _rows(self, k: int, wanted: Texts) -> I32:
+        table = slice(int(self._bounds[k]), int(self._bounds[k + 1]))
+        tags, slot_rows = self._tags[table], self._slot_rows[table]
+        rows = np.full(wanted.size, -1, np.int32)
+        hashes: U64 = hash_rows(wanted.offsets, wanted.data)
+        at = np.full(wanted.size, -1, np.int64)
+        pending = np.arange(wanted.size)
+        # every round settles all but the few whose candidate only looks alike
+        while pending.size:
+            found = candidates(tags, slot_rows, hashes, pending, at)
+            pending, held = pending[found >= 0], found[found >= 0].astype(np.int64)
+            same = self._verified(k, wanted, pending, held)
+            rows[pending[same]] = held[same]
+            pending = pending[~same]
+        return rows
+
+    def _verified(self, k: int, wanted: Texts, asked: I64, found: I64) -> Any:
+        ids = self._ids[k]
+        if isinstance(ids, Texts):
+            return equal_rows(wanted.offsets, wanted.data, asked, ids.offsets, ids.data, found)
+        assert isinstance(ids, JoinedTexts)
+        same = np.zeros(asked.size, np.bool_)
+        if not asked.size:
+            return same
+        of = np.searchsorted(ids.parts.firsts, found, side="right") - 1
+        order = np.argsort(of, kind="stable") if of.min() != of.max() else np.arange(of.size)
+        parts, cuts = np.unique(of[order], return_index=True)
+        for part, begin, end in zip(parts.tolist(), cuts, [*cuts[1:], of.size], strict=True):
+            place = order[begin:end]
+            held = Texts.of(ids.parts.open(part))
+            within = found[place] - ids.parts.firsts[part]
+            same[place] = equal_rows(
+                wanted.offsets, wanted.data, asked[place], held.offsets, held.data, within
+            )
+        return same
 
     def find(self, id: str, *, layers: Sequence[str] | None = None) -> Ref:
-        """The element of that id, or of `layer:id`.
+        """The element of that id, or of `layer:id`; a few µs.
 
         Raises
         ------
@@ -51,7 +144,17 @@ class IdIndex:
             When elements of several layers do, or groupings of several layers and no element.
         """
         among = self.layers if layers is None else tuple(layers)
-        every = [Ref(layer, row) for layer in among if (row := self._rows[layer].get(id)) is not None]
+        wanted = np.frombuffer(encoded(id), np.uint8)
+        first = candidates_by_table(self._tags, self._slot_rows, self._bounds, wanted).tolist()
+        every: list[Ref] = []
+        for layer in among:
+            k = self._place[layer]
+            row = self._same(k, id, wanted, *first[k])
+            if row is not None:
+                every.append(Ref(layer, row))
+        return self._chosen(id, every, among, named=layers is not None)
+
+    def _chosen(self, id: str, every: Sequence[Ref], among: Sequence[str], *, named: bool) -> Ref:
         found = [ref for ref in every if ref.layer not in GROUPINGS] or every
         if len(found) > 1:
             raise AmbiguousId(id, [ref.layer for ref in found])
@@ -59,20 +162,39 @@ class IdIndex:
             return found[0]
         layer, colon, rest = id.partition(":")
         if colon and layer in among:
-            row = self._rows[layer].get(rest)
+            row = self.row(layer, rest)
             if row is not None:
                 return Ref(layer, row)
-        raise UnknownId([id], what=" or ".join(among) if layers is not None else "element")
+        raise UnknownId([id], what=" or ".join(among) if named else "element")
 
     def find_many(self, ids: Iterable[str], *, layers: Sequence[str] | None = None) -> list[Ref]:
         """The elements of several ids, in their order; `UnknownId` names every unknown one."""
+        asked = list(ids)
+        among = self.layers if layers is None else tuple(layers)
+        rows = None
+        if len(asked) > _FEW:
+            texts = Texts.of(asked)
+            rows = np.stack([self.rows(layer, texts) for layer in among], axis=1).tolist()
         refs: list[Ref] = []
         unknown: list[str] = []
-        for id in ids:
+        for k, id in enumerate(asked):
             try:
-                refs.append(self.find(id, layers=layers))
+                if rows is None:
+                    refs.append(self.find(id, layers=layers))
+                else:
+                    every = [Ref(layer, row) for layer, row in zip(among, rows[k], strict=True) if row >= 0]
+                    refs.append(self._chosen(id, every, among, named=layers is not None))
             except UnknownId:
                 unknown.append(id)
         if unknown:
             raise UnknownId(unknown, what=" or ".join(layers) if layers is not None else "element")
         return refs
+
+
+def _tables(columns: Sequence[Text]) -> dict[str, npt.NDArray[Any]]:
+    bounds = np.cumsum([0, *(int(len(ids) * _SLOTS_PER_ROW) + 1 for ids in columns)])
+    tags, rows = np.zeros(bounds[-1], np.uint8), np.zeros(bounds[-1], np.int32)
+    for ids, first_slot, stop in zip(columns, bounds, bounds[1:], strict=False):
+        for first, part in text_parts(ids):
+            put_in(tags[first_slot:stop], rows[first_slot:stop], part.offsets, part.data, first)
+    return {"bounds": bounds, "tags": tags, "rows": rows}

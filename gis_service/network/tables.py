@@ -1,9 +1,10 @@
 """The grid as plain columns: what storage hands to the network, and nothing more.
 
-Every table is frozen, one NumPy array per column, all of one length, **sorted by (county, id)**. Text
-columns are object arrays of `str`; an absent text is `""`, an absent number `nan`. Phases are bit masks
-(`A` 1, `B` 2, `C` 4). Geometry is flat: `xy` is float64 `(n, 2)` lon/lat; lines carry `offsets`
-int64 `(n + 1,)` into `coords` float64 `(m, 2)`.
+Every table is frozen, one column per field, all of one length, **sorted by (county, id)**. A number
+column is a NumPy array, a text column an object array of `str`; or, where a province must fit into memory, a
+column of `network.columns`, which answers like one. An absent text is `""`, an absent number `nan`. Phases
+are bit masks (`A` 1, `B` 2, `C` 4). Geometry is flat: `xy` is float64 `(n, 2)` lon/lat; lines carry
+`offsets` int64 `(n + 1,)` into `coords` float64 `(m, 2)`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Text = npt.NDArray[np.object_]
+from gis_service.network.columns import Text as Text
+from gis_service.network.columns import distinct
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Masks = npt.NDArray[np.uint8]
@@ -34,7 +37,7 @@ class Table:
     def __len__(self) -> int:
         return len(self.id)
 
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
+    def columns(self) -> dict[str, Any]:
         """Every column by name, in declared order."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
@@ -156,7 +159,7 @@ class GridTables:
         """County codes that own at least one row, sorted."""
         found: set[str] = set()
         for field in fields(self):
-            found.update(getattr(self, field.name).county.tolist())
+            found |= distinct(getattr(self, field.name).county)
         return sorted(found)
 
 

@@ -124,7 +124,7 @@ def test_a_customer_without_phases_needs_those_of_the_normal_state() -> None:
 
 def test_an_element_that_names_an_unknown_node_conducts_nothing_and_is_kept() -> None:
     tables = parse_grid("S source n1\nL line n1 n2")
-    tables.lines.to_node[0] = "in a county that is not loaded"
+    np.asarray(tables.lines.to_node)[0] = "in a county that is not loaded"
     topology = build_topology(tables)
     assert topology.edge_to[0] == -1
     assert topology.ids.find("L") == Ref("line_section", 0)
