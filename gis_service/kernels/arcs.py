@@ -65,3 +65,18 @@ def build_arcs(n_nodes: int, edge_from: I32, edge_to: I32) -> Arcs:
     for array in arcs:
         array.setflags(write=False)  # always, so that each kernel is compiled for one kind of array
     return arcs
+
+
+@compiled
+def arcs_of(indptr: I64, nodes: I64) -> I64:
+    """Positions of the arcs of some nodes, node by node, int64."""
+    total = 0
+    for v in nodes:
+        total += indptr[v + 1] - indptr[v]
+    found = np.empty(total, np.int64)
+    n = 0
+    for v in nodes:
+        for arc in range(indptr[v], indptr[v + 1]):
+            found[n] = arc
+            n += 1
+    return found

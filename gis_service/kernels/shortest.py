@@ -37,7 +37,7 @@ def _shortest(
     weight: F64,
     conducts: B1,
     allowed: B1,
-    rank: I64,
+    rank: I32,
     seeds: I64,
     at: F64,
     goal: B1,
@@ -94,7 +94,7 @@ def shortest_tree(
     weight: F64,
     conducts: B1,
     allowed: B1,
-    rank: I64,
+    rank: I32,
     seeds: I64,
     at: F64 | None = None,
     goal: B1 | None = None,
@@ -106,7 +106,7 @@ def shortest_tree(
     weight
         float64 `(n_edges,)`, none negative; zero is fine.
     rank
-        int64 `(n_edges,)`, all different: the lower one wins a tie.
+        int32 `(n_edges,)`, all different: the lower one wins a tie.
     at
         float64 `(n_seeds,)`: distance already travelled at each seed; zero by default.
     goal

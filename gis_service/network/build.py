@@ -6,40 +6,29 @@ nodes wherever they are stored, and the result does not depend on how the provin
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from gis_service.kernels.arcs import build_arcs
-from gis_service.kernels.compiled import F64, I32, I64, U8
-from gis_service.kernels.reach import components, reach_masks
+from gis_service.ingest.spec import PROTECTIVE_KINDS
+from gis_service.kernels.arcs import Arcs, build_arcs
+from gis_service.kernels.compiled import B1, F64, I32, U8
+from gis_service.kernels.forest import Forest
+from gis_service.kernels.reach import components
 from gis_service.kernels.shortest import shortest_tree
+from gis_service.network.columns import is_any, text_order
+from gis_service.network.forests import grow, normal_phases, supply_forests
 from gis_service.network.ids import IdIndex
-from gis_service.network.switching import conducting, normal_state
+from gis_service.network.stored import topology_arrays
+from gis_service.network.switching import conducting_edges
 from gis_service.network.tables import ALL_PHASES, GridTables, Text
-from gis_service.network.topology import Feeders, Sections, Topology
-
-Array = TypeVar("Array", bound=npt.NDArray[np.generic])
+from gis_service.network.topology import Feeders, Inside, Sections, Switchgear, Topology
 
 
 def build_topology(tables: GridTables) -> Topology:
     """The network of all counties in `tables`: O(rows), sorting apart."""
     feeders = _feeders(tables)
-    ids = IdIndex(
-        {
-            "connectivity_node": tables.nodes.id,
-            "energy_source": tables.sources.id,
-            "line_section": tables.lines.id,
-            "switch": tables.switches.id,
-            "power_transformer": tables.transformers.id,
-            "transformer_district": tables.districts.id,
-            "customer_point": tables.customers.id,
-            "substation": tables.substations.id,
-            "feeder": np.array(feeders.ids, np.object_),
-        }
-    )
+    ids = index_ids(tables, feeders)
     lines, switches, transformers, sources = (
         tables.lines,
         tables.switches,
@@ -49,59 +38,88 @@ def build_topology(tables: GridTables) -> Topology:
     root = len(tables.nodes)
     edge_from = np.concatenate(
         [
-            *(_rows(ids, "connectivity_node", t.from_node) for t in (lines, switches, transformers)),
+            *(ids.rows("connectivity_node", t.from_node) for t in (lines, switches, transformers)),
             np.full(len(sources), root, np.int32),
         ]
     )
     edge_to = np.concatenate(
         [
-            *(_rows(ids, "connectivity_node", t.to_node) for t in (lines, switches, transformers)),
-            _rows(ids, "connectivity_node", sources.node_id),
+            *(ids.rows("connectivity_node", t.to_node) for t in (lines, switches, transformers)),
+            ids.rows("connectivity_node", sources.node_id),
         ]
     )
-    edge_phases = np.concatenate([lines.phases, switches.phases, transformers.phases, sources.phases])
+    edge_phases = np.concatenate(
+        [np.asarray(t.phases) for t in (lines, switches, transformers, sources)], dtype=np.uint8
+    )
     edge_length_m: F64 = np.zeros(edge_from.size)
     edge_length_m[: len(lines)] = lines.length_m
+    switchgear = _switchgear(tables)
+    first_switch, first_transformer = len(lines), len(lines) + len(switches)
+    normally = conducting_edges(edge_phases, first_switch, switchgear.normal_open)
     arcs = build_arcs(root + 1, edge_from, edge_to)
-    shape = Topology(
+    forests = grow(arcs, edge_from, edge_to, edge_phases, normally, root)
+    customer_node = ids.rows("connectivity_node", tables.customers.node_id)
+    customer_needs = _customer_needs(np.asarray(tables.customers.phases), customer_node, forests)
+    district_transformer = ids.rows("power_transformer", tables.districts.transformer_id)
+    edge_rank = _rank(lines.id, switches.id, transformers.id, sources.id)
+    normally[first_transformer : first_transformer + len(transformers)] = 0
+    low = np.where(district_transformer >= 0, edge_to[first_transformer + district_transformer], -1)
+    walk = _Walk(arcs, edge_length_m, normally != 0, edge_rank, root)
+    topology = Topology(
         tables=tables,
         ids=ids,
-        edge_from=_frozen(edge_from),
-        edge_to=_frozen(edge_to),
-        edge_phases=_frozen(edge_phases),
-        edge_length_m=_frozen(edge_length_m),
-        edge_rank=_frozen(_rank(lines.id, switches.id, transformers.id, sources.id)),
+        edge_from=edge_from,
+        edge_to=edge_to,
+        edge_phases=edge_phases,
+        edge_length_m=edge_length_m,
+        edge_rank=edge_rank,
         arcs=arcs,
         sections=_sections(
-            root + 1, edge_from, edge_to, edge_phases, len(lines), len(switches), len(sources)
+            root + 1, arcs, edge_from, edge_to, edge_phases, len(lines), len(switches), len(sources)
         ),
         feeders=feeders,
-        customer_node=_frozen(_rows(ids, "connectivity_node", tables.customers.node_id)),
-        customer_district=_rows(ids, "transformer_district", tables.customers.district_id),
-        customer_needs=tables.customers.phases,
-        district_transformer=_frozen(_rows(ids, "power_transformer", tables.districts.transformer_id)),
+        switchgear=switchgear,
+        inside=_inside(ids.rows("substation", tables.nodes.substation_id), len(tables.substations)),
+        customer_node=customer_node,
+        customer_district=_districts(tables, ids, customer_node, low, walk),
+        customer_needs=customer_needs,
+        district_transformer=district_transformer,
+        forests=supply_forests(forests, edge_from, edge_to, edge_phases, customer_node, customer_needs),
     )
-    needs = _customer_needs(shape)
-    district = _derive_districts(shape)
-    return replace(shape, customer_needs=_frozen(needs), customer_district=_frozen(district))
+    for array in topology_arrays(topology).values():
+        array.setflags(write=False)
+    return topology
 
 
-def _rows(ids: IdIndex, layer: str, wanted: Text) -> I32:
-    """Rows of ids in one layer; -1 for unknown or absent ones."""
-    return np.fromiter(
-        (-1 if (row := ids.row(layer, id)) is None else row for id in wanted.tolist()), np.int32, wanted.size
-    )
+def index_ids(tables: GridTables, feeders: Feeders) -> IdIndex:
+    """The index of all ids that a question may name."""
+    return IdIndex(id_columns(tables, feeders))
 
 
-def _rank(*by_layer: Text) -> I64:
+def id_columns(tables: GridTables, feeders: Feeders) -> dict[str, Text]:
+    """The id column of each layer that can be named, in the order in which layers are searched."""
+    return {
+        "connectivity_node": tables.nodes.id,
+        "energy_source": tables.sources.id,
+        "line_section": tables.lines.id,
+        "switch": tables.switches.id,
+        "power_transformer": tables.transformers.id,
+        "transformer_district": tables.districts.id,
+        "customer_point": tables.customers.id,
+        "substation": tables.substations.id,
+        "feeder": np.array(feeders.ids, np.object_),
+    }
+
+
+def _rank(*by_layer: Text) -> I32:
     """Position of each edge when all are sorted by (layer, id)."""
-    parts: list[I64] = []
+    parts: list[I32] = [np.empty(0, np.int32)]
     base = 0
     for ids in by_layer:
-        place = np.empty(ids.size, np.int64)
-        place[np.argsort(ids, kind="stable")] = np.arange(base, base + ids.size)
+        place = np.empty(len(ids), np.int32)
+        place[text_order(ids)] = np.arange(base, base + len(ids), dtype=np.int32)
         parts.append(place)
-        base += ids.size
+        base += len(ids)
     return np.concatenate(parts)
 
 
@@ -113,68 +131,83 @@ def _feeders(tables: GridTables) -> Feeders:
     return Feeders(ids, rows.astype(np.int64), np.array([place[name] for name in names], np.int64))
 
 
+def _switchgear(tables: GridTables) -> Switchgear:
+    switches = tables.switches
+    return Switchgear(
+        normal_open=np.array(switches.normal_open, np.bool_),
+        loaded_open=np.array(switches.open, np.bool_),
+        protective=is_any(switches.kind, PROTECTIVE_KINDS),
+    )
+
+
+def _inside(substation: I32, n_substations: int) -> Inside:
+    """From the substation of each node (-1 outside) to the nodes of each substation."""
+    node = np.flatnonzero(substation >= 0).astype(np.int32)
+    node = node[np.argsort(substation[node], kind="stable")]
+    first = np.searchsorted(substation[node], np.arange(n_substations + 1)).astype(np.int64)
+    return Inside(first, node)
+
+
 def _sections(
-    n_nodes: int, edge_from: I32, edge_to: I32, phases: U8, n_lines: int, n_switches: int, n_sources: int
+    n_nodes: int,
+    arcs: Arcs,
+    edge_from: I32,
+    edge_to: I32,
+    phases: U8,
+    n_lines: int,
+    n_switches: int,
+    n_sources: int,
 ) -> Sections:
     fixed = phases == ALL_PHASES
     fixed[n_lines : n_lines + n_switches] = False
     fixed[fixed.size - n_sources :] = False
-    whole = build_arcs(n_nodes, edge_from, edge_to)
-    of_node = components(*whole, fixed.astype(np.uint8))
+    of_node = components(*arcs, fixed.astype(np.uint8))
     link_edge = np.flatnonzero(~fixed & (edge_from >= 0) & (edge_to >= 0)).astype(np.int32)
     n_sections = int(of_node.max()) + 1
-    arcs = build_arcs(n_sections, of_node[edge_from[link_edge]], of_node[edge_to[link_edge]])
-    return Sections(_frozen(of_node), _frozen(link_edge), arcs)
+    links = build_arcs(n_sections, of_node[edge_from[link_edge]], of_node[edge_to[link_edge]])
+    return Sections(of_node, link_edge, links)
 
 
-def _customer_needs(shape: Topology) -> U8:
+def _customer_needs(given: U8, node: I32, forests: list[Forest]) -> U8:
     """Phases each customer needs: as given, else those that reach its node in the normal state."""
-    everywhere = np.full(shape.n_nodes + 1, ALL_PHASES, np.uint8)
-    reached = reach_masks(
-        *shape.arcs,
-        conducting(shape, normal_state(shape)),
-        everywhere,
-        np.array([shape.root], np.int64),
-        np.array([ALL_PHASES], np.uint8),
-    )
-    given = shape.tables.customers.phases
-    node = shape.customer_node
-    normally = np.where(node >= 0, reached[node], 0).astype(np.uint8)
-    return np.where(given != 0, given, normally).astype(np.uint8)
+    return np.where(given != 0, given, normal_phases(forests, node)).astype(np.uint8)
 
 
-def _derive_districts(shape: Topology) -> I32:
+class _Walk(NamedTuple):
+    """The normal state without transformers, for walking from a district's transformer to its customers."""
+
+    arcs: Arcs
+    length_m: F64
+    conducts: B1
+    rank: I32
+    root: int
+
+
+def _districts(tables: GridTables, ids: IdIndex, customer_node: I32, low: I32, walk: _Walk) -> I32:
     """District of each customer: as given, else that of the electrically nearest district transformer.
 
-    Traced in the normal state from the low side of each district's transformer, never through another
-    transformer.
+    Traced in the normal state from the low side of each district's transformer (`low`, -1 where unknown),
+    never through another transformer.
     """
-    district = shape.customer_district
-    missing = np.flatnonzero((district < 0) & (shape.tables.customers.district_id == ""))
-    known = np.flatnonzero(shape.district_transformer >= 0)
-    known = known[np.argsort(shape.tables.districts.id[known], kind="stable")]
-    first = shape.first_edge("power_transformer")
-    low = shape.edge_to[first + shape.district_transformer[known]]
-    known, low = known[low >= 0], low[low >= 0]
-    if not missing.size or not known.size:
+    district = ids.rows("transformer_district", tables.customers.district_id)
+    missing = np.flatnonzero((district < 0) & (tables.customers.district_id == ""))
+    if not missing.size:
         return district
-    conducts = conducting(shape, normal_state(shape)) != 0
-    conducts[first : first + len(shape.tables.transformers)] = False
+    order = text_order(tables.districts.id)
+    known = order[low[order] >= 0]
+    if not known.size:
+        return district
+    allowed = np.ones(walk.root + 1, np.bool_)
+    allowed[walk.root] = False
     tree = shortest_tree(
-        *shape.arcs,
-        weight=shape.edge_length_m,
-        conducts=conducts,
-        allowed=shape.nodes_allowed(root=False),
-        rank=shape.edge_rank,
-        seeds=low.astype(np.int64),
+        *walk.arcs,
+        weight=walk.length_m,
+        conducts=walk.conducts,
+        allowed=allowed,
+        rank=walk.rank,
+        seeds=low[known].astype(np.int64),
     )
-    nearest = tree.seed[shape.customer_node[missing]]
-    found = (nearest >= 0) & (shape.customer_node[missing] >= 0)
-    derived = district.copy()
-    derived[missing[found]] = known[nearest[found]].astype(np.int32)
-    return derived
-
-
-def _frozen(array: Array) -> Array:
-    array.setflags(write=False)
-    return array
+    nearest = tree.seed[customer_node[missing]]
+    found = (nearest >= 0) & (customer_node[missing] >= 0)
+    district[missing[found]] = known[nearest[found]].astype(np.int32)
+    return district

@@ -14,6 +14,7 @@ import numpy as np
 
 from gis_service.kernels.arcs import Arcs
 from gis_service.kernels.compiled import B1, F64, I32, I64, U8
+from gis_service.network.forests import SupplyForest
 from gis_service.network.ids import IdIndex, Ref
 from gis_service.network.tables import GridTables
 
@@ -47,17 +48,39 @@ class Feeders:
 
 
 @dataclass(frozen=True, eq=False)
+class Switchgear:
+    """What of the switches every question needs, bool `(n_switches,)`.
+
+    normal_open, loaded_open : how each normally stands, and how the tables say it stands
+    protective : breakers, reclosers and fuses
+    """
+
+    normal_open: B1
+    loaded_open: B1
+    protective: B1
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """Nodes inside substations: those of substation `row` are `node[first[row] : first[row + 1]]`, sorted."""
+
+    first: I64
+    node: I32
+
+
+@dataclass(frozen=True, eq=False)
 class Topology:
     """One or more counties as one network. Arrays are read-only; see the module's docstring for the order.
 
     edge_from, edge_to : int32 (n_edges,), -1 where the table names an unknown node
     edge_phases : uint8 (n_edges,)
     edge_length_m : float64 (n_edges,), 0 for all but lines
-    edge_rank : int64 (n_edges,), the order of (layer, id) whatever the county
+    edge_rank : int32 (n_edges,), the order of (layer, id) whatever the county
     source_node, customer_node : int32, -1 where unknown
     customer_district : int32 (n_customers,), row of the district, given or traced; -1 where there is none
     customer_needs : uint8 (n_customers,), phases that must be energised; 0: any one will do
     district_transformer : int32 (n_districts,), -1 where unknown
+    forests : the normal state in preorder, with the customers; see `network.forests`
     """
 
     tables: GridTables
@@ -66,14 +89,17 @@ class Topology:
     edge_to: I32
     edge_phases: U8
     edge_length_m: F64
-    edge_rank: I64
+    edge_rank: I32
     arcs: Arcs
     sections: Sections
     feeders: Feeders
+    switchgear: Switchgear
+    inside: Inside
     customer_node: I32
     customer_district: I32
     customer_needs: U8
     district_transformer: I32
+    forests: tuple[SupplyForest, ...]
 
     @property
     def n_nodes(self) -> int:

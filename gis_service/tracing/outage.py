@@ -6,7 +6,7 @@ counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,25 +14,39 @@ from gis_service.kernels.compiled import I64
 from gis_service.network.ids import Ref
 from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
-from gis_service.tracing.outs import NOTHING_OUT, Outs, outs_of
+from gis_service.tracing.change import Change
+from gis_service.tracing.outs import NOTHING, NOTHING_OUT, Outs, outs_of
 from gis_service.tracing.protection import opened_by
-from gis_service.tracing.supply import live_edges, node_phases, supplied_at
 
 
-@dataclass(frozen=True, eq=False)
 class Impact:
-    """Rows, each sorted.
+    """What a change takes supply from; rows, each sorted, worked out when asked for.
 
-    customers : supplied before, not after
-    opened : switches that protection opens for the faults
-    dark_nodes : nodes that lose every phase, or are out
-    dark_edges : lines, switches, transformers and sources that were energised and no longer are
+    Attributes
+    ----------
+    opened
+        Switches that protection opens for the faults.
     """
 
-    customers: I64
-    opened: I64
-    dark_nodes: I64
-    dark_edges: I64
+    def __init__(self, change: Change, opened: I64) -> None:
+        self._change = change
+        self.opened = opened
+
+    @cached_property
+    def customers(self) -> I64:
+        """Supplied before, not after."""
+        lost, _ = self._change.lost_and_gained()
+        return np.sort(lost).astype(np.int64)
+
+    @cached_property
+    def dark_nodes(self) -> I64:
+        """Nodes that lose every phase, or are out."""
+        return self._change.dark_nodes()
+
+    @cached_property
+    def dark_edges(self) -> I64:
+        """Lines, switches, transformers and sources that were energised and no longer are."""
+        return self._change.dark_edges()
 
 
 def outage_impact(
@@ -40,19 +54,11 @@ def outage_impact(
 ) -> Impact:
     """What is lost when `outs` stop conducting and protection clears `faults`.
 
-    A faulted element is out as well.
+    A faulted element is out as well. The cost follows what is lost.
     """
-    before = node_phases(topology, state)
-    opened = opened_by(topology, state, faults) if faults else np.empty(0, np.int64)
-    gone = outs | outs_of(topology, faults) if faults else outs
-    after_state = state.with_switching(opened.tolist(), [True] * opened.size)
-    after = node_phases(topology, after_state, gone)
-    lost = supplied_at(topology, before) & ~supplied_at(topology, after, gone)
-    was_live = live_edges(topology, before)
-    is_live = live_edges(topology, after, gone)
-    return Impact(
-        customers=np.flatnonzero(lost),
-        opened=opened,
-        dark_nodes=np.flatnonzero((before != 0) & (after == 0)),
-        dark_edges=np.flatnonzero(was_live & ~is_live),
-    )
+    if not faults:
+        return Impact(Change(topology, state, outs=outs), NOTHING)
+    opened = opened_by(topology, state, faults)
+    after = state.with_switching(opened.tolist(), [True] * opened.size)
+    gone = outs | outs_of(topology, faults)
+    return Impact(Change(topology, state, after, gone, switched=opened), opened)

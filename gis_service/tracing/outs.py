@@ -18,8 +18,9 @@ from gis_service.network.tables import ALL_PHASES
 from gis_service.network.topology import EDGE_LAYERS, Topology
 
 
-def _rows(values: Iterable[int]) -> I64:
-    return np.unique(np.fromiter(values, np.int64))
+def _rows(values: list[int]) -> I64:
+    rows = np.array(values, np.int64)
+    return np.unique(rows) if len(values) > 1 else rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +86,8 @@ def outs_of(topology: Topology, refs: Iterable[Ref]) -> Outs:
 
 def nodes_of_substation(topology: Topology, row: int) -> I64:
     """The nodes inside a substation, sorted."""
-    id = topology.tables.substations.id[row]
-    return np.flatnonzero(topology.tables.nodes.substation_id == id)
+    inside = topology.inside
+    return inside.node[inside.first[row] : inside.first[row + 1]].astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,38 +8,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from gis_service.kernels.compiled import B1, I64, U8
+from gis_service.kernels.compiled import B1, U8
 from gis_service.kernels.reach import reach_masks
 from gis_service.network.switching import SwitchState, conducting
 from gis_service.network.tables import ALL_PHASES
 from gis_service.network.topology import Topology
+from gis_service.tracing.change import Change
 from gis_service.tracing.outs import NOTHING_OUT, Outs
 
 _ALL = np.array([ALL_PHASES], np.uint8)
 
 
 def node_phases(topology: Topology, state: SwitchState, outs: Outs = NOTHING_OUT) -> U8:
-    """Energised phases at each node, uint8 `(n_nodes,)`.
-
-    When nothing but links (switches, sources, single-phase elements) is out, the search runs over
-    sections, of which there are far fewer than nodes.
-    """
-    mask = outs.applied_to(conducting(topology, state))
-    sections = topology.sections
-    if not outs.nodes.size and _all_links(topology, outs.edges):
-        reached = reach_masks(
-            *sections.arcs,
-            mask[sections.link_edge],
-            np.full(sections.arcs.indptr.size - 1, ALL_PHASES, np.uint8),
-            sections.of_node[topology.root : topology.root + 1].astype(np.int64),
-            _ALL,
-        )
-        return reached[sections.of_node[: topology.n_nodes]]
-    return node_phases_by_node(topology, state, outs)
+    """Energised phases at each node, uint8 `(n_nodes,)`: one pass over the supply forest, O(nodes)."""
+    return Change(topology, state, outs=outs).all_phases()[1]
 
 
 def node_phases_by_node(topology: Topology, state: SwitchState, outs: Outs = NOTHING_OUT) -> U8:
-    """The same by a search over nodes, whatever is out."""
+    """The same by a search over nodes from the supply, with no forest: what the forest is tested against."""
     reached = reach_masks(
         *topology.arcs,
         outs.applied_to(conducting(topology, state)),
@@ -48,16 +34,6 @@ def node_phases_by_node(topology: Topology, state: SwitchState, outs: Outs = NOT
         _ALL,
     )
     return reached[: topology.n_nodes]
-
-
-def _all_links(topology: Topology, edges: I64) -> bool:
-    links = topology.sections.link_edge
-    if not edges.size:
-        return True
-    if not links.size:
-        return False
-    place = np.minimum(np.searchsorted(links, edges), links.size - 1)
-    return bool((links[place] == edges).all())
 
 
 def supplied_at(topology: Topology, phases: U8, outs: Outs = NOTHING_OUT) -> B1:

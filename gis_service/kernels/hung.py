@@ -1,0 +1,122 @@
+"""What hangs on the nodes (customers), in the order of a forest's positions, and what a change means to it.
+
+Sequential in memory where it counts: what lies below a cut is one run of each array.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gis_service.kernels.compiled import B1, I32, I64, U8, compiled
+from gis_service.kernels.forest import Chords, Forest
+from gis_service.kernels.fragments import changed_ranges, fragments
+
+
+class Hung(NamedTuple):
+    """Rows by position: those at position `p` are `row[offset[p] : offset[p + 1]]`.
+
+    offset : int32 (n_nodes + 1,)
+    row : int32 (n,)
+    needs : uint8 (n,), phases that each needs; 0: any one will do
+    """
+
+    offset: I32
+    row: I32
+    needs: U8
+
+
+@compiled
+def _hang(place: I32, node: I32, needs: U8) -> tuple[I32, I32, U8]:
+    offset = np.zeros(place.size + 1, np.int32)
+    for at in node:
+        if at >= 0:
+            offset[place[at] + 1] += 1
+    for p in range(place.size):
+        offset[p + 1] += offset[p]
+    row = np.empty(offset[place.size], np.int32)
+    ordered = np.empty(offset[place.size], np.uint8)
+    filled = offset[:-1].copy()
+    for k in range(node.size):
+        if node[k] >= 0:
+            at = filled[place[node[k]]]
+            filled[place[node[k]]] += 1
+            row[at] = k
+            ordered[at] = needs[k]
+    return offset, row, ordered
+
+
+def hang(place: I32, node: I32, needs: U8) -> Hung:
+    """Rows ordered by the position of their node, then by row; those at node -1 are left out. Read-only."""
+    hung = Hung(*_hang(place, node, needs))
+    for array in hung:
+        array.setflags(write=False)
+    return hung
+
+
+@compiled
+def _supplied(needs: int, phases: int) -> bool:
+    return (phases & needs) == needs if needs else phases != 0
+
+
+@compiled
+def lost_and_gained(hung: Hung, path: U8, starts: I64, stops: I64, had: U8, has: U8) -> tuple[I32, I32]:
+    """Rows supplied before and not after, and the other way round, in order of position.
+
+    For a forest of all phases; the ranges are those of `kernels.fragments.changed_ranges`.
+    """
+    total = 0
+    for r in range(starts.size):
+        total += hung.offset[stops[r]] - hung.offset[starts[r]]
+    lost = np.empty(total, np.int32)
+    gained = np.empty(total, np.int32)
+    n_lost, n_gained = 0, 0
+    for r in range(starts.size):
+        k = hung.offset[starts[r]]
+        for p in range(starts[r], stops[r]):
+            before, after = had[r] & path[p], has[r] & path[p]
+            while k < hung.offset[p + 1]:
+                was, is_now = _supplied(hung.needs[k], before), _supplied(hung.needs[k], after)
+                if was and not is_now:
+                    lost[n_lost] = hung.row[k]
+                    n_lost += 1
+                elif is_now and not was:
+                    gained[n_gained] = hung.row[k]
+                    n_gained += 1
+                k += 1
+    return lost[:n_lost], gained[:n_gained]
+
+
+@compiled
+def changed_in_question(
+    forest: Forest,
+    chords: Chords,
+    hung: Hung,
+    bits: int,
+    open_before: B1,
+    first_switch: int,
+    moved: I64,
+    gone: I64,
+    gone_below: I64,
+    come: I64,
+) -> tuple[I32, I32]:
+    """`fragments`, `changed_ranges` and `lost_and_gained` in one go: a small question's cost is its calls."""
+    pieces = fragments(forest, chords, bits, open_before, first_switch, moved, gone, gone_below, come)
+    starts, stops, had, has = changed_ranges(pieces, forest.end.size)
+    return lost_and_gained(hung, forest.path, starts, stops, had, has)
+
+
+@compiled
+def rows_in(hung: Hung, starts: I64, stops: I64) -> I32:
+    """All rows on the positions of some disjoint ranges, in order of position."""
+    total = 0
+    for r in range(starts.size):
+        total += hung.offset[stops[r]] - hung.offset[starts[r]]
+    found = np.empty(total, np.int32)
+    n = 0
+    for r in range(starts.size):
+        for k in range(hung.offset[starts[r]], hung.offset[stops[r]]):
+            found[n] = hung.row[k]
+            n += 1
+    return found

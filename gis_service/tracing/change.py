@@ -1,0 +1,187 @@
+"""What a change of switches and elements does to supply: before and after, at the cost of the change.
+
+The network as it was and as it becomes are two ways to cut the same supply forests (`network.forests`); all
+that differs lies in a few ranges of positions. Nothing here runs over the whole network, except `all_phases`.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from gis_service.kernels.arcs import arcs_of
+from gis_service.kernels.compiled import B1, I32, I64, U8
+from gis_service.kernels.fragments import (
+    Fragments,
+    changed_ranges,
+    fragments,
+    phases_at,
+    phases_everywhere,
+)
+from gis_service.kernels.hung import changed_in_question, rows_in
+from gis_service.network.forests import SupplyForest
+from gis_service.network.switching import SwitchState
+from gis_service.network.topology import Topology
+from gis_service.tracing.outs import NOTHING, NOTHING_OUT, Outs
+
+_WORTH_SORTING = 256
+"""From so many elements on, NumPy's sort of positions is faster than the kernel's own."""
+
+
+class Change:
+    """One world and the next.
+
+    Parameters
+    ----------
+    before, after
+        How switches stand.
+    outs
+        What is out after, and was not before.
+    switched
+        Ascending rows of the switches that may differ between the two, if that is known.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        before: SwitchState,
+        after: SwitchState | None = None,
+        outs: Outs = NOTHING_OUT,
+        *,
+        switched: I64 | None = None,
+    ) -> None:
+        self.topology = topology
+        self.before = before
+        self.outs = outs
+        self._moved = before.moved_from(topology.switchgear.normal_open)
+        self._gone, self._come = outs.edges, NOTHING
+        if outs.nodes.size:
+            arcs = arcs_of(topology.arcs.indptr, outs.nodes)
+            self._gone = np.union1d(self._gone, topology.arcs.edge[arcs])
+        if after is not None and after is not before:
+            if switched is None:
+                switched = np.flatnonzero(before.open != after.open)
+            opens = after.open[switched] & ~before.open[switched]
+            closes = before.open[switched] & ~after.open[switched]
+            first = topology.first_edge("switch")
+            self._come = first + switched[closes]
+            if opens.any():
+                self._gone = np.union1d(self._gone, first + switched[opens])
+
+    def lost_and_gained(self) -> tuple[I32, I32]:
+        """Customers supplied before and not after, and the other way round; rows, in no order."""
+        if len(self.topology.forests) == 1:
+            one = self.topology.forests[0]
+            lost, gained = changed_in_question(one.forest, one.chords, one.customers, *self._question(one))
+        else:
+            rows = np.unique(
+                np.concatenate([rows_in(one.customers, *self._ranges[k][:2]) for k, one in self._numbered])
+            )
+            lost, gained = self._compared(rows)
+        if self.outs.customers.size:
+            was, _ = self._supplied(self.outs.customers)
+            lost = np.union1d(lost, self.outs.customers[was]).astype(np.int32)
+            gained = gained[~np.isin(gained, self.outs.customers)]
+        return lost, gained
+
+    def _compared(self, rows: I64) -> tuple[I32, I32]:
+        was, is_now = self._supplied(rows)
+        return rows[was & ~is_now].astype(np.int32), rows[is_now & ~was].astype(np.int32)
+
+    def _supplied(self, rows: I64) -> tuple[B1, B1]:
+        """Whether some customers are supplied before and after; none of them out."""
+        needs = self.topology.customer_needs[rows]
+        both = self.phases(self.topology.customer_node[rows])
+        was, is_now = (np.where(needs != 0, (there & needs) == needs, there != 0) for there in both)
+        return was, is_now
+
+    def phases(self, nodes: I32) -> tuple[U8, U8]:
+        """Phases with supply at some nodes before and after, uint8; none at the root and at -1."""
+        before = np.zeros(nodes.size, np.uint8)
+        after = np.zeros(nodes.size, np.uint8)
+        for k, one in self._numbered:
+            of_forest = phases_at(self._pieces[k], one.forest, one.forest.place[nodes])
+            before |= of_forest[0]
+            after |= of_forest[1]
+        nowhere = (nodes < 0) | (nodes == self.topology.root)
+        before[nowhere] = after[nowhere] = 0
+        return before, after
+
+    def all_phases(self) -> tuple[U8, U8]:
+        """Phases with supply at every node before and after, uint8 `(n_nodes,)`: O(nodes)."""
+        before = np.zeros(self.topology.n_nodes + 1, np.uint8)
+        after = np.zeros(self.topology.n_nodes + 1, np.uint8)
+        for k, one in self._numbered:
+            phases_everywhere(self._pieces[k], one.forest, before, after)
+        return before[: self.topology.n_nodes], after[: self.topology.n_nodes]
+
+    def changed_nodes(self) -> I64:
+        """Nodes that have other phases after than before, ascending."""
+        nodes = self._maybe_changed()
+        before, after = self.phases(nodes.astype(np.int32))
+        changed: I64 = nodes[before != after]
+        return changed
+
+    def dark_nodes(self) -> I64:
+        """Nodes that had a phase and have none after, ascending."""
+        nodes = self._maybe_changed()
+        before, after = self.phases(nodes.astype(np.int32))
+        dark: I64 = nodes[(before != 0) & (after == 0)]
+        return dark
+
+    def dark_edges(self) -> I64:
+        """Lines, switches, transformers and sources energised before and not after, ascending.
+
+        An element is energised when a phase that it carries stands at one of its ends, and it is not out.
+        """
+        topology = self.topology
+        around = topology.arcs.edge[arcs_of(topology.arcs.indptr, self.changed_nodes())]
+        edges = np.union1d(around, self.outs.edges)
+        if self.outs.nodes.size:
+            edges = np.union1d(edges, topology.arcs.edge[arcs_of(topology.arcs.indptr, self.outs.nodes)])
+        at_from, at_to = (self.phases(ends[edges]) for ends in (topology.edge_from, topology.edge_to))
+        was, is_now = (
+            (a | b) & topology.edge_phases[edges] != 0 for a, b in zip(at_from, at_to, strict=True)
+        )
+        is_source = edges >= topology.first_edge("energy_source")
+        was |= is_source & (topology.edge_to[edges] >= 0)
+        is_now |= is_source & (topology.edge_to[edges] >= 0)
+        gone = np.isin(edges, self.outs.edges)
+        for ends in (topology.edge_from, topology.edge_to):
+            gone |= np.isin(ends[edges], self.outs.nodes)
+        dark: I64 = edges[was & (~is_now | gone)].astype(np.int64)
+        return dark
+
+    def _maybe_changed(self) -> I64:
+        found = [
+            one.forest.node[start:stop]
+            for k, one in self._numbered
+            for start, stop in zip(*self._ranges[k][:2], strict=True)
+        ]
+        return np.unique(np.concatenate([NOTHING, *found]))
+
+    @property
+    def _numbered(self) -> list[tuple[int, SupplyForest]]:
+        return list(enumerate(self.topology.forests))
+
+    def _question(self, one: SupplyForest) -> tuple[int, B1, int, I64, I64, I64, I64]:
+        below = NOTHING
+        if self._gone.size >= _WORTH_SORTING:
+            below = np.sort(one.forest.below[self._gone]).astype(np.int64)
+        first = self.topology.first_edge("switch")
+        return one.bits, self.before.open, first, self._moved, self._gone, below, self._come
+
+    @cached_property
+    def _pieces(self) -> list[Fragments]:
+        return [fragments(one.forest, one.chords, *self._question(one)) for one in self.topology.forests]
+
+    @cached_property
+    def _ranges(self) -> list[tuple[I64, I64, U8, U8]]:
+        return [changed_ranges(self._pieces[k], one.forest.end.size) for k, one in self._numbered]
+
+
+def moved(topology: Topology, before: SwitchState, after: SwitchState) -> tuple[I64, I64]:
+    """Customers that lose and that regain supply when switches move: two ascending arrays of rows."""
+    lost, gained = Change(topology, before, after).lost_and_gained()
+    return np.sort(lost).astype(np.int64), np.sort(gained).astype(np.int64)

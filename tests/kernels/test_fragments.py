@@ -1,0 +1,150 @@
+"""Supply before and after a change, by cutting a forest; expected from a plain search over each world.
+
+The networks are random multigraphs with self-loops, parallel edges, unknown ends, islands, edges of one or
+two phases, and switches that stand otherwise than normally before anything happens.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gis_service.kernels.arcs import build_arcs
+from gis_service.kernels.forest import find_chords, grow_forest, keeps_phases_apart
+from gis_service.kernels.fragments import changed_ranges, fragments, phases_at, phases_everywhere
+from gis_service.kernels.hung import changed_in_question, hang, rows_in
+from gis_service.kernels.reach import reach_masks
+
+NOTHING = np.empty(0, np.int64)
+
+
+class Drawn:
+    """A network with switches `first … first + n_switches - 1`, and two worlds on it."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        draw = data.draw
+        self.n = n = draw(st.integers(1, 9))
+        m = draw(st.integers(0, 14))
+        ends = st.lists(st.integers(-1, n - 1), min_size=m, max_size=m)
+        self.a, self.b = (np.array(draw(ends), np.int32) for _ in range(2))
+        phases = st.one_of(st.just(7), st.just(7), st.integers(1, 7))
+        self.phases = np.array(draw(st.lists(phases, min_size=m, max_size=m)), np.uint8)
+        n_switches = draw(st.integers(0, m))
+        self.first = draw(st.integers(0, m - n_switches))
+
+        def stand(like: np.ndarray) -> np.ndarray:
+            flips = draw(st.lists(st.booleans(), min_size=n_switches, max_size=n_switches))
+            return like ^ np.array(flips, np.bool_) if draw(st.booleans()) else like
+
+        self.normal = stand(np.zeros(n_switches, np.bool_))
+        self.before = stand(self.normal)
+        self.after = stand(self.before)
+        self.out = np.array(draw(st.lists(st.booleans(), min_size=m, max_size=m)), np.bool_)
+        self.out &= np.array(draw(st.lists(st.booleans(), min_size=m, max_size=m)), np.bool_)
+        self.arcs = build_arcs(n, self.a, self.b)
+
+    def conducts(self, open_: np.ndarray) -> np.ndarray:
+        mask = self.phases.copy()
+        mask[self.first : self.first + open_.size][open_] = 0
+        return mask
+
+    def reached(self, mask: np.ndarray) -> np.ndarray:
+        everywhere = np.full(self.n, 7, np.uint8)
+        return reach_masks(*self.arcs, mask, everywhere, np.array([0]), np.array([7], np.uint8))
+
+    def worlds(self) -> tuple[np.ndarray, np.ndarray]:
+        after = self.conducts(self.after)
+        after[self.out] = 0
+        return self.reached(self.conducts(self.before)), self.reached(after)
+
+    def change(self) -> tuple[np.ndarray, np.ndarray]:
+        """Edges that go, edges that come."""
+        opens = self.first + np.flatnonzero(~self.before & self.after)
+        closes = self.first + np.flatnonzero(self.before & ~self.after)
+        return np.union1d(np.flatnonzero(self.out), opens), closes
+
+    def forests(self):
+        grown = [(7, grow_forest(*self.arcs, self.conducts(self.normal), 0, 7))]
+        if not keeps_phases_apart(self.a, self.b, self.phases, grown[0][1], 7):
+            grown = [(bit, grow_forest(*self.arcs, self.conducts(self.normal), 0, bit)) for bit in (1, 2, 4)]
+        return [
+            (bits, forest, find_chords(self.a, self.b, self.phases, forest, bits)) for bits, forest in grown
+        ]
+
+
+@given(st.data())
+def test_supply_before_and_after_is_what_a_search_finds_in_each_world(data: st.DataObject) -> None:
+    drawn = Drawn(data)
+    was, is_now = drawn.worlds()
+    moved = np.flatnonzero(drawn.before != drawn.normal)
+    gone, come = drawn.change()
+    before, after, spread_before, spread_after = (np.zeros(drawn.n, np.uint8) for _ in range(4))
+    for bits, forest, chords in drawn.forests():
+        sort_here = data.draw(st.booleans())
+        below = NOTHING if sort_here else np.sort(forest.below[gone]).astype(np.int64)
+        question = (bits, drawn.before, drawn.first, moved, gone, below, come)
+        pieces = fragments(forest, chords, *question)
+        one, two = phases_at(pieces, forest, forest.place)
+        before |= one
+        after |= two
+        phases_everywhere(pieces, forest, spread_before, spread_after)
+
+        starts, stops, had, has = changed_ranges(pieces, drawn.n)
+        assert (starts < stops).all()
+        assert (stops[:-1] <= starts[1:]).all()
+        unseen = np.ones(drawn.n, np.bool_)
+        for k in range(starts.size):
+            nodes = forest.node[starts[k] : stops[k]]
+            path = forest.path[starts[k] : stops[k]]
+            assert np.array_equal(had[k] & path, was[nodes] & bits)
+            assert np.array_equal(has[k] & path, is_now[nodes] & bits)
+            unseen[nodes] = False
+        assert np.array_equal(was[unseen] & bits, is_now[unseen] & bits)
+
+    assert np.array_equal(before, was)
+    assert np.array_equal(after, is_now)
+    assert np.array_equal(spread_before, was)
+    assert np.array_equal(spread_after, is_now)
+
+
+@given(st.data())
+def test_customers_lost_and_gained_are_those_whose_needs_are_met_in_one_world_only(
+    data: st.DataObject,
+) -> None:
+    drawn = Drawn(data)
+    forests = drawn.forests()
+    node = np.array(data.draw(st.lists(st.integers(-1, drawn.n - 1), max_size=12)), np.int32)
+    needs = np.array(data.draw(st.lists(st.integers(0, 7), min_size=node.size, max_size=node.size)), np.uint8)
+    moved = np.flatnonzero(drawn.before != drawn.normal)
+    gone, come = drawn.change()
+
+    def supplied(reached: np.ndarray) -> set[int]:
+        return {
+            k
+            for k, at in enumerate(node.tolist())
+            if at >= 0 and (reached[at] & needs[k] == needs[k] if needs[k] else reached[at] != 0)
+        }
+
+    was, is_now = map(supplied, drawn.worlds())
+    for bits, forest, chords in forests:
+        hung = hang(forest.place, node, needs)
+        question = (bits, drawn.before, drawn.first, moved, gone, NOTHING, come)
+        if bits == 7:
+            lost, gained = changed_in_question(forest, chords, hung, *question)
+            assert sorted(lost.tolist()) == sorted(was - is_now)
+            assert sorted(gained.tolist()) == sorted(is_now - was)
+        else:  # a forest of one phase tells candidates
+            pieces = fragments(forest, chords, *question)
+            starts, stops, _, _ = changed_ranges(pieces, drawn.n)
+            found = rows_in(hung, starts, stops).tolist()
+            assert len(found) == len(set(found))
+
+
+def test_two_single_phase_lines_side_by_side_need_a_forest_each() -> None:
+    """Root 0, then A and B lines 0–1, and a three-phase line 1–2."""
+    a, b = np.array([0, 0, 1], np.int32), np.array([1, 1, 2], np.int32)
+    phases = np.array([1, 2, 7], np.uint8)
+    forest = grow_forest(*build_arcs(3, a, b), phases, 0, 7)
+    assert not keeps_phases_apart(a, b, phases, forest, 7)
+    assert keeps_phases_apart(a, b, np.array([1, 1, 7], np.uint8), forest, 7)
