@@ -89,6 +89,15 @@ class LiveEngine:
             time.sleep(0.05)
         raise AssertionError(f"the engine is not ready; its log:\n{self.log_text()}")
 
+    def catch_up(self) -> None:
+        """Return when the engine has read all that its database holds; AssertionError when it does not."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self.get("/readyz").json()["follower"]["counties_behind"] == []:
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"the engine does not catch up; its log:\n{self.log_text()}")
+
     def log_text(self) -> str:
         """What the process has logged."""
         return self.log.read_text(errors="replace")
@@ -136,6 +145,7 @@ def shared_engine(
 @pytest.fixture
 def live_engine(grid_database: GridDatabase, shared_engine: LiveEngine) -> Iterator[LiveEngine]:
     """The engine over an empty grid; afterwards its log must not tell of a fault."""
+    shared_engine.catch_up()
     before = len(shared_engine.log_text())
     yield shared_engine
     said = shared_engine.log_text()[before:]
@@ -151,6 +161,7 @@ def still_engine(
     with django_db_blocker.unblock():
         empty(migrated_database)
         load(drawn_package())
+        shared_engine.catch_up()
         before = len(shared_engine.log_text())
         yield shared_engine
         said = shared_engine.log_text()[before:]
@@ -161,6 +172,7 @@ def still_engine(
 def drawn_engine(live_engine: LiveEngine) -> LiveEngine:
     """The engine over the hand-drawn grid."""
     load(drawn_package())
+    live_engine.catch_up()
     return live_engine
 
 

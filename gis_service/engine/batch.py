@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from gis_service.engine.customers import counted_by_county
 from gis_service.engine.operated import Operated
 from gis_service.engine.scene import CLOCK_SKEW, find_switch
 from gis_service.engine.timeline import Bools, Event, intervals, play, which_changed
-from gis_service.engine.world import Scene, World
+from gis_service.engine.world import CountyVersion, Scene, World
 from gis_service.errors import Conflict, Impossible, InvalidInput, UnknownId
 from gis_service.network.switching import SwitchState
 from gis_service.tracing.supply import supplied
@@ -95,6 +96,14 @@ def _is_same(sent: Operated, recorded: store.Operation) -> bool:
     return same_time and content == (recorded.switch_id, recorded.open, recorded.reason, recorded.operator)
 
 
+class Written(NamedTuple):
+    """What a batch did, the switch states after it, and the new versions of the counties operated in."""
+
+    answer: Answer
+    state: SwitchState
+    versions: dict[str, CountyVersion]
+
+
 @dataclass(frozen=True)
 class Batch:
     """One batch over one world, under the locks of all counties."""
@@ -104,7 +113,7 @@ class Batch:
     asked: Sequence[Asked]
     known: Mapping[str, store.Operation]
 
-    def write(self, write: store.GridTransaction) -> Answer:
+    def write(self, write: store.GridTransaction) -> Written:
         """Write everything and tell what it did."""
         switches = self.world.topology.tables.switches
         counties = list(self.world.versions)
@@ -145,7 +154,18 @@ class Batch:
             else:
                 self._continue(write, before, events)
         bumped = write.bump({switches.county[switch] for switch in operated}, self.now)
-        return self._told(done, changed, later, after, bumped)
+        answer = self._told(done, changed, later, after, bumped)
+        return Written(answer, after, self._versions(done, bumped))
+
+    def _versions(
+        self, done: Sequence[store.Operation], bumped: Mapping[str, int]
+    ) -> dict[str, CountyVersion]:
+        """The versions of the counties operated in, once this is committed."""
+        last = {one.county_code: one.id for one in done}  # numbers rise within a county
+        return {
+            county: replace(self.world.versions[county], version=version, last_operation=last[county])
+            for county, version in bumped.items()
+        }
 
     def _not_before(self, one: Asked, later: Sequence[store.Operation]) -> Asked:
         """An operation of now comes after all the log has of its switch, even if another clock is ahead."""

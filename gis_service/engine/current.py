@@ -1,8 +1,9 @@
-"""Which world is current: compared with the county versions before every question, refreshed when they moved.
+"""Which world is current: followed along the change log, or compared with the versions at each question.
 
-Readers never wait for each other and go on with the immutable world they hold. One thread at a time
-refreshes; a question that finds the versions moved waits for that refresh, so it never answers from
-before a change that was acknowledged when it was asked.
+Readers never wait for each other and go on with the immutable world they hold; one thread at a time moves it.
+Without a guide, every question asks for the versions, and waits for the refresh when they moved. With one
+(`follower`), a question asks nothing: the guide looks when something was announced, and what this process
+records itself is there at once.
 """
 
 from __future__ import annotations
@@ -53,8 +54,12 @@ class GridSource(Protocol):
     def load(self) -> Loaded:
         """Every county's tables."""
 
-    def current_switches(self, counties: Sequence[str], /) -> tuple[Versions, SwitchReadings]:
-        """All switches of some counties as they stand, with the versions of that snapshot."""
+    def current_switches(self, positions: Mapping[str, int | None], /) -> tuple[Versions, SwitchReadings]:
+        """Switches as they stand, with the versions of some counties in that snapshot.
+
+        `positions`: county → operations of its log that are known; its switches that were operated since are
+        read (all where None, and more than those does no harm). A county that is gone is left out.
+        """
 
     def switches_at(self, at: datetime, /) -> tuple[Versions, SwitchReadings]:
         """How the switches stood at a moment, with the versions of that snapshot."""
@@ -65,6 +70,20 @@ Refreshed = Callable[[str, float, World], None]
 
 def _unobserved(_kind: str, _seconds: float, _world: World) -> None:
     """Nobody watches the refreshes."""
+
+
+class Guide(Protocol):
+    """Who says that the held world is current, so that questions need not ask the source."""
+
+    @property
+    def present(self) -> bool:
+        """Whether it guides this process; one that is not is passed over."""
+
+    def assure(self) -> None:
+        """Return when all that was announced is in the held world; NotReady where that cannot be said."""
+
+    def expect_change(self) -> None:
+        """Look at the source now; `assure` waits for it."""
 
 
 class CurrentWorld:
@@ -81,8 +100,11 @@ class CurrentWorld:
     def __init__(self, source: GridSource, *, on_refresh: Refreshed = _unobserved) -> None:
         self._source = source
         self._on_refresh = on_refresh
-        self._refreshing = threading.Lock()
+        self._reading = threading.Lock()  # one thread reads whole counties, which may take seconds
+        self._moving = threading.Lock()  # one thread moves the world, which takes milliseconds
         self._world: World | None = None
+        self._seen: Versions = {}
+        self._guide: Guide | None = None
 
     @property
     def source(self) -> GridSource:
@@ -94,8 +116,47 @@ class CurrentWorld:
         """The world as last read, unchecked; None before the first question."""
         return self._world
 
+    @property
+    def behind(self) -> list[str]:
+        """Counties that were loaded, replaced or taken out and are not read again yet, sorted."""
+        return [] if self._world is None else _other_topology(self._world.versions, self._seen)
+
+    @property
+    def seen(self) -> Versions:
+        """The versions of the source as last seen; those of the held world may be older (`behind`)."""
+        return self._seen
+
+    def follow(self, guide: Guide | None) -> None:
+        """Rely on a guide from now on; None: ask the source at every question again."""
+        self._guide = guide
+
     def get(self) -> World:
-        """The world at the versions the source has now.
+        """The world to ask a question of.
+
+        Without a guide: at the versions the source has now. With one: with every switch operation that was
+        announced, or recorded by this process; a county that is loaded meanwhile is answered from as it was,
+        under its old version, until it is read again.
+
+        Raises
+        ------
+        NotReady
+            When the source does not answer, or the guide has lost it.
+        """
+        guide = self._guide
+        if guide is None or self._world is None or not guide.present:
+            return self.newest()
+        guide.assure()
+        return self._world
+
+    def recent(self) -> World:
+        """The world after a look at the source that began now; a county may still have to be read again."""
+        guide = self._guide
+        if guide is not None and guide.present:
+            guide.expect_change()
+        return self.get()
+
+    def newest(self) -> World:
+        """The world at the versions the source has now, however long it takes to read.
 
         Raises
         ------
@@ -103,18 +164,58 @@ class CurrentWorld:
             When the source does not answer.
         """
         world = self._world
-        if world is not None and _same(world.versions, self._source.versions()):
+        if world is not None and world.versions == self._source.versions():
             return world
-        with self._refreshing:
-            # another thread may have refreshed meanwhile; what counts is the source, asked again
+        with self._reading:
+            # another thread may have read it meanwhile; what counts is the source, asked again
+            seen = self.look()
             world = self._world
-            versions = self._source.versions()
-            if world is None or not _same_topology(world.versions, versions):
+            if world is None or not same_topology(world.versions, seen):
                 world = self._read_topology()
-            elif not _same(world.versions, versions):
-                world = self._read_switches(world, versions)
-            self._world = world
             return world
+
+    def look(self, *, thorough: bool = False) -> Versions:
+        """Ask for the versions and read the switches operated since; whole counties are not read.
+
+        Parameters
+        ----------
+        thorough
+            Do not trust the positions in the logs, and read every switch of the counties that moved.
+
+        Returns
+        -------
+        Versions
+            As last seen; `behind` names the counties that have to be read whole.
+        """
+        with self._moving:
+            seen = self._source.versions()
+            if self._world is not None:
+                self._world, seen = self._caught_up(self._world, seen, thorough=thorough)
+            self._seen = seen
+            return seen
+
+    def recorded(self, base: World, current: SwitchState, versions: Versions) -> None:
+        """Go on with what this process has just recorded: the next question sees it without reading.
+
+        Parameters
+        ----------
+        base
+            The world the operations were recorded on.
+        current, versions
+            The switch states after them, and the new versions of the counties operated in.
+        """
+        with self._moving:
+            if self._world is base:
+                self._world = base.switched(current, versions)
+                self._seen = {**self._seen, **versions}
+                return
+        self.doubt()  # another thread has moved the world meanwhile
+
+    def doubt(self) -> None:
+        """Something may have changed: let the next question wait until the source was asked."""
+        guide = self._guide
+        if guide is not None and guide.present:
+            guide.expect_change()
 
     def _read_topology(self) -> World:
         began = time.perf_counter()
@@ -127,28 +228,41 @@ class CurrentWorld:
             shapes=Shapes(loaded.tables),
             missing_counties=loaded.missing_counties,
         )
+        with self._moving:
+            # operations that were answered from the old world meanwhile must not be lost with it
+            world, self._seen = self._caught_up(world, self._source.versions())
+            self._world = world
         self._on_refresh("topology", time.perf_counter() - began, world)
         return world
 
-    def _read_switches(self, world: World, versions: Versions) -> World:
+    def _caught_up(
+        self, world: World, versions: Versions, *, thorough: bool = False
+    ) -> tuple[World, Versions]:
+        """The world with the switches of counties whose topology it has, and the versions as seen last."""
         began = time.perf_counter()
-        moved = sorted(county for county, version in versions.items() if world.versions[county] != version)
-        seen, readings = self._source.current_switches(moved)
-        if not _same_topology(world.versions, seen):
-            # a county was loaded between the two looks
-            return self._read_topology()
-        current = apply_readings(world.topology, world.current, readings)
-        # only the counties just read are known to stand at the versions of that snapshot
-        newest = dict(world.versions) | {county: seen[county] for county in moved}
-        refreshed = World(
-            topology=world.topology,
-            current=current,
-            versions=newest,
-            shapes=world.shapes,
-            missing_counties=world.missing_counties,
-        )
-        self._on_refresh("switches", time.perf_counter() - began, refreshed)
-        return refreshed
+        moved = {
+            county: None if thorough else _known_operations(ours, versions[county])
+            for county, ours in world.versions.items()
+            if county in versions and versions[county] != ours and _same_load(ours, versions[county])
+        }
+        while moved:
+            seen, readings = self._source.current_switches(moved)
+            versions = {**versions, **seen}
+            kept = {
+                county: position
+                for county, position in moved.items()
+                if county in seen and _same_load(world.versions[county], seen[county])
+            }
+            if len(kept) == len(moved):
+                # only the counties just read are known to stand at the versions of that snapshot
+                current = apply_readings(world.topology, world.current, readings)
+                world = world.switched(current, {county: seen[county] for county in moved})
+                self._on_refresh("switches", time.perf_counter() - began, world)
+                break
+            gone = moved.keys() - seen.keys()
+            versions = {county: one for county, one in versions.items() if county not in gone}
+            moved = kept  # a county was loaded between the two looks: its switches are not ours
+        return world, versions
 
 
 def apply_readings(topology: Topology, state: SwitchState, readings: SwitchReadings) -> SwitchState:
@@ -159,12 +273,25 @@ def apply_readings(topology: Topology, state: SwitchState, readings: SwitchReadi
     return state.with_switching(rows, readings.open[known].tolist())
 
 
-def _same(ours: Versions, theirs: Versions) -> bool:
-    return ours == theirs
+def same_topology(ours: Versions, theirs: Versions) -> bool:
+    """Whether the same counties stand in the same loads."""
+    return not _other_topology(ours, theirs)
 
 
-def _same_topology(ours: Versions, theirs: Versions) -> bool:
+def _other_topology(ours: Versions, theirs: Versions) -> list[str]:
+    return sorted(
+        county
+        for county in ours.keys() | theirs.keys()
+        if county not in ours or county not in theirs or not _same_load(ours[county], theirs[county])
+    )
+
+
+def _same_load(ours: CountyVersion, theirs: CountyVersion) -> bool:
     # the time of loading as well: a database that was restored may count the same versions once more
-    return {county: (one.topology_version, one.loaded_at) for county, one in ours.items()} == {
-        county: (one.topology_version, one.loaded_at) for county, one in theirs.items()
-    }
+    return (ours.topology_version, ours.loaded_at) == (theirs.topology_version, theirs.loaded_at)
+
+
+def _known_operations(ours: CountyVersion, theirs: CountyVersion) -> int | None:
+    """Where to read the log on; None where it is shorter than it was, as after a restore."""
+    went_on = ours.version < theirs.version and ours.last_operation <= theirs.last_operation
+    return ours.last_operation if went_on else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from gis_service.engine.current import NO_READINGS, Loaded, SwitchReadings, Versions
@@ -25,7 +25,7 @@ class HeldTables:
         """The tables in hand."""
         return Loaded(self._tables, self._versions)
 
-    def current_switches(self, _counties: Sequence[str]) -> tuple[Versions, SwitchReadings]:
+    def current_switches(self, _positions: Mapping[str, int | None]) -> tuple[Versions, SwitchReadings]:
         """Nothing moved since loading."""
         return self._versions, NO_READINGS
 

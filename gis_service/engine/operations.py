@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from gis_service import store
 from gis_service.engine.batch import Batch, known_operations, resolve
 from gis_service.engine.columns import Answer
-from gis_service.engine.current import CurrentWorld
+from gis_service.engine.current import CurrentWorld, Versions, same_topology
 from gis_service.engine.operated import Operated, refuse_contradictions
 from gis_service.engine.receipts import Receipts
 from gis_service.engine.scene import Clock
+from gis_service.engine.stored import known_versions
+from gis_service.engine.world import World
 from gis_service.errors import NotReady, UnknownId
 
 _TRIES = 10
@@ -52,7 +54,10 @@ class Recorder:
                 try:
                     return self._once(operations)
                 except _Moved:
-                    continue
+                    self._current.newest()  # which may take seconds: not under the locks
+                except store.OutcomeUnknown:
+                    self._current.doubt()
+                    raise
         raise NotReady("the counties are being loaded faster than operations can be recorded; try again")
 
     def _once(self, operations: Sequence[Operated]) -> Answer:
@@ -61,9 +66,7 @@ class Recorder:
                 locked = write.lock_counties(list(write.versions()))
             except UnknownId as gone:  # unloaded between the two looks
                 raise _Moved from gone
-            world = self._current.get()
-            if {county: one.version for county, one in locked.items()} != world.grid_version:
-                raise _Moved
+            world = self._at(known_versions(locked))
             # the clock is read under the locks, so that "now" is later than all that was recorded
             now = self._clock()
             receipts = Receipts(write)
@@ -71,9 +74,19 @@ class Recorder:
             if first is not None:
                 return first
             known = known_operations(write, operations)
-            answer = Batch(world, now, resolve(world, operations, now), known).write(write)
-            receipts.keep(operations, answer, now)
-        return answer
+            written = Batch(world, now, resolve(world, operations, now), known).write(write)
+            receipts.keep(operations, written.answer, now)
+        self._current.recorded(world, written.state, written.versions)
+        return written.answer
+
+    def _at(self, locked: Versions) -> World:
+        """The world at the versions under the locks, where only switches have to be read for it."""
+        held = self._current.held
+        if held is not None and held.versions != locked and same_topology(held.versions, locked):
+            held = self._current.newest()
+        if held is None or held.versions != locked:
+            raise _Moved
+        return held
 
 
 class _Moved(Exception):  # never leaves this module

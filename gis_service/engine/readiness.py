@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from gis_service import store
-from gis_service.engine.columns import Answer
+from gis_service.engine.columns import Answer, rfc3339
 from gis_service.engine.engine import Engine
+from gis_service.engine.follower import Following
+from gis_service.engine.stored import known_versions
 from gis_service.errors import GridError
 from gis_service.store import health
 
 
-def readiness(engine: Engine, *, warm: bool) -> Answer:
+def readiness(engine: Engine, *, warm: bool, following: Following | None = None) -> Answer:
     """`status` is `ready`, or `not ready` with the reasons in `faults`.
 
     Parameters
     ----------
     warm
         Whether this process has compiled its kernels and read its first world.
+    following
+        How it follows changes; None where every question asks the database.
     """
     faults: list[str] = []
     nodes: list[Answer] = []
     counties: dict[str, Answer] = {}
+    stored: dict[str, store.CountyVersion] = {}
     try:
         nodes = health.nodes()
         faults += [f"database node {node['name']} does not answer" for node in nodes if not node["answers"]]
@@ -27,21 +32,26 @@ def readiness(engine: Engine, *, warm: bool) -> Answer:
         if missing:
             faults.append(f"migrations {', '.join(missing)} are missing: run `python -m gis_service migrate`")
         else:
+            stored = store.county_versions()
             counties = {
                 county: {
                     "version": one.version,
                     "topology_version": one.topology_version,
                     "loaded_at": one.loaded_at.isoformat(),
                 }
-                for county, one in store.county_versions().items()
+                for county, one in stored.items()
             }
     except GridError as error:
         faults.append(str(error))
     if not warm and not faults:
         faults.append("the kernels are being compiled and the grid is being read")
+    if following is not None and following.lost and not faults:
+        faults.append(f"changes are not followed: the database is silent since {rfc3339(following.heard_at)}")
     held = engine.current.held
+    ours = {} if held is None else held.versions
+    theirs = known_versions(stored)
     for county, told in counties.items():
-        version = None if held is None else held.versions.get(county)
+        version = ours.get(county)
         told["held_version"] = None if version is None else version.version
     return {
         "status": "not ready" if faults else "ready",
@@ -49,4 +59,15 @@ def readiness(engine: Engine, *, warm: bool) -> Answer:
         "counties": counties,
         "nodes": nodes,
         "missing_counties": [] if held is None else list(held.missing_counties),
+        "follower": None
+        if following is None
+        else {
+            "heard_at": rfc3339(following.heard_at),
+            "lag_s": round(following.lag_s, 3),
+            "listening": following.listening,
+            "reconnects": following.reconnects,
+            "counties_behind": sorted(
+                county for county in ours.keys() | theirs.keys() if ours.get(county) != theirs.get(county)
+            ),
+        },
     }

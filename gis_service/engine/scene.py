@@ -18,8 +18,7 @@ CLOCK_SKEW = timedelta(seconds=60)
 """How far ahead another machine's clock may be before its time counts as the future."""
 
 _WAIT_S = 2.0
-_WAIT_STEP_S = 0.05
-_TRIES = 5
+_WAIT_STEP_S = 0.02
 
 Clock = Callable[[], datetime]
 
@@ -56,34 +55,55 @@ def scene_of(current: CurrentWorld, context: Context, clock: Clock) -> Scene:
 
 def _seen_at_least(current: CurrentWorld, wanted: Mapping[str, int]) -> World:
     world = current.get()
-    if not wanted:
+    if not wanted or _reaches(world, wanted):
         return world
-    unknown = [county for county in sorted(wanted) if county not in world.versions]
+    # another replica may have written what nobody has announced here yet
+    world = current.recent()
+    unknown = sorted(wanted.keys() - world.versions.keys() - current.seen.keys())
     if unknown:
         raise UnknownId(unknown, what="county")
     until = time.monotonic() + _WAIT_S
-    while True:
-        behind = [county for county in sorted(wanted) if world.versions[county].version < wanted[county]]
-        if not behind:
-            return world
+    while not _reaches(world, wanted):
         if time.monotonic() > until:
-            county = behind[0]
-            raise NotReady(
-                f"county {county} stands at version {world.versions[county].version}, the question wants "
-                f"{wanted[county]} at least: ask again in a moment, or check the number"
-            )
+            raise NotReady(_too_early(world, wanted))
         time.sleep(_WAIT_STEP_S)
         world = current.get()
+    return world
+
+
+def _reaches(world: World, wanted: Mapping[str, int]) -> bool:
+    return all(
+        county in world.versions and world.versions[county].version >= version
+        for county, version in wanted.items()
+    )
+
+
+def _too_early(world: World, wanted: Mapping[str, int]) -> str:
+    for county, version in sorted(wanted.items()):
+        held = world.versions.get(county)
+        if held is None:
+            break
+        if held.version < version:
+            return (
+                f"county {county} stands at version {held.version}, the question wants {version} at least: "
+                f"ask again in a moment, or check the number"
+            )
+    return f"county {county} has been loaded and is being read: ask again in a moment"
 
 
 def _as_of(current: CurrentWorld, world: World, at: datetime) -> tuple[World, SwitchState]:
     """The states of a moment, read from the log at the very versions of the world returned."""
-    for _ in range(_TRIES):
+    until = time.monotonic() + _WAIT_S
+    while True:
         seen, readings = current.source.switches_at(at)
         if seen == world.versions:
             return world, apply_readings(world.topology, loaded_state(world.topology), readings)
-        world = current.get()
-    raise NotReady("the grid is being switched faster than its log can be read: ask again in a moment")
+        if time.monotonic() > until:
+            raise NotReady(
+                "the grid is being loaded, or switched faster than its log can be read: ask again in a moment"
+            )
+        time.sleep(_WAIT_STEP_S)
+        world = current.recent()
 
 
 def with_what_if(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from gis_service.engine.world import CountyVersion
 from gis_service.errors import NotReady
 
 _TRIES = 20
+_VERSIONS_DEADLINE_S = 5.0
 _T = TypeVar("_T")
 
 
@@ -20,17 +21,17 @@ class StoredGrid:
 
     def versions(self) -> Versions:
         """Every loaded county's versions."""
-        return {county: _known(one) for county, one in store.county_versions().items()}
+        return known_versions(store.county_versions(deadline_s=_VERSIONS_DEADLINE_S))
 
     def load(self) -> Loaded:
         """Every loaded county's tables."""
         tables, versions = store.load_grid()
-        return Loaded(tables, {county: _known(one) for county, one in versions.items()})
+        return Loaded(tables, known_versions(versions))
 
-    def current_switches(self, counties: Sequence[str], /) -> tuple[Versions, SwitchReadings]:
-        """All switches of some counties as they stand."""
-        versions, states = self._at_one_moment(lambda: store.current_switches(counties))
-        return versions, SwitchReadings(states.id.tolist(), states.open)
+    def current_switches(self, positions: Mapping[str, int | None], /) -> tuple[Versions, SwitchReadings]:
+        """The switches operated since these positions, as they stand."""
+        found = store.operated_since(positions)
+        return known_versions(found.versions), SwitchReadings(found.id, found.open)
 
     def switches_at(self, at: datetime, /) -> tuple[Versions, SwitchReadings]:
         """All switches as the log says they stood."""
@@ -49,5 +50,9 @@ class StoredGrid:
         raise NotReady("the counties change faster than they can be read; try again in a moment")
 
 
-def _known(version: store.CountyVersion) -> CountyVersion:
-    return CountyVersion(version.version, version.topology_version, version.loaded_at)
+def known_versions(found: Mapping[str, store.CountyVersion]) -> dict[str, CountyVersion]:
+    """The versions of counties as the engine compares them."""
+    return {
+        county: CountyVersion(one.version, one.topology_version, one.loaded_at, one.last_operation)
+        for county, one in found.items()
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -18,11 +18,15 @@ from gis_service.network.topology import Topology
 
 @dataclass(frozen=True)
 class CountyVersion:
-    """`version` rises with every load and switch operation of a county, `topology_version` with loads."""
+    """`version` rises with every load and switch operation of a county, `topology_version` with loads.
+
+    `last_operation` is the number of the newest operation in the county's log.
+    """
 
     version: int
     topology_version: int
     loaded_at: datetime | None = None
+    last_operation: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,15 @@ class World:
     versions: Mapping[str, CountyVersion]
     shapes: Shapes
     missing_counties: tuple[str, ...] = ()
+
+    def switched(self, current: SwitchState, versions: Mapping[str, CountyVersion]) -> World:
+        """This world with other switch states, at other versions of some counties."""
+        other = replace(self, current=current, versions={**self.versions, **versions})
+        # what follows from the topology alone is not worked out again
+        for name in ("normal", "district_sizes"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
 
     @cached_property
     def normal(self) -> SwitchState:

@@ -6,6 +6,7 @@ Answers are values; nothing here knows how supply follows from switch states.
 
 from __future__ import annotations
 
+from gis_service.store.changes import ChangeListener, OperatedSwitches, listening, operated_since
 from gis_service.store.database import OutcomeUnknown, close_pools
 from gis_service.store.exporting import export_package
 from gis_service.store.interruptions import (
@@ -29,7 +30,7 @@ from gis_service.store.record import GridTransaction, transaction
 from gis_service.store.stored_ids import StoredIds
 from gis_service.store.tables import load_grid, load_tables
 from gis_service.store.unloading import unload_counties, unload_county
-from gis_service.store.versions import ChangeListener, CountyVersion, county_versions, listening
+from gis_service.store.versions import CountyVersion, county_versions
 
 __all__ = [
     "ChangeListener",
@@ -40,6 +41,7 @@ __all__ = [
     "LoadedCounty",
     "NewInterruption",
     "NewOperation",
+    "OperatedSwitches",
     "Operation",
     "OutcomeUnknown",
     "StoredIds",
@@ -55,6 +57,7 @@ __all__ = [
     "load_grid",
     "load_package",
     "load_tables",
+    "operated_since",
     "operations_after",
     "operations_between",
     "rehearse_load",

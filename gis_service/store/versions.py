@@ -1,38 +1,40 @@
-"""What version each county is at, and how one learns that it changed.
+"""What version each county is at.
 
-Versions rise in the same transaction as the change they stand for; a NOTIFY wakes whoever waits, and polling
-`county_versions` finds every change even where the NOTIFY was missed.
+Versions rise in the same transaction as the change they stand for, and are announced when it commits (see
+`changes` for who listens). Asking `county_versions` finds every change, announced or not.
 """
 
 from __future__ import annotations
 
-import select
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg2 import extensions, sql
 
 from gis_service.errors import UnknownId
-from gis_service.store.database import in_transaction, session
+from gis_service.store.database import DEADLINE_S, in_transaction
 
 CHANNEL = "gridgis_county"
 
 
 @dataclass(frozen=True, slots=True)
 class CountyVersion:
-    """One loaded county: `version` rises with every change, `topology_version` with loads alone."""
+    """One loaded county: `version` rises with every change, `topology_version` with loads alone.
+
+    `last_operation` is the number of the newest switch operation in the county's log.
+    """
 
     version: int
     topology_version: int
     loaded_at: datetime
     changed_at: datetime
+    last_operation: int
 
 
-def county_versions() -> dict[str, CountyVersion]:
+def county_versions(*, deadline_s: float | None = DEADLINE_S) -> dict[str, CountyVersion]:
     """Every loaded county's version by code, sorted; asks all shards, for a few rows each."""
-    with in_transaction(read_only=True) as cursor:
+    with in_transaction(read_only=True, deadline_s=deadline_s) as cursor:
         return read_versions(cursor)
 
 
@@ -40,7 +42,10 @@ def read_versions(
     cursor: extensions.cursor, counties: Collection[str] | None = None
 ) -> dict[str, CountyVersion]:
     """The versions of the loaded counties (of `counties` alone, where given), sorted by code."""
-    query = "SELECT county_code, version, topology_version, loaded_at, changed_at FROM county_version"
+    query = (
+        "SELECT county_code, version, topology_version, loaded_at, changed_at, last_operation"
+        " FROM county_version"
+    )
     query += " WHERE loaded_at IS NOT NULL"
     if counties is None:
         cursor.execute(query)
@@ -97,29 +102,3 @@ def count_up(cursor: extensions.cursor, county: str, counter: str, by: int) -> t
     if row is None:
         raise UnknownId([county], what="loaded county")
     return int(row[0]), int(row[1])
-
-
-class ChangeListener:
-    """Waits for the announcements of other transactions, also those of other processes."""
-
-    def __init__(self, held: extensions.connection) -> None:
-        self._held = held
-
-    def wait(self, timeout_s: float) -> Sequence[str]:
-        """The codes of the counties that changed, in order; empty when nothing did within `timeout_s`."""
-        self._held.poll()
-        if not self._held.notifies and select.select([self._held], [], [], timeout_s)[0]:
-            self._held.poll()
-        told = [one.payload.rsplit(" ", 1)[0] for one in self._held.notifies]
-        self._held.notifies.clear()
-        return sorted(set(told))
-
-
-@contextmanager
-def listening() -> Iterator[ChangeListener]:
-    """A listener with a connection of its own; what was announced before the block began is not heard."""
-    with session() as held:
-        held.autocommit = True
-        with held.cursor() as cursor:
-            cursor.execute(f"LISTEN {CHANNEL}")
-        yield ChangeListener(held)

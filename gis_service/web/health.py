@@ -10,7 +10,15 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from gis_service.engine.readiness import readiness
-from gis_service.web.metrics import TOPOLOGY_VERSION, VERSION, exposition
+from gis_service.web.metrics import (
+    FOLLOWER_BEHIND,
+    FOLLOWER_LAG,
+    FOLLOWER_LISTENING,
+    FOLLOWER_RECONNECTS,
+    TOPOLOGY_VERSION,
+    VERSION,
+    exposition,
+)
 from gis_service.web.problems import RETRY_AFTER_S
 from gis_service.web.service import WARMTH, engine
 
@@ -33,7 +41,7 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
     """Whether questions can be answered: each county with its versions, each database node; else 503."""
-    report = readiness(engine(), warm=WARMTH.ready)
+    report = readiness(engine(), warm=WARMTH.ready, following=WARMTH.following())
     return _json(report, status=200 if report["status"] == "ready" else 503)
 
 
@@ -46,4 +54,10 @@ def metrics(_request: HttpRequest) -> HttpResponse:
     for county, version in (world.versions if world is not None else {}).items():
         VERSION.labels(county).set(version.version)
         TOPOLOGY_VERSION.labels(county).set(version.topology_version)
+    following = WARMTH.following()
+    if following is not None:
+        FOLLOWER_LAG.set(following.lag_s)
+        FOLLOWER_LISTENING.set(following.listening)
+        FOLLOWER_RECONNECTS.set(following.reconnects)
+        FOLLOWER_BEHIND.set(len(following.behind))
     return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -41,6 +41,26 @@ TOPOLOGY_VERSION = Gauge(
     ("county",),
     registry=REGISTRY,
 )
+FOLLOWER_LAG = Gauge(
+    "gridgis_engine_follower_lag_seconds",
+    "Time since the database was last heard; questions are refused from some seconds on.",
+    registry=REGISTRY,
+)
+FOLLOWER_LISTENING = Gauge(
+    "gridgis_engine_follower_listening",
+    "1 while changes are announced to this process, 0 while it finds them by polling.",
+    registry=REGISTRY,
+)
+FOLLOWER_RECONNECTS = Gauge(
+    "gridgis_engine_follower_reconnects",
+    "How often this process had to listen anew.",
+    registry=REGISTRY,
+)
+FOLLOWER_BEHIND = Gauge(
+    "gridgis_engine_follower_counties_behind",
+    "Counties loaded, replaced or taken out that this process still reads again.",
+    registry=REGISTRY,
+)
 
 
 def exposition() -> bytes:

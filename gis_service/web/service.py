@@ -1,13 +1,16 @@
-"""The one engine of this process, made at the first question, and how warm it is."""
+"""The one engine of this process, made at the first question, how warm it is, and how it follows changes."""
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 from functools import lru_cache
 
+from gis_service import store
 from gis_service.engine import Engine
 from gis_service.engine.current import CurrentWorld
+from gis_service.engine.follower import Follower, Following
 from gis_service.engine.stored import StoredGrid
 from gis_service.engine.warm import warm_up
 from gis_service.engine.world import World
@@ -38,10 +41,14 @@ def _observe(kind: str, seconds: float, world: World) -> None:
 
 
 class Warmth:
-    """Whether kernels are compiled and the first world is built; `/readyz` asks."""
+    """Whether kernels are compiled and the first world is built; `/readyz` asks.
+
+    From then on the world follows the change log; before, every question asks the database.
+    """
 
     def __init__(self) -> None:
         self._ready = threading.Event()
+        self._follower: Follower | None = None
 
     @property
     def ready(self) -> bool:
@@ -49,9 +56,19 @@ class Warmth:
         return self._ready.is_set()
 
     def warm(self) -> None:
-        """Compile, build the first world, and say so."""
+        """Compile, build the first world, follow its changes, and say so."""
         warm_up(engine())
+        self._follow()
         self._ready.set()
+
+    def following(self) -> Following | None:
+        """How this process stands towards the database; None where every question asks it."""
+        return None if self._follower is None else self._follower.following()
+
+    def _follow(self) -> None:
+        self._follower = Follower(engine().current, store.listening, engine().clock)
+        self._follower.start()
+        atexit.register(self._follower.stop)
 
     def start(self, retry_s: float = 2.0) -> threading.Thread:
         """Warm up beside the server, again until the database is there."""

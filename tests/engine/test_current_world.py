@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import numpy as np
@@ -37,7 +37,7 @@ class Changing:
         time.sleep(self.slow_s)
         return Loaded(tables, versions)
 
-    def current_switches(self, counties: Sequence[str], /) -> tuple[Versions, SwitchReadings]:
+    def current_switches(self, positions: Mapping[str, int | None], /) -> tuple[Versions, SwitchReadings]:
         self.reads.append("switches")
         return self.versions(), SwitchReadings(list(self.open), np.array(list(self.open.values()), np.bool_))
 
@@ -100,9 +100,9 @@ def test_a_load_between_two_looks_is_not_missed() -> None:
     source.operate("Q", True)
     read = source.current_switches
 
-    def loaded_meanwhile(counties: Sequence[str], /) -> tuple[Versions, SwitchReadings]:
+    def loaded_meanwhile(positions: Mapping[str, int | None], /) -> tuple[Versions, SwitchReadings]:
         source.replace(TWO)
-        return read(counties)
+        return read(positions)
 
     source.current_switches = loaded_meanwhile  # type: ignore[method-assign]  # the load comes at this very moment
     assert len(current.get().topology.tables.customers) == 2

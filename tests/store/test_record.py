@@ -164,12 +164,13 @@ def test_two_writers_of_one_county_take_turns() -> None:
 
 def test_a_listener_hears_which_counties_changed() -> None:
     with store.listening() as listener:
-        assert listener.wait(0.05) == []
+        assert listener.wait(0.05) == {}
+        before = store.county_versions()
         record(operation(SWITCH, True, 5), operation(FAR, True, 5))
-        assert listener.wait(5) == [WEST, EAST]
+        assert listener.wait(5) == {county: before[county].version + 1 for county in (WEST, EAST)}
         with pytest.raises(UnknownId):
             record(NewOperation(WEST, "sw-nowhere", True, at(5), at(5)))
-        assert listener.wait(0.05) == []  # rolled back, so never announced
+        assert listener.wait(0.05) == {}  # rolled back, so never announced
 
 
 # --- interruption intervals

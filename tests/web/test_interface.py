@@ -28,6 +28,7 @@ def demo_engine(
     with django_db_blocker.unblock():
         empty(migrated_database)
         load(demo_package())
+        shared_engine.catch_up()
         yield shared_engine
 
 

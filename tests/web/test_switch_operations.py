@@ -279,6 +279,8 @@ def test_operations_of_two_processes_at_once_stay_right(
         for worker in workers:
             worker.join()
         assert faults == []
+        second.catch_up()
+        drawn_engine.catch_up()
         assert supplied(second) == supplied(drawn_engine)
     rows = grid_database.query(
         "SELECT switch_id, open, at FROM switch_operation ORDER BY recorded_at, county_code, id"
@@ -293,6 +295,7 @@ def test_a_reload_closes_what_it_brought_back_and_keeps_the_record(drawn_engine:
     drawn_engine.operate({"id": "SW2", "open": True, "at": at(0)})
     assert {id for id, _, end in interruptions(drawn_engine) if end is None} == {"C5"}
     load(drawn_package(), replace=True)
+    drawn_engine.catch_up()
     assert drawn_engine.ask("/v1/elements/SW2")["open"] is False
     drawn_engine.operate({"id": "CB2", "open": True})
     lasting = {id for id, _, end in interruptions(drawn_engine) if end is None}
@@ -338,5 +341,6 @@ def test_a_load_from_the_command_line_ends_what_it_brought_back_at_once(
     loaded = max(
         datetime.fromisoformat(one["loaded_at"]) for one in drawn_engine.ask("/readyz")["counties"].values()
     )
+    drawn_engine.catch_up()
     # C5 is back with the load; C6 is behind CB2, which the package has open as well
     assert interruptions(drawn_engine) == {("C5", NOON, loaded), ("C6", NOON + timedelta(minutes=1), None)}

@@ -1,0 +1,113 @@
+"""How one learns that counties changed, and which switches were operated meanwhile.
+
+An announcement wakes whoever listens within milliseconds; it can be missed (a broken line, a server that was
+restarted), so the versions themselves are what counts. The log of switch operations only grows, so what was
+operated since a position is read from there, and nothing else is read.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from psycopg2 import extensions
+
+from gis_service.errors import NotReady
+from gis_service.network.tables import Bools
+from gis_service.store.database import distributed, in_transaction, session
+from gis_service.store.versions import CHANNEL, CountyVersion, read_versions
+
+_TRIES = 20
+
+
+class ChangeListener:
+    """Waits for the announcements of other transactions, also those of other processes."""
+
+    def __init__(self, held: extensions.connection) -> None:
+        self._held = held
+
+    def wait(self, timeout_s: float, *, wake: int | None = None) -> dict[str, int]:
+        """The counties that changed, in order, each with the newest version announced.
+
+        Empty when nothing was announced within `timeout_s`, or when `wake`, a file descriptor, became
+        readable before. A lost connection raises inside the block of `listening`, which tells it as NotReady.
+        """
+        self._held.poll()
+        if not self._held.notifies:
+            line = self._held.fileno()
+            watched = [line] if wake is None else [line, wake]
+            if line in select.select(watched, [], [], timeout_s)[0]:
+                self._held.poll()
+        told: dict[str, int] = {}
+        for one in self._held.notifies:
+            county, _, version = one.payload.rpartition(" ")
+            told[county] = max(int(version), told.get(county, 0))
+        self._held.notifies.clear()
+        return dict(sorted(told.items()))
+
+
+@contextmanager
+def listening() -> Iterator[ChangeListener]:
+    """A listener with a connection of its own; what was announced before the block began is not heard.
+
+    Raises
+    ------
+    NotReady
+        When there is no connection, or it is lost inside the block.
+    """
+    with session() as held:
+        held.autocommit = True
+        with held.cursor() as cursor:
+            cursor.execute(f"LISTEN {CHANNEL}")
+        yield ChangeListener(held)
+
+
+class OperatedSwitches(NamedTuple):
+    """Switches as they stand now, in no order, and the versions of their counties at that moment."""
+
+    id: list[str]
+    open: Bools
+    versions: dict[str, CountyVersion]
+
+
+def operated_since(positions: Mapping[str, int | None]) -> OperatedSwitches:
+    """How the switches stand that were operated after a position of their county's log.
+
+    Parameters
+    ----------
+    positions
+        County → number of the last operation already known, or None for all of its switches. A county that
+        is not loaded any more is left out, of the versions too.
+
+    Raises
+    ------
+    NotReady
+        When the database does not answer, or a cluster changes faster than it can be read.
+    """
+    for _ in range(_TRIES):
+        with in_transaction(read_only=True) as cursor:
+            versions = read_versions(cursor, positions)
+            rows = [row for county in versions for row in _operated(cursor, county, positions[county])]
+            moment = not distributed(cursor)
+        if not moment:  # each node of a cluster gives a snapshot of its own: look whether nothing moved
+            with in_transaction(read_only=True) as cursor:
+                moment = read_versions(cursor, positions) == versions
+        if moment:
+            return OperatedSwitches(
+                [id for id, _ in rows], np.array([open_ for _, open_ in rows], np.bool_), versions
+            )
+    raise NotReady("the counties change faster than they can be read; try again in a moment")
+
+
+def _operated(cursor: extensions.cursor, county: str, position: int | None) -> list[tuple[str, bool]]:
+    query = "SELECT id, open FROM switch WHERE county_code = %(county)s"
+    if position is not None:
+        query += (
+            " AND id IN (SELECT switch_id FROM switch_operation"
+            " WHERE county_code = %(county)s AND id > %(position)s)"
+        )
+    cursor.execute(query, {"county": county, "position": position})
+    return cursor.fetchall()
