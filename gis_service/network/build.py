@@ -63,7 +63,9 @@ def build_topology(tables: GridTables) -> Topology:
     district_transformer = ids.rows("power_transformer", tables.districts.transformer_id)
     edge_rank = _rank(lines.id, switches.id, transformers.id, sources.id)
     normally[first_transformer : first_transformer + len(transformers)] = 0
-    low = np.where(district_transformer >= 0, edge_to[first_transformer + district_transformer], -1)
+    low = np.full(district_transformer.size, -1, np.int32)
+    known = district_transformer >= 0
+    low[known] = edge_to[first_transformer + district_transformer[known]]
     walk = _Walk(arcs, edge_length_m, normally != 0, edge_rank, root)
     topology = Topology(
         tables=tables,
