@@ -28,7 +28,7 @@ from gis_service.store.operations import (
 )
 from gis_service.store.record import GridTransaction, transaction
 from gis_service.store.stored_ids import StoredIds
-from gis_service.store.tables import load_grid, load_tables
+from gis_service.store.tables import load_columns, load_grid, load_tables
 from gis_service.store.unloading import unload_counties, unload_county
 from gis_service.store.versions import CountyVersion, county_versions
 
@@ -53,6 +53,7 @@ __all__ = [
     "export_package",
     "interruptions",
     "listening",
+    "load_columns",
     "load_county",
     "load_grid",
     "load_package",

@@ -123,8 +123,8 @@ def _arrow(layer: Layer, frame: Any) -> pa.Table:
     for name, arrow_type in arrow_types(layer).items():
         values = frame[name].to_numpy(dtype=object, na_value=None)
         columns[name] = pa.array(values, type=arrow_type, from_pandas=True)
-    wkb = shapely.to_wkb(frame.geometry.to_numpy(), hex=True, output_dimension=2, byte_order=1)
-    columns[GEOMETRY] = pa.array(np.asarray(wkb, dtype=object), type=pa.large_string(), from_pandas=True)
+    wkb = shapely.to_wkb(frame.geometry.to_numpy(), output_dimension=2, byte_order=1)
+    columns[GEOMETRY] = pa.array(np.asarray(wkb, dtype=object), type=pa.large_binary(), from_pandas=True)
     return pa.table(columns)
 
 

@@ -30,12 +30,12 @@ def export_package(counties: Collection[str] | None = None) -> GridPackage:
 
 
 def _read_layers(cursor: extensions.cursor, counties: Collection[str] | None) -> Layers:
-    geometry: dict[str, sql.Composable] = {GEOMETRY: sql.SQL("geom::text")}
+    geometry: dict[str, sql.Composable] = {GEOMETRY: sql.Identifier(GEOMETRY)}
     return {
         layer.name: copy_out(
             cursor,
             select_layer(layer, geometry, counties),
-            arrow_types(layer) | {GEOMETRY: pa.large_string()},
+            arrow_types(layer) | {GEOMETRY: pa.large_binary()},
         )
         for layer in LAYERS
     }
@@ -44,7 +44,7 @@ def _read_layers(cursor: extensions.cursor, counties: Collection[str] | None) ->
 def _frame(layer: Layer, rows: pa.Table) -> Any:
     rows = sorted_by(rows, *(("code",) if layer.name == "county" else ("county_code", "id")))
     columns = {column.name: _canonical(column.type, rows[column.name]) for column in layer.columns}
-    shapes = shapely.set_srid(shapely.from_wkb(texts(rows[GEOMETRY], absent=None)), 0)
+    shapes = shapely.set_srid(shapely.from_wkb(rows[GEOMETRY].to_numpy()), 0)
     return assemble(layer, columns, shapes)
 
 

@@ -5,8 +5,9 @@ The database refuses overlapping intervals of one customer; these writes never m
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 from psycopg2 import extensions, sql
@@ -16,6 +17,8 @@ from gis_service.store.versions import count_up
 from sharding.copy import copy_in
 
 _TEXT = pa.large_string()
+_FROM, _NO_END = 0x02, 0x10  # the lower bound belongs to the range; there is no upper one
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class IntervalWriter:
@@ -128,7 +131,7 @@ class IntervalWriter:
                     "county_code": pa.array([county] * len(listed), _TEXT),
                     "id": pa.array(range(last - len(listed) + 1, last + 1), pa.int64()),
                     "customer_id": pa.array([one.customer_id for one in listed], _TEXT),
-                    "during": pa.array([_range(one) for one in listed], _TEXT),
+                    "during": pa.array([_range(one) for one in listed], pa.large_binary()),
                     "cause_county": pa.array([one.cause and one.cause[0] for one in listed], _TEXT),
                     "cause_id": pa.array([one.cause and one.cause[1] for one in listed], pa.int64()),
                 }
@@ -136,5 +139,12 @@ class IntervalWriter:
             copy_in(self.cursor, sql.Identifier("interruption"), table)
 
 
-def _range(one: NewInterruption) -> str:
-    return f"[{one.began.isoformat()},{one.ended.isoformat() if one.ended else ''})"
+def _range(one: NewInterruption) -> bytes:
+    """`[from, to)` as PostgreSQL sends a range: what its bounds are, then each with its length."""
+    if one.ended is None:
+        return struct.pack(">Biq", _FROM | _NO_END, 8, _microseconds(one.began))
+    return struct.pack(">Biqiq", _FROM, 8, _microseconds(one.began), 8, _microseconds(one.ended))
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)

@@ -17,23 +17,12 @@ from psycopg2 import extensions, sql
 from gis_service.ingest.spec import LAYERS, Layer
 from gis_service.network import tables as t
 from gis_service.store.consistent import Layers, read_consistently
-from gis_service.store.schema import arrow_types, select_layer
+from gis_service.store.schema import GEOMETRY, arrow_types, select_layer
 from gis_service.store.versions import CountyVersion
-from sharding.copy import copy_out, floats, lines, sorted_by, texts, truths
+from sharding.copy import LINE, POINT, copy_out, floats, lines, points, sorted_by, texts, truths
 
-_POINT: dict[str, sql.Composable] = {"x": sql.SQL("ST_X(geom)"), "y": sql.SQL("ST_Y(geom)")}
-_LINE: dict[str, sql.Composable] = {"line": sql.SQL("geom::text")}
-_GEOMETRY: dict[str, dict[str, sql.Composable]] = {
-    "substation": _POINT,
-    "connectivity_node": _POINT,
-    "energy_source": _POINT,
-    "line_section": _LINE,
-    "switch": _POINT,
-    "power_transformer": _POINT,
-    "transformer_district": {},
-    "customer_point": _POINT,
-}
-_ARROW_GEOMETRY = {"x": pa.float64(), "y": pa.float64(), "line": pa.large_string()}
+ELECTRICAL_LAYERS = tuple(layer for layer in LAYERS if layer.name not in ("county", "corridor"))
+_FLAT = {"Point": POINT, "LineString": LINE}
 
 
 def load_tables(counties: Collection[str] | None = None) -> tuple[t.GridTables, dict[str, int]]:
@@ -56,6 +45,23 @@ def load_grid(counties: Collection[str] | None = None) -> tuple[t.GridTables, di
     return _grid_tables(layers), versions
 
 
+def load_columns(county: str) -> tuple[dict[str, pa.Table], CountyVersion]:
+    """The electrical layers of one county as Arrow columns, sorted by id, and its version at that moment.
+
+    No Python string is made. Every table has its layer's columns by their names in the package: text as
+    `large_string` (`sharding.copy.text_bytes` gives its offsets and bytes), numbers as `float64`, truths as
+    `bool`, nulls as they are stored. `geom` is flat: `sharding.copy.points` and `lines` give its coordinates.
+    Districts come without geometry.
+
+    Raises
+    ------
+    UnknownId, NotReady
+        As `load_tables`.
+    """
+    layers, versions = read_consistently(_read_layers, [county])
+    return {name: sorted_by(rows, "county_code", "id") for name, rows in layers.items()}, versions[county]
+
+
 def read_tables(cursor: extensions.cursor) -> t.GridTables:
     """All loaded counties' layers as a transaction sees them, its own writes among them."""
     return _grid_tables(_read_layers(cursor, None))
@@ -63,16 +69,18 @@ def read_tables(cursor: extensions.cursor) -> t.GridTables:
 
 def _read_layers(cursor: extensions.cursor, counties: Collection[str] | None) -> Layers:
     read: Layers = {}
-    for layer in LAYERS:
-        geometry = _GEOMETRY.get(layer.name)
-        if geometry is not None:
-            types = arrow_types(layer) | {name: _ARROW_GEOMETRY[name] for name in geometry}
-            read[layer.name] = copy_out(cursor, select_layer(layer, geometry, counties), types)
+    for layer in ELECTRICAL_LAYERS:
+        types = arrow_types(layer)
+        geometry: dict[str, sql.Composable] = {}
+        if layer.geometry in _FLAT:
+            types[GEOMETRY] = _FLAT[layer.geometry]
+            geometry[GEOMETRY] = sql.Identifier(GEOMETRY)
+        read[layer.name] = copy_out(cursor, select_layer(layer, geometry, counties), types)
     return read
 
 
 def _grid_tables(layers: Mapping[str, pa.Table]) -> t.GridTables:
-    columns = {layer.name: _columns(layer, layers[layer.name]) for layer in LAYERS if layer.name in layers}
+    columns = {layer.name: _columns(layer, layers[layer.name]) for layer in ELECTRICAL_LAYERS}
     return t.GridTables(
         substations=t.Substations(**columns["substation"]),
         nodes=t.Nodes(**columns["connectivity_node"]),
@@ -99,10 +107,10 @@ def _columns(layer: Layer, rows: pa.Table) -> dict[str, npt.NDArray[Any]]:
             columns[column.name] = truths(values)
         else:
             columns["county" if column.name == "county_code" else column.name] = texts(values)
-    if "x" in rows.column_names:
-        columns["xy"] = np.column_stack([floats(rows["x"]), floats(rows["y"])])
-    if "line" in rows.column_names:
-        columns["offsets"], columns["coords"] = lines(rows["line"])
+    if layer.geometry == "Point":
+        columns["xy"] = points(rows[GEOMETRY])
+    elif layer.geometry == "LineString":
+        columns["offsets"], columns["coords"] = lines(rows[GEOMETRY])
     return columns
 
 

@@ -1,0 +1,265 @@
+"""The bytes of `COPY … (FORMAT binary)` taken apart and put together, field by field, compiled.
+
+Knows the format: a row is a count of its fields, then each field its length (-1: null) and its bytes, all in
+network order; a geometry's bytes are little-endian EWKB. Refuses to know columns, tables and Arrow.
+
+The reading functions take `starts`, the position of one column's field in each row (-1: null), and `valid`,
+which they fill. They give the first row that does not hold what it should, -1 where all do; they touch
+`O(bytes of the column)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from compiling import B1, F64, I32, I64, U8, U64, compiled
+
+COMPLETE, ENDED, WRONG_COUNT, WRONG_LENGTH = 0, 1, 2, 3
+"""What `find_fields` came upon: all rows that were there; the end; a row of other fields; no such length."""
+
+_POINT_BYTES, _LINE_HEAD = 25, 13
+_NULL = np.uint32(0xFFFFFFFF)
+
+
+@compiled
+def _whole(stream: U8, at: int) -> Any:
+    """Four bytes in network order as a signed number."""
+    return np.int32(
+        (np.uint32(stream[at]) << np.uint32(24))
+        | (np.uint32(stream[at + 1]) << np.uint32(16))
+        | (np.uint32(stream[at + 2]) << np.uint32(8))
+        | np.uint32(stream[at + 3])
+    )
+
+
+@compiled
+def find_fields(stream: U8, begin: int, end: int, starts: I32) -> tuple[int, int, int]:
+    """Where the fields of the whole rows between `begin` and `end` lie, as far as `starts` has room.
+
+    Parameters
+    ----------
+    starts
+        int32 `(columns, most rows)`, filled: the first byte of each field, -1 for null.
+
+    Returns
+    -------
+    The rows found, where the next one begins, and what stopped the search.
+    """
+    columns, most = starts.shape
+    rows = 0
+    at = begin
+    while rows < most and at + 2 <= end:
+        count = np.int16((np.uint16(stream[at]) << np.uint16(8)) | np.uint16(stream[at + 1]))
+        if count == -1:
+            return rows, at + 2, ENDED
+        if count != columns:
+            return rows, at, WRONG_COUNT
+        field = at + 2
+        for column in range(columns):
+            if field + 4 > end:
+                return rows, at, COMPLETE
+            length = _whole(stream, field)
+            if length < -1:
+                return rows, at, WRONG_LENGTH
+            field += 4
+            if length == -1:
+                starts[column, rows] = -1
+                continue
+            if field + length > end:
+                return rows, at, COMPLETE
+            starts[column, rows] = field
+            field += length
+        at = field
+        rows += 1
+    return rows, at, COMPLETE
+
+
+@compiled
+def read_eights(stream: U8, starts: I32, valid: B1, out: U64) -> int:
+    """Fields of eight bytes; nulls are left as they are in `out`."""
+    for row in range(starts.size):
+        at = starts[row]
+        valid[row] = at >= 0
+        if at < 0:
+            continue
+        if _whole(stream, at - 4) != 8:
+            return row
+        bits = np.uint64(0)
+        for k in range(8):
+            bits = (bits << np.uint64(8)) | np.uint64(stream[at + k])
+        out[row] = bits
+    return -1
+
+
+@compiled
+def read_truths(stream: U8, starts: I32, valid: B1, out: B1) -> int:
+    """Truth values; nulls become False."""
+    for row in range(starts.size):
+        at = starts[row]
+        valid[row] = at >= 0
+        out[row] = False
+        if at < 0:
+            continue
+        if _whole(stream, at - 4) != 1 or stream[at] > 1:
+            return row
+        out[row] = stream[at] == 1
+    return -1
+
+
+@compiled
+def read_offsets(stream: U8, starts: I32, valid: B1, offsets: I64) -> int:
+    """Where each field will lie among the bytes of its column; nulls are empty. Never finds fault."""
+    offsets[0] = 0
+    for row in range(starts.size):
+        at = starts[row]
+        valid[row] = at >= 0
+        offsets[row + 1] = offsets[row] + (_whole(stream, at - 4) if at >= 0 else 0)
+    return -1
+
+
+@compiled
+def read_bytes(stream: U8, starts: I32, offsets: I64, out: U8) -> None:
+    """The bytes of a column, one field after another."""
+    for row in range(starts.size):
+        first, length = offsets[row], offsets[row + 1] - offsets[row]
+        at = starts[row]
+        for k in range(length):
+            out[first + k] = stream[at + k]
+
+
+@compiled
+def _is_geometry(stream: U8, at: int, kind: int, srid: int) -> bool:
+    """Whether EWKB begins here: little-endian, of that kind, flat, with that SRID."""
+    return bool(
+        stream[at] == 1
+        and stream[at + 1] == kind
+        and stream[at + 2] == 0
+        and stream[at + 3] == 0
+        and stream[at + 4] == 0x20
+        and stream[at + 5] == (srid & 0xFF)
+        and stream[at + 6] == ((srid >> 8) & 0xFF)
+        and stream[at + 7] == ((srid >> 16) & 0xFF)
+        and stream[at + 8] == ((srid >> 24) & 0xFF)
+    )
+
+
+@compiled
+def read_points(stream: U8, starts: I32, srid: int, out: F64, raw: U8) -> int:
+    """Points into `out` `(rows, 2)`, of which `raw` are the bytes; null and empty points are faults."""
+    for row in range(starts.size):
+        at = starts[row]
+        if at < 0 or _whole(stream, at - 4) != _POINT_BYTES or not _is_geometry(stream, at, 1, srid):
+            return row
+        for k in range(16):
+            raw[16 * row + k] = stream[at + 9 + k]
+        if np.isnan(out[row, 0]) or np.isnan(out[row, 1]):
+            return row
+    return -1
+
+
+@compiled
+def read_line_offsets(stream: U8, starts: I32, srid: int, offsets: I64) -> int:
+    """Where each line's coordinates begin among those of all lines; null lines are faults."""
+    offsets[0] = 0
+    for row in range(starts.size):
+        at = starts[row]
+        if at < 0:
+            return row
+        length = _whole(stream, at - 4)
+        if length < _LINE_HEAD or not _is_geometry(stream, at, 2, srid):
+            return row
+        points = np.int64(0)
+        for k in range(4):
+            points |= np.int64(stream[at + 9 + k]) << (8 * k)
+        if length != _LINE_HEAD + 16 * points:
+            return row
+        offsets[row + 1] = offsets[row] + points
+    return -1
+
+
+@compiled
+def read_line_coords(stream: U8, starts: I32, offsets: I64, raw: U8) -> None:
+    """The coordinates of lines as the bytes of float64 `(points, 2)`."""
+    for row in range(starts.size):
+        at = starts[row] + _LINE_HEAD
+        first = 16 * offsets[row]
+        for k in range(16 * (offsets[row + 1] - offsets[row])):
+            raw[first + k] = stream[at + k]
+
+
+@compiled
+def _put_length(out: U8, at: int, length: int) -> None:
+    bits = np.uint32(length)
+    out[at] = bits >> np.uint32(24)
+    out[at + 1] = (bits >> np.uint32(16)) & np.uint32(0xFF)
+    out[at + 2] = (bits >> np.uint32(8)) & np.uint32(0xFF)
+    out[at + 3] = bits & np.uint32(0xFF)
+
+
+@compiled
+def add_lengths(sizes: I64, valid: B1, offsets: I64, width: int) -> None:
+    """Add one column to the size of each row: its length, and `width` bytes or those between `offsets`."""
+    for row in range(sizes.size):
+        sizes[row] += 4
+        if valid[row]:
+            sizes[row] += width if width > 0 else offsets[row + 1] - offsets[row]
+
+
+@compiled
+def begin_rows(out: U8, sizes: I64, columns: int, at: I64) -> None:
+    """Write the number of fields at the head of each row; `at` becomes where its first field goes."""
+    first = np.int64(0)
+    for row in range(sizes.size):
+        out[first] = columns >> 8
+        out[first + 1] = columns & 0xFF
+        at[row] = first + 2
+        first += sizes[row]
+
+
+@compiled
+def put_eights(out: U8, at: I64, valid: B1, values: U64) -> None:
+    """Write a column of eight bytes each and move `at` behind it."""
+    for row in range(at.size):
+        here = at[row]
+        if not valid[row]:
+            _put_length(out, here, -1)
+            at[row] = here + 4
+            continue
+        _put_length(out, here, 8)
+        bits = values[row]
+        for k in range(8):
+            out[here + 4 + k] = (bits >> np.uint64(56 - 8 * k)) & np.uint64(0xFF)
+        at[row] = here + 12
+
+
+@compiled
+def put_truths(out: U8, at: I64, valid: B1, values: B1) -> None:
+    """Write a column of truth values and move `at` behind it."""
+    for row in range(at.size):
+        here = at[row]
+        if not valid[row]:
+            _put_length(out, here, -1)
+            at[row] = here + 4
+            continue
+        _put_length(out, here, 1)
+        out[here + 4] = 1 if values[row] else 0
+        at[row] = here + 5
+
+
+@compiled
+def put_bytes(out: U8, at: I64, valid: B1, offsets: I64, data: npt.NDArray[np.uint8]) -> None:
+    """Write a column of texts or other bytes and move `at` behind it."""
+    for row in range(at.size):
+        here = at[row]
+        if not valid[row]:
+            _put_length(out, here, -1)
+            at[row] = here + 4
+            continue
+        first, length = offsets[row], offsets[row + 1] - offsets[row]
+        _put_length(out, here, length)
+        for k in range(length):
+            out[here + 4 + k] = data[first + k]
+        at[row] = here + 4 + length
