@@ -1,0 +1,47 @@
+"""Sixteen bytes at a time from array to array, for compiled writers that copy many short pieces of text.
+
+A loop over the bytes of pieces of ten to forty costs about a nanosecond a byte; this costs one for sixteen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from compiling import U8
+
+STRIDE = 16
+"""Bytes moved at once: how far beyond its end a piece may be read, and the target be written."""
+
+if TYPE_CHECKING:
+
+    def move(target: U8, at: int, source: U8, start: int) -> None:
+        """Copy 16 bytes from `source[start:]` to `target[at:]`, unchecked.
+
+        Both must reach that far; compiled code only.
+        """
+
+else:
+
+    @intrinsic
+    def move(typing_context: Any, target: Any, at: Any, source: Any, start: Any) -> Any:
+        """Copy 16 bytes from `source[start:]` to `target[at:]`, unchecked."""
+        signature = types.void(target, types.intp, source, types.intp)
+        block = ir.VectorType(ir.IntType(8), STRIDE)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            def place(array: int, offset: int) -> Any:
+                data = cgutils.create_struct_proxy(signature.args[array])(
+                    context, builder, value=arguments[array]
+                ).data
+                return builder.bitcast(builder.gep(data, [arguments[offset]]), block.as_pointer())
+
+            loaded = builder.load(place(2, 3), align=1)
+            builder.store(loaded, place(0, 1), align=1)
+            return context.get_dummy_value()
+
+        return signature, generate
