@@ -20,6 +20,7 @@ import numpy.typing as npt
 from gis_service.engine.shapes import Shapes
 from gis_service.engine.world import CountyVersion, World
 from gis_service.network.build import build_topology
+from gis_service.network.columns import Texts
 from gis_service.network.switching import SwitchState, loaded_state
 from gis_service.network.tables import GridTables
 from gis_service.network.topology import Topology
@@ -38,11 +39,16 @@ NO_READINGS = SwitchReadings((), np.empty(0, np.bool_))
 
 
 class Loaded(NamedTuple):
-    """Tables and the county versions they were read at, in one snapshot."""
+    """Tables and the county versions they were read at, in one snapshot.
+
+    `topology` and `shapes` come along where they need not be built of the tables.
+    """
 
     tables: GridTables
     versions: Versions
     missing_counties: tuple[str, ...] = ()
+    topology: Topology | None = None
+    shapes: Shapes | None = None
 
 
 class GridSource(Protocol):
@@ -220,12 +226,12 @@ class CurrentWorld:
     def _read_topology(self) -> World:
         began = time.perf_counter()
         loaded = self._source.load()
-        topology = build_topology(loaded.tables)
+        topology = loaded.topology or build_topology(loaded.tables)
         world = World(
             topology=topology,
             current=loaded_state(topology),
             versions=dict(loaded.versions),
-            shapes=Shapes(loaded.tables),
+            shapes=loaded.shapes or Shapes(loaded.tables),
             missing_counties=loaded.missing_counties,
         )
         with self._moving:
@@ -267,10 +273,9 @@ class CurrentWorld:
 
 def apply_readings(topology: Topology, state: SwitchState, readings: SwitchReadings) -> SwitchState:
     """A state with some switches set as read; switches that the topology does not have are passed over."""
-    found = [topology.ids.row("switch", id) for id in readings.ids]
-    known = np.array([row is not None for row in found], np.bool_)
-    rows = [row for row in found if row is not None]
-    return state.with_switching(rows, readings.open[known].tolist())
+    rows = topology.ids.rows("switch", Texts.of(readings.ids))
+    known = rows >= 0
+    return state.with_switching(rows[known].tolist(), readings.open[known].tolist())
 
 
 def same_topology(ours: Versions, theirs: Versions) -> bool:

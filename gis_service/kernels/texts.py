@@ -96,8 +96,7 @@ def is_rising(offsets: U32, data: U8) -> bool:
 def hash_bytes(data: U8, first: Int, stop: Int) -> np.uint64:
     """64 bits that depend on every byte of `data[first:stop]` and on how many there are.
 
-    Eight bytes a step, each multiplied in and folded; the finish is that of MurmurHash3. Stored tables depend
-    on it: who changes it raises the format version of the snapshots.
+    Eight bytes a step, each multiplied in and folded; the finish is that of MurmurHash3.
     """
     factor = np.uint64(0x9E3779B97F4A7C15)
     half = np.uint64(32)
