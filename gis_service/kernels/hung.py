@@ -20,15 +20,22 @@ class Hung(NamedTuple):
     offset : int32 (n_nodes + 1,)
     row : int32 (n,)
     needs : uint8 (n,), phases that each needs; 0: any one will do
+    fed : int32 (n_nodes + 1,), how many before each position have supply when the forest has it everywhere
     """
 
     offset: I32
     row: I32
     needs: U8
+    fed: I32
 
 
 @compiled
-def _hang(place: I32, node: I32, needs: U8) -> tuple[I32, I32, U8]:
+def _supplied(needs: int, phases: int) -> bool:
+    return (phases & needs) == needs if needs else phases != 0
+
+
+@compiled
+def _hang(place: I32, path: U8, node: I32, needs: U8) -> tuple[I32, I32, U8, I32]:
     offset = np.zeros(place.size + 1, np.int32)
     for at in node:
         if at >= 0:
@@ -44,20 +51,21 @@ def _hang(place: I32, node: I32, needs: U8) -> tuple[I32, I32, U8]:
             filled[place[node[k]]] += 1
             row[at] = k
             ordered[at] = needs[k]
-    return offset, row, ordered
+    fed = np.zeros(place.size + 1, np.int32)
+    for p in range(place.size):
+        fed[p + 1] = fed[p]
+        for k in range(offset[p], offset[p + 1]):
+            if _supplied(ordered[k], path[p]):
+                fed[p + 1] += 1
+    return offset, row, ordered, fed
 
 
-def hang(place: I32, node: I32, needs: U8) -> Hung:
+def hang(forest: Forest, node: I32, needs: U8) -> Hung:
     """Rows ordered by the position of their node, then by row; those at node -1 are left out. Read-only."""
-    hung = Hung(*_hang(place, node, needs))
+    hung = Hung(*_hang(forest.place, forest.path, node, needs))
     for array in hung:
         array.setflags(write=False)
     return hung
-
-
-@compiled
-def _supplied(needs: int, phases: int) -> bool:
-    return (phases & needs) == needs if needs else phases != 0
 
 
 @compiled
@@ -98,13 +106,28 @@ def changed_in_question(
     first_switch: int,
     moved: I64,
     gone: I64,
-    gone_below: I64,
     come: I64,
 ) -> tuple[I32, I32]:
     """`fragments`, `changed_ranges` and `lost_and_gained` in one go: a small question's cost is its calls."""
-    pieces = fragments(forest, chords, bits, open_before, first_switch, moved, gone, gone_below, come)
+    pieces = fragments(forest, chords, bits, open_before, first_switch, moved, gone, come)
     starts, stops, had, has = changed_ranges(pieces, forest.end.size)
     return lost_and_gained(hung, forest.path, starts, stops, had, has)
+
+
+@compiled
+def count_lost(hung: Hung, path: U8, bits: int, starts: I64, stops: I64, had: U8, has: U8) -> int:
+    """How many are supplied before and not after, in a forest of all phases; where all is lost no row is read."""
+    count = 0
+    for r in range(starts.size):
+        if had[r] == bits and not has[r]:
+            count += hung.fed[stops[r]] - hung.fed[starts[r]]
+            continue
+        for p in range(starts[r], stops[r]):
+            for k in range(hung.offset[p], hung.offset[p + 1]):
+                was = _supplied(hung.needs[k], had[r] & path[p])
+                if was and not _supplied(hung.needs[k], has[r] & path[p]):
+                    count += 1
+    return count
 
 
 @compiled

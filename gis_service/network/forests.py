@@ -64,7 +64,7 @@ def supply_forests(
             bits,
             forest,
             find_chords(edge_from, edge_to, edge_phases, forest, bits),
-            hang(forest.place, customer_node, needs),
+            hang(forest, customer_node, needs),
         )
         for bits, forest in zip(bits_of(forests), forests, strict=True)
     )

@@ -25,9 +25,6 @@ from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
 from gis_service.tracing.outs import NOTHING, NOTHING_OUT, Outs
 
-_WORTH_SORTING = 256
-"""From so many elements on, NumPy's sort of positions is faster than the kernel's own."""
-
 
 class Change:
     """One world and the next.
@@ -165,12 +162,9 @@ class Change:
     def _numbered(self) -> list[tuple[int, SupplyForest]]:
         return list(enumerate(self.topology.forests))
 
-    def _question(self, one: SupplyForest) -> tuple[int, B1, int, I64, I64, I64, I64]:
-        below = NOTHING
-        if self._gone.size >= _WORTH_SORTING:
-            below = np.sort(one.forest.below[self._gone]).astype(np.int64)
+    def _question(self, one: SupplyForest) -> tuple[int, B1, int, I64, I64, I64]:
         first = self.topology.first_edge("switch")
-        return one.bits, self.before.open, first, self._moved, self._gone, below, self._come
+        return one.bits, self.before.open, first, self._moved, self._gone, self._come
 
     @cached_property
     def _pieces(self) -> list[Fragments]:

@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from gis_service.kernels.arcs import build_arcs
 from gis_service.kernels.forest import find_chords, grow_forest, keeps_phases_apart
 from gis_service.kernels.fragments import changed_ranges, fragments, phases_at, phases_everywhere
-from gis_service.kernels.hung import changed_in_question, hang, rows_in
+from gis_service.kernels.hung import changed_in_question, count_lost, hang, rows_in
 from gis_service.kernels.reach import reach_masks
-
-NOTHING = np.empty(0, np.int64)
 
 
 class Drawn:
@@ -81,9 +79,7 @@ def test_supply_before_and_after_is_what_a_search_finds_in_each_world(data: st.D
     gone, come = drawn.change()
     before, after, spread_before, spread_after = (np.zeros(drawn.n, np.uint8) for _ in range(4))
     for bits, forest, chords in drawn.forests():
-        sort_here = data.draw(st.booleans())
-        below = NOTHING if sort_here else np.sort(forest.below[gone]).astype(np.int64)
-        question = (bits, drawn.before, drawn.first, moved, gone, below, come)
+        question = (bits, drawn.before, drawn.first, moved, gone, come)
         pieces = fragments(forest, chords, *question)
         one, two = phases_at(pieces, forest, forest.place)
         before |= one
@@ -128,12 +124,14 @@ def test_customers_lost_and_gained_are_those_whose_needs_are_met_in_one_world_on
 
     was, is_now = map(supplied, drawn.worlds())
     for bits, forest, chords in forests:
-        hung = hang(forest.place, node, needs)
-        question = (bits, drawn.before, drawn.first, moved, gone, NOTHING, come)
+        hung = hang(forest, node, needs)
+        question = (bits, drawn.before, drawn.first, moved, gone, come)
         if bits == 7:
             lost, gained = changed_in_question(forest, chords, hung, *question)
             assert sorted(lost.tolist()) == sorted(was - is_now)
             assert sorted(gained.tolist()) == sorted(is_now - was)
+            ranges = changed_ranges(fragments(forest, chords, *question), drawn.n)
+            assert count_lost(hung, forest.path, bits, *ranges) == len(was - is_now)
         else:  # a forest of one phase tells candidates
             pieces = fragments(forest, chords, *question)
             starts, stops, _, _ = changed_ranges(pieces, drawn.n)
@@ -148,3 +146,19 @@ def test_two_single_phase_lines_side_by_side_need_a_forest_each() -> None:
     forest = grow_forest(*build_arcs(3, a, b), phases, 0, 7)
     assert not keeps_phases_apart(a, b, phases, forest, 7)
     assert keeps_phases_apart(a, b, np.array([1, 1, 7], np.uint8), forest, 7)
+
+
+def test_thousands_of_cuts_in_a_long_chain_are_put_in_order() -> None:
+    """Nodes 0 … 99 999 in a row, edges shuffled; from the nearest cut on, everything is dark."""
+    n = 100_000
+    shuffled = np.random.default_rng(8).permutation(n - 1).astype(np.int32)
+    a, b = shuffled, shuffled + 1
+    arcs = build_arcs(n, a, b)
+    forest = grow_forest(*arcs, np.full(n - 1, 7, np.uint8), 0, 7)
+    chords = find_chords(a, b, np.full(n - 1, 7, np.uint8), forest, 7)
+    gone = np.sort(np.random.default_rng(9).choice(n - 1, 5_000, replace=False))
+    nothing = np.empty(0, np.int64)
+    pieces = fragments(forest, chords, 7, np.empty(0, np.bool_), n - 1, nothing, gone, nothing)
+    starts, stops, had, has = changed_ranges(pieces, n)
+    assert (starts.tolist(), stops.tolist()) == ([int(b[gone].min())], [n])
+    assert (had.tolist(), has.tolist()) == ([7], [0])
