@@ -5,21 +5,19 @@ Registers sources into the layers' catalogue; how they are drawn and served is t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from psycopg2 import extensions
 
 from gis_service.engine import Engine
-from gis_service.engine.columns import EDGE_LAYERS, TABLE_OF_LAYER, table_of
+from gis_service.engine.columns import EDGE_LAYERS, table_of
+from gis_service.engine.shapes import Shapes
 from gis_service.engine.world import Scene
 from gis_service.ingest.spec import LAYERS, Layer
-from gis_service.network.columns import runs
-from gis_service.network.tables import GridTables, Offsets
 from gis_service.store.database import in_transaction
 from gis_service.tracing.supply import live_edges, node_phases, supplied_at
 from layers.catalog import Catalog
@@ -90,7 +88,7 @@ class Places:
     def counties_of(self, box: Box) -> Collection[str]:
         """Counties that can hold features of the layer meeting a box."""
         world = self.engine.current.get()
-        found = county_boxes(world.topology.tables)
+        found = county_boxes(world.shapes)
         if self.layer not in found:
             # a corridor, a district or the county itself may reach further than its elements
             return sorted(world.versions)
@@ -98,36 +96,19 @@ class Places:
 
     def extent(self) -> Box | None:
         """A box around the whole grid."""
-        boxes = [
-            box
-            for of in county_boxes(self.engine.current.get().topology.tables).values()
-            for box in of.values()
-        ]
+        boxes = [box for of in county_boxes(self.engine.current.get().shapes).values() for box in of.values()]
         if not boxes:
             return None
         west, south, east, north = zip(*boxes, strict=True)
         return Box(min(west), min(south), max(east), max(north))
 
 
-@lru_cache(maxsize=1)
-def county_boxes(tables: GridTables) -> Mapping[str, Mapping[str, Box]]:
-    """Layer → county → the box around its elements; kept for the newest tables, which compare by identity."""
-    found: dict[str, dict[str, Box]] = {}
-    for layer in TABLE_OF_LAYER:
-        table = table_of(tables, layer)
-        begin: Sequence[int] | Offsets = range(len(table) + 1)
-        if layer == "line_section":
-            xy, begin = tables.lines.coords, tables.lines.offsets
-        elif "xy" in table.columns():
-            xy = table.columns()["xy"]
-        else:
-            continue
-        # rows are sorted by county, so each county is one run
-        found[layer] = {}
-        for code, first, stop in runs(table.county):
-            points = xy[int(begin[first]) : int(begin[stop])]
-            found[layer][code] = Box(*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
-    return found
+def county_boxes(shapes: Shapes) -> dict[str, dict[str, Box]]:
+    """Layer → county → the box around its elements."""
+    return {
+        layer: {one.county: Box(*one.box) for one in counties if one.box is not None}
+        for layer, counties in shapes.counties.items()
+    }
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,8 @@ TABLE_OF_LAYER = {
 
 EDGE_LAYERS = ("line_section", "switch", "power_transformer", "energy_source")
 
-_GEOMETRY_COLUMNS = {"xy", "coords", "offsets"}
-_PHASE_TEXTS = [phase_text(mask) for mask in range(8)]
+GEOMETRY_COLUMNS = {"xy", "coords", "offsets"}
+PHASE_TEXTS = [phase_text(mask) for mask in range(8)]
 
 
 def rfc3339(moment: datetime) -> str:
@@ -61,7 +62,7 @@ def properties_of(tables: GridTables, layer: str, rows: Rows) -> list[Answer]:
     names: list[str] = []
     columns: list[Sequence[Any]] = []
     for one in fields(table):
-        if one.name not in _GEOMETRY_COLUMNS:
+        if one.name not in GEOMETRY_COLUMNS:
             names.append("county_code" if one.name == "county" else one.name)
             columns.append(_outside(one.name, getattr(table, one.name)[rows]))
     # the id leads: it is what a reader looks for
@@ -73,13 +74,23 @@ def properties_of(tables: GridTables, layer: str, rows: Rows) -> list[Answer]:
 
 def _outside(name: str, values: npt.NDArray[Any]) -> Sequence[Any]:
     if name == "phases":
-        return [_PHASE_TEXTS[mask] or None for mask in values.tolist()]
+        return [PHASE_TEXTS[mask] or None for mask in values.tolist()]
     if values.dtype.kind == "O":
         return [value if value != "" else None for value in values.tolist()]
     if values.dtype.kind == "f":
         return [None if math.isnan(value) else value for value in values.tolist()]
     plain: list[Any] = values.tolist()
     return plain
+
+
+def vertices_of(lines: Lines, rows: Rows) -> tuple[Rows, npt.NDArray[np.float64]]:
+    """Vertices of some lines, flat: offsets int64 `(n + 1,)` into lon/lat float64 `(m, 2)`."""
+    begin = np.asarray(lines.offsets[rows])
+    counts = np.asarray(lines.offsets[rows + 1]) - begin
+    offsets = np.zeros(rows.size + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    at = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], counts)
+    return offsets, np.asarray(lines.coords[at])
 
 
 def line_coordinates(lines: Lines, row: int) -> list[list[float]]:
@@ -91,8 +102,12 @@ def line_coordinates(lines: Lines, row: int) -> list[list[float]]:
 def geometries_of(tables: GridTables, layer: str, rows: Rows) -> list[Answer | None]:
     """GeoJSON geometry of each row; None for a layer that the tables keep without geometry."""
     if layer == "line_section":
-        lines = tables.lines
-        return [{"type": "LineString", "coordinates": line_coordinates(lines, row)} for row in rows.tolist()]
+        offsets, coords = vertices_of(tables.lines, rows)
+        vertices = coords.tolist()
+        return [
+            {"type": "LineString", "coordinates": vertices[first:stop]}
+            for first, stop in pairwise(offsets.tolist())
+        ]
     table = table_of(tables, layer)
     xy = getattr(table, "xy", None)
     if xy is None:

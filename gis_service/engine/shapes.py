@@ -1,14 +1,15 @@
 """Where the elements of one topology lie: what meets an area, and the outline around a set of elements.
 
-The spatial index is built at the first question that needs it and kept as long as the topology. Works in
-lon/lat; outlines are drawn in a local metric frame around the elements and turned back.
+No index is kept: the counties whose box meets the area are passed over once, and shapely is asked of the few
+elements that are near. Works in lon/lat; outlines are drawn in a local metric frame around the elements and
+turned back.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,13 @@ import shapely
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
-from gis_service.engine.columns import EDGE_LAYERS, Rows, table_of
+from gis_service.engine.columns import EDGE_LAYERS, TABLE_OF_LAYER, Rows, table_of, vertices_of
 from gis_service.errors import InvalidInput
+from gis_service.kernels.boxes import lines_in_box, points_in_box
+from gis_service.network.columns import runs
 from gis_service.network.ids import Ref
-from gis_service.network.tables import GridTables
+from gis_service.network.tables import GridTables, Lines, Table
+from gis_service.network.texts import frozen
 
 _LAYERS = ("connectivity_node", *EDGE_LAYERS, "customer_point")
 _METRES_PER_DEGREE = 111_195.0
@@ -29,48 +33,89 @@ _OUTLINE_TIGHTNESS = 0.35
 _MAX_OUTLINE_POINTS = 20_000
 
 Points = npt.NDArray[np.float64]
+Box = tuple[float, float, float, float]
+
+
+class CountyRun(NamedTuple):
+    """The rows `[first, stop)` of one county in one layer, and the box around them (lon/lat), if any."""
+
+    county: str
+    first: int
+    stop: int
+    box: Box | None
 
 
 class Shapes:
-    """Geometry of the conducting elements, nodes and customers of one topology."""
+    """Geometry of the conducting elements, nodes and customers of one topology.
 
-    def __init__(self, tables: GridTables) -> None:
+    Parameters
+    ----------
+    tables
+        Where the geometry stands.
+    counties
+        Layer → its counties in order, for every layer with geometry, where that is known; else it is worked
+        out when it is needed.
+    """
+
+    def __init__(self, tables: GridTables, counties: Mapping[str, Sequence[CountyRun]] | None = None) -> None:
         self._tables = tables
-        self._building = threading.Lock()
-        self._tree: shapely.STRtree | None = None
-        self._first: list[int] = []
+        if counties is not None:
+            self.__dict__["counties"] = counties
+
+    @cached_property
+    def counties(self) -> Mapping[str, Sequence[CountyRun]]:
+        """Layer → the counties that have elements of it, in order, with the box around them."""
+        found: dict[str, list[CountyRun]] = {}
+        for layer in TABLE_OF_LAYER:
+            table = table_of(self._tables, layer)
+            if layer != "line_section" and not hasattr(table, _POSITIONS):
+                continue
+            found[layer] = [
+                CountyRun(county, first, stop, _box_around(_points(table, first, stop)))
+                for county, first, stop in runs(table.county)
+            ]
+        return found
 
     def meeting(self, area: BaseGeometry) -> list[Ref]:
         """Every node, conducting element, source and customer whose geometry meets the area, border included.
 
-        In the order of layer and row.
+        In the order of layer and row. Costs a pass over the geometry of the counties that the area may meet.
         """
-        tree = self._index()
-        found = np.sort(tree.query(area, predicate="intersects"))
-        bounds = [*self._first, len(tree)]
-        cuts = np.searchsorted(found, bounds)
+        if area.is_empty:
+            return []
+        shapely.prepare(area)
+        box: Box = area.bounds
         return [
-            Ref(layer, int(at) - bounds[k])
-            for k, layer in enumerate(_LAYERS)
-            for at in found[cuts[k] : cuts[k + 1]].tolist()
+            Ref(layer, row)
+            for layer in _LAYERS
+            for run in self.counties[layer]
+            if run.box is not None and _meet(box, run.box)
+            for row in self._meeting_in(layer, run, area, box).tolist()
         ]
 
-    def _index(self) -> shapely.STRtree:
-        with self._building:
-            if self._tree is None:
-                parts = [_geometries(self._tables, layer) for layer in _LAYERS]
-                self._first = [0, *np.cumsum([len(part) for part in parts]).tolist()][:-1]
-                self._tree = shapely.STRtree(np.concatenate(parts))
-            return self._tree
+    def _meeting_in(self, layer: str, run: CountyRun, area: BaseGeometry, box: Box) -> Rows:
+        if layer == "line_section":
+            lines = self._tables.lines
+            offsets = frozen(lines.offsets[run.first : run.stop + 1], np.int64)
+            coords = frozen(lines.coords[int(offsets[0]) : int(offsets[-1])], np.float64)
+            near = lines_in_box(offsets, coords, *box)
+            firsts, vertices = vertices_of(lines, near + run.first)
+            counts = np.diff(firsts)
+            made = shapely.linestrings(vertices, indices=np.repeat(np.arange(near.size), counts))
+            inside = shapely.intersects(area, made)
+        else:
+            points = getattr(table_of(self._tables, layer), _POSITIONS)[run.first : run.stop]
+            near = points_in_box(frozen(points, np.float64), *box)
+            inside = shapely.intersects_xy(area, points[near, 0], points[near, 1])
+        rows: Rows = near[inside] + run.first
+        return rows
 
     def outline(self, lines: Rows, points: Points) -> dict[str, Any] | None:
         """A polygon around some lines and points, GeoJSON; None when there are none of either.
 
         A concave hull, 15 m wider than what it holds: drawn for the eye, not for area arithmetic.
         """
-        table = self._tables.lines
-        vertices = [table.coords[table.offsets[row] : table.offsets[row + 1]] for row in lines.tolist()]
-        cloud = np.concatenate([points, *vertices]) if vertices else points
+        cloud = np.concatenate([points, vertices_of(self._tables.lines, lines)[1]])
         cloud = np.unique(cloud[~np.isnan(cloud).any(axis=1)], axis=0)
         if not len(cloud):
             return None
@@ -91,16 +136,25 @@ def _concave(cloud: BaseGeometry) -> BaseGeometry:
     return shapely.concave_hull(cloud, ratio=_OUTLINE_TIGHTNESS)
 
 
-def _geometries(tables: GridTables, layer: str) -> npt.NDArray[np.object_]:
-    if layer == "line_section":
-        lines = tables.lines
-        if not len(lines):
-            return np.array([], object)
-        counts = np.diff(lines.offsets)
-        made = shapely.linestrings(lines.coords, indices=np.repeat(np.arange(len(counts)), counts))
-        return np.asarray(made, object)
-    xy: Points = getattr(table_of(tables, layer), _POSITIONS)
-    return np.asarray(shapely.points(xy), object) if len(xy) else np.array([], object)
+def _points(table: Table, first: int, stop: int) -> Points:
+    """Every position that stands in some rows of a table."""
+    if isinstance(table, Lines):
+        points: Points = np.asarray(table.coords[int(table.offsets[first]) : int(table.offsets[stop])])
+        return points
+    xy: Points = np.asarray(getattr(table, _POSITIONS)[first:stop])
+    return xy
+
+
+def _box_around(points: Points) -> Box | None:
+    known = points[~np.isnan(points).any(axis=1)]
+    if not len(known):
+        return None
+    (west, south), (east, north) = known.min(axis=0).tolist(), known.max(axis=0).tolist()
+    return west, south, east, north
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
 def read_area(geojson: Mapping[str, Any], *, field: str) -> BaseGeometry:
