@@ -1,36 +1,22 @@
 """Connections to the database of the shards: a small pool, checked before use, with a deadline of our own.
 
-Knows psycopg2 and time, not what is asked. The deadline does not rely on the server: a frozen node answers
-neither `statement_timeout` nor a cancel request, so after a moment of grace the socket is shut down here.
-psycopg2's own `cancel()` is never used: it holds the interpreter's lock while it waits for the server.
+Knows psycopg2 and time, not what is asked. How a deadline is kept is `deadlines`.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection
 
-GRACE_S = 1.0
+from sharding.deadlines import DeadlineExceeded, ShardingError, Unreachable, Watch
 
-
-class ShardingError(Exception):
-    """Root of what this package raises on purpose."""
-
-
-class Unreachable(ShardingError):
-    """No connection could be had, or it broke while in use."""
-
-
-class DeadlineExceeded(ShardingError):
-    """The work was cut off because it took longer than its caller allows."""
+__all__ = ["DeadlineExceeded", "Pool", "ShardingError", "Unreachable"]
 
 
 class Pool:
@@ -52,6 +38,7 @@ class Pool:
         self._resting: list[tuple[float, connection]] = []
         self._lock = threading.Lock()
         self._check_after_s = check_after_s
+        self._watch = Watch(self._parameters)
 
     @contextmanager
     def transaction(self, *, deadline_s: float | None = 30.0) -> Iterator[connection]:
@@ -69,7 +56,7 @@ class Pool:
         try:
             held = self._take()
             try:
-                with _Deadline(held, deadline_s, self._parameters):
+                with self._watch.within(held, deadline_s):
                     yield held
                     held.commit()
             finally:
@@ -116,7 +103,7 @@ class Pool:
 
     def _is_alive(self, held: connection) -> bool:
         try:
-            with _Deadline(held, 2.0, self._parameters), held.cursor() as cursor:
+            with self._watch.within(held, 2.0), held.cursor() as cursor:
                 cursor.execute("SELECT 1")
                 held.rollback()
         except (psycopg2.Error, ShardingError):
@@ -132,53 +119,3 @@ class Pool:
             return
         with self._lock:
             self._resting.append((time.monotonic(), held))
-
-
-class _Deadline:
-    """Cuts a connection off when its time is up, and says so instead of the driver's error."""
-
-    def __init__(self, held: connection, deadline_s: float | None, parameters: Mapping[str, Any]) -> None:
-        self._held = held
-        self._parameters = parameters
-        self._deadline_s = deadline_s
-        self._done = threading.Event()
-        self._expired = False
-        self._timer: threading.Timer | None = None
-
-    def __enter__(self) -> None:
-        if self._deadline_s is not None:
-            self._timer = threading.Timer(self._deadline_s, self._cut_off)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._done.set()
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._expired:
-            self._held.close()  # the cancel request may still be on its way
-            raise DeadlineExceeded(f"the database did not answer within {self._deadline_s:g} s") from error
-        if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and self._held.closed:
-            raise Unreachable(f"the connection to the database was lost: {str(error).strip()}") from error
-
-    def _cut_off(self) -> None:
-        if self._done.is_set():
-            return
-        self._expired = True
-        backend = self._held.info.backend_pid
-        threading.Thread(target=_cancel, args=(self._parameters, backend), daemon=True).start()
-        if not self._done.wait(GRACE_S):
-            _sever(self._held)
-
-
-def _cancel(parameters: Mapping[str, Any], backend: int) -> None:
-    with suppress(psycopg2.Error):  # a server that cannot be asked is severed a moment later
-        other = psycopg2.connect(**{**parameters, "connect_timeout": 2, "tcp_user_timeout": 5000})
-        with closing(other), other.cursor() as cursor:
-            cursor.execute("SELECT pg_cancel_backend(%s)", [backend])
-
-
-def _sever(held: connection) -> None:
-    # Both errors mean that it was closed meanwhile and nothing is left to sever.
-    with suppress(OSError, psycopg2.Error), socket.socket(fileno=os.dup(held.fileno())) as line:
-        line.shutdown(socket.SHUT_RDWR)

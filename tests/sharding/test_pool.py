@@ -122,6 +122,50 @@ def test_a_slow_query_is_cancelled_at_the_deadline_and_ends_on_the_server(pool: 
         assert ask(held, sleeping) == 0
 
 
+def test_each_deadline_is_kept_whatever_the_others_are(dsn: str) -> None:
+    """Two end on time, one of them begun behind a longer one; the patient one is not touched."""
+    pool = Pool({"dsn": dsn}, size=3)
+    began = time.monotonic()
+
+    def ask_for_long(deadline_s: float | None) -> object:
+        try:
+            with pool.transaction(deadline_s=deadline_s) as held:
+                return ask(held, "SELECT 'done' FROM pg_sleep(2)")
+        except DeadlineExceeded:
+            return time.monotonic() - began
+
+    with ThreadPoolExecutor(3) as threads:
+        patient, late, later = threads.map(ask_for_long, [60.0, 0.3, 0.6])
+    assert patient == "done"
+    assert isinstance(late, float)
+    assert isinstance(later, float)
+    assert 0.3 <= late < 1.5
+    assert 0.6 <= later < 1.8
+    pool.close()
+
+
+def test_many_transactions_are_watched_by_one_thread(pool: Pool) -> None:
+    before = threading.active_count()
+    for _ in range(50):
+        with pool.transaction() as held:
+            ask(held, "SELECT 1")
+            assert threading.active_count() <= before + 1
+    with pytest.raises(DeadlineExceeded), pool.transaction(deadline_s=0.2) as held:
+        ask(held, "SELECT pg_sleep(30)")
+
+
+def test_a_deadline_is_watched_again_after_a_rest(pool: Pool) -> None:
+    """The watching thread may have ended meanwhile."""
+    for _ in range(2):
+        with pool.transaction(deadline_s=0.2) as held:
+            ask(held, "SELECT 1")
+        time.sleep(0.4)
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded), pool.transaction(deadline_s=0.2) as held:
+        ask(held, "SELECT pg_sleep(30)")
+    assert time.monotonic() - began < 3
+
+
 def test_a_silent_network_costs_the_deadline_and_a_moment(dsn: str, relay: Relay) -> None:
     pool = Pool({"dsn": make_dsn(dsn, host="127.0.0.1", port=relay.port, sslmode="disable")})
     with pool.transaction() as held:
