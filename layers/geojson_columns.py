@@ -126,10 +126,12 @@ Column = TextColumn | NumberColumn
 class Features:
     """Features of one kind as columns: geometry, properties in their order, and ids.
 
+    `id_lead` is written before every id, which is then a text that is never null.
+
     Raises
     ------
     ValueError
-        When the columns differ in length.
+        When the columns differ in length, or ids cannot be led.
     TypeError
         For values that are no texts, numbers or truths.
     """
@@ -137,6 +139,7 @@ class Features:
     geometry: Geometries
     properties: Mapping[str, Column]
     ids: Column | None = None
+    id_lead: str = ""
 
     def __post_init__(self) -> None:
         for name, column in self.properties.items():
@@ -144,6 +147,8 @@ class Features:
                 raise ValueError(f"{name} has {len(column)} values for {len(self)} features")
         if self.ids is not None and len(self.ids) != len(self):
             raise ValueError(f"{len(self.ids)} ids for {len(self)} features")
+        if self.id_lead and not (isinstance(self.ids, TextColumn) and self.ids.codes is None):
+            raise ValueError(f"only ids that are text, none of them null, can follow {self.id_lead!r}")
 
     def __len__(self) -> int:
         return self.geometry.length
@@ -156,9 +161,9 @@ class Features:
 
 
 def column_of(values: Any) -> Column:
-    """A column out of a NumPy array, an Arrow array or a sequence of texts and None.
+    """A column out of a NumPy array, an Arrow array or a sequence of values and None.
 
-    Floats that are NaN or infinite are written as null. Text is an object array or a sequence of `str`.
+    Floats that are NaN or infinite are written as null. An object array holds text.
 
     Raises
     ------
@@ -169,7 +174,9 @@ def column_of(values: Any) -> Column:
         return values
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return _of_arrow(values)
-    array = np.asarray(values)
+    if not isinstance(values, np.ndarray):
+        return _of_objects(values, None)
+    array = values
     if array.dtype.kind == "f":
         return NumberColumn(DOUBLE, np.ascontiguousarray(array, dtype=np.float64).view(np.int64))
     if array.dtype.kind in "iu":
@@ -182,10 +189,14 @@ def column_of(values: Any) -> Column:
         array = array.astype(object)
     if array.dtype.kind != "O":
         raise TypeError(f"values of type {array.dtype} have no column")
+    return _of_objects(array, pa.large_string())
+
+
+def _of_objects(values: Any, kind: Any) -> Column:
     try:
-        return _of_arrow(pa.array(array, type=pa.large_string(), from_pandas=True))
+        return _of_arrow(pa.array(values, type=kind, from_pandas=True))
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise TypeError(f"values that are not all text have no column: {error}") from None
+        raise TypeError(f"values that are not all of one kind have no column: {error}") from None
 
 
 def constant(text: str, length: int) -> TextColumn:

@@ -11,7 +11,7 @@ from compiling import F64, I64, U8, borrowing
 from compiling.moving import STRIDE, move
 from layers.geojson_numbers import write_coordinate, write_double, write_integer, write_null
 
-GEOMETRY, TEXT, CODED, DOUBLE, INTEGER, TRUTH = range(6)
+GEOMETRY, TEXT, LED, CODED, DOUBLE, INTEGER, TRUTH = range(7)
 """Kinds of columns, see `write_features`."""
 
 POINT, LINE, POLYGON, MULTIPOLYGON, NOWHERE = range(5)
@@ -89,8 +89,7 @@ def _needs_escapes(pool: U8) -> bool:
 
 @borrowing
 def _write_text(out: U8, at: int, pool: U8, start: int, end: int, escape: bool) -> int:
-    out[at] = _QUOTE
-    at += 1
+    """A text and its closing quote."""
     at = _write_escaped(out, at, pool, start, end) if escape else _copy(out, at, pool, start, end)
     out[at] = _QUOTE
     return at + 1
@@ -200,8 +199,9 @@ def write_features(
     kinds
         Kind of each column in the order of writing, int64 `(c,)`; one of them is the geometry.
     values
-        int64 `(c, n + 1)`. TEXT: offsets into `pool`. CODED: rows of `words`, negative for null. DOUBLE: the
-        bits. INTEGER, TRUTH: the value. The last column of the others is not read.
+        int64 `(c, n + 1)`. TEXT: offsets into `pool`; LED: the same, and its lead has the opening quote.
+        CODED: rows of `words`, negative for null. DOUBLE: the bits. INTEGER, TRUTH: the value. Of these, the
+        last column is not read.
     known
         uint8 `(c, n)`: 0 where an INTEGER or a TRUTH is null.
     words
@@ -223,10 +223,14 @@ def write_features(
             kind, value = kinds[column], values[column, row]
             if kind == GEOMETRY:
                 at = _write_geometry(out, at, geometry, first_row + row, coords, paths, polygons, multis)
-            elif kind == TEXT:
+            elif kind == LED:
                 at = _write_text(out, at, pool, value, values[column, row + 1], escape)
+            elif kind == TEXT:
+                out[at] = _QUOTE
+                at = _write_text(out, at + 1, pool, value, values[column, row + 1], escape)
             elif kind == CODED and value >= 0:
-                at = _write_text(out, at, pool, words[value, 0], words[value, 1], escape)
+                out[at] = _QUOTE
+                at = _write_text(out, at + 1, pool, words[value, 0], words[value, 1], escape)
             elif kind == DOUBLE:
                 at = write_double(out, at, value)
             elif kind == CODED or known[column, row] == 0:

@@ -16,7 +16,7 @@ from compiling import I64, U8
 from compiling.moving import STRIDE
 from layers.geojson_columns import Features, NumberColumn, TextColumn
 from layers.geojson_numbers import NUMBER_ROOM
-from layers.geojson_rows import CODED, GEOMETRY, TEXT, padded, write_features
+from layers.geojson_rows import CODED, GEOMETRY, LED, TEXT, padded, write_features
 
 BLOCK_ROWS = 2_048  # their text stays in the processor's cache
 _GEOMETRY_ROOM = 64  # its type and brackets
@@ -79,6 +79,8 @@ class _Block:
                 self.room += NUMBER_ROOM * rows
             elif column.codes is None:
                 self._texts(place, column, first, last)
+                if part.id_lead and place == 0:
+                    self._kinds[place] = LED
             else:
                 self._coded(place, column, first, last)
 
@@ -137,8 +139,10 @@ class _Block:
 
 def _leads(part: Features) -> tuple[U8, I64]:
     """What stands before each value and after the last one, and where each of them ends."""
-    feature, geometry = b'{"type":"Feature",', b'"geometry":'
-    texts = [feature + geometry] if part.ids is None else [feature + b'"id":', b"," + geometry]
+    feature, id, geometry = b'{"type":"Feature",', b'"id":', b'"geometry":'
+    if part.id_lead:
+        id += orjson.dumps(part.id_lead)[:-1]  # the quote stays open
+    texts = [feature + geometry] if part.ids is None else [feature + id, b"," + geometry]
     opening = b',"properties":{'
     for name in part.properties:
         texts.append(opening + orjson.dumps(name) + b":")

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 
-from gis_service.engine.columns import EDGE_LAYERS, Answer, Rows, features_of, ids_of, table_of
+from gis_service.engine.columns import EDGE_LAYERS, Answer, Rows, ids_of, table_of
+from gis_service.engine.features import features_json
 from gis_service.kernels.compiled import I64
 from gis_service.network.tables import GridTables
 from gis_service.network.topology import Topology
@@ -33,12 +35,12 @@ def ids_by_layer(tables: GridTables, rows: Mapping[str, Rows]) -> dict[str, list
 
 
 def feature_collection(tables: GridTables, rows: Mapping[str, Rows], **members: Any) -> Answer:
-    """A GeoJSON FeatureCollection of elements, by (layer, county, id); `members` stand beside them."""
-    return {
-        "type": "FeatureCollection",
-        "features": [feature for layer in rows for feature in features_of(tables, layer, rows[layer])],
-        **members,
-    }
+    """A GeoJSON FeatureCollection of elements, by (layer, county, id); `members` stand beside them.
+
+    Its features are text already, which `orjson` lays into the answer.
+    """
+    features = orjson.Fragment(features_json(tables, rows))
+    return {"type": "FeatureCollection", "features": features, **members}
 
 
 def named_edges(topology: Topology, edges: I64) -> list[Answer]:

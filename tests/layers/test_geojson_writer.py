@@ -190,3 +190,13 @@ def test_columns_that_do_not_fit_are_refused() -> None:
     for wrong in (np.array([b"x"]), [object()], np.array([2**64 - 1], dtype=np.uint64), pa.array([[1]])):
         with pytest.raises(TypeError):
             column_of(wrong)
+
+
+@given(st.lists(TEXT, min_size=1, max_size=5), TEXT.filter(bool))
+def test_ids_may_be_led_by_the_same_words(ids: list[str], lead: str) -> None:
+    part = Features(Geometries.nowhere(len(ids)), {"id": column_of(ids)}, column_of(ids), lead)
+    assert [(one["id"], one["properties"]["id"]) for one in written(part)["features"]] == [
+        (lead + id, id) for id in ids
+    ]
+    with pytest.raises(ValueError, match="none of them null"):
+        Features(Geometries.nowhere(1), {}, column_of([None]), lead)
