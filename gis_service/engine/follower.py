@@ -164,6 +164,9 @@ class Follower:
         self._poke()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            self._wake.close()
+            self._waker.close()
 
     def following(self) -> Following:
         """How this replica stands towards the database now."""
@@ -178,7 +181,7 @@ class Follower:
         )
 
     def _poke(self) -> None:
-        with suppress(BlockingIOError):  # it is full of earlier pokes, and one is enough
+        with suppress(OSError):  # full of earlier pokes, and one is enough; or closed by `stop`
             self._waker.send(b"!")
 
     def _run(self) -> None:
@@ -234,7 +237,8 @@ class Follower:
         announced, began = self._announced, time.monotonic()
         before = self._current.seen
         try:
-            seen = self._current.look(thorough=self._lost)
+            # a database that comes back may have been set back: its log then has other operations
+            seen = self._current.look(thorough=began - self._heard > self._lost_after_s)
         except Exception as error:  # noqa: BLE001  # logged there; a replica that stopped looking would lie
             self._not_heard(error)
             return False
@@ -247,7 +251,7 @@ class Follower:
         return seen != before
 
     def _hear(self, when: float) -> None:
-        if self._lost:
+        if when - self._heard > self._lost_after_s:
             log.warning("the database answers again; it was silent since %s", rfc3339(self._heard_at))
         self._lost = False
         self._heard, self._heard_at = when, self._clock()

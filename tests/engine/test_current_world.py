@@ -44,6 +44,9 @@ class Changing:
     def switches_at(self, at: datetime, /) -> tuple[Versions, SwitchReadings]:
         raise AssertionError("nobody asks for a time here")
 
+    def version_of(self) -> dict[str, CountyVersion]:
+        return {"450122": self.version}
+
     def operate(self, id: str, open_: bool) -> None:
         self.open[id] = open_
         self.version = CountyVersion(
