@@ -5,7 +5,7 @@ Registers sources into the layers' catalogue; how they are drawn and served is t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,12 +14,10 @@ import numpy as np
 from psycopg2 import extensions
 
 from gis_service.engine import Engine
-from gis_service.engine.columns import EDGE_LAYERS, table_of
+from gis_service.engine.live import energised
 from gis_service.engine.shapes import Shapes
-from gis_service.engine.world import Scene
 from gis_service.ingest.spec import LAYERS, Layer
 from gis_service.store.database import in_transaction
-from gis_service.tracing.supply import live_edges, node_phases, supplied_at
 from layers.catalog import Catalog
 from layers.postgis import CountyTable
 from layers.source import Box, Description, FeatureRow, Field, FieldType, Page, Query
@@ -138,35 +136,16 @@ class LiveLayer:
         found = self.stored.feature(id)
         return None if found is None else self._live([found])[0]
 
-    def _live(self, features: Iterable[FeatureRow]) -> list[FeatureRow]:
+    def _live(self, features: Sequence[FeatureRow]) -> list[FeatureRow]:
         scene = self.engine.scene()
         layer = self.stored.description.id
-        ids = scene.topology.ids
-        energised = energised_rows(scene, layer)
+        found = [scene.topology.ids.row(layer, feature.key.id) for feature in features]
+        known = np.array([row for row in found if row is not None], np.int64)
+        lit = dict(zip(known.tolist(), energised(scene, layer, known).tolist(), strict=True))
         live: list[FeatureRow] = []
-        for feature in features:
-            row = ids.row(layer, feature.key.id)
-            state: dict[str, Any] = {"energised": None if row is None else bool(energised[row])}
+        for feature, row in zip(features, found, strict=True):
+            state: dict[str, Any] = {"energised": None if row is None else lit[row]}
             if layer == "switch" and row is not None:
                 state["open"] = bool(scene.state.open[row])
             live.append(replace(feature, properties={**feature.properties, **state}))
         return live
-
-
-def energised_rows(scene: Scene, layer: str) -> Any:
-    """Which rows of a layer have voltage, bool `(n,)`; a substation or district when any part of it has."""
-    topology = scene.topology
-    phases = node_phases(topology, scene.state)
-    if layer in EDGE_LAYERS:
-        first = topology.first_edge(layer)
-        return live_edges(topology, phases)[first : first + len(table_of(topology.tables, layer))]
-    if layer == "customer_point":
-        return supplied_at(topology, phases)
-    if layer == "transformer_district":
-        first = topology.first_edge("power_transformer")
-        live = live_edges(topology, phases)[first : first + len(topology.tables.transformers)]
-        # index -1, a district without a known transformer, finds the False at the end
-        return np.append(live, False)[topology.district_transformer]
-    substations = topology.tables.substations
-    lit = set(topology.tables.nodes.substation_id[phases != 0].tolist())
-    return np.array([id in lit for id in substations.id.tolist()], np.bool_)

@@ -19,11 +19,11 @@ from gis_service.engine.columns import Answer, Rows, rfc3339
 from gis_service.engine.customers import counted_by_county
 from gis_service.engine.operated import Operated
 from gis_service.engine.scene import CLOCK_SKEW, find_switch
-from gis_service.engine.timeline import Bools, Event, intervals, play, which_changed
+from gis_service.engine.timeline import Event, intervals, play, which_changed
 from gis_service.engine.world import CountyVersion, Scene, World
 from gis_service.errors import Conflict, Impossible, InvalidInput, UnknownId
 from gis_service.network.switching import SwitchState
-from gis_service.tracing.supply import supplied
+from gis_service.tracing.change import moved, supplied_among
 
 _TICK = timedelta(microseconds=1)
 
@@ -195,10 +195,11 @@ class Batch:
         lasting = write.lasting_interruptions(list(self.world.versions))
         if not lasting:
             return
-        lit = supplied(self.world.topology, before)
         ids = self.world.topology.ids
-        rows = {customer: ids.row("customer_point", customer[1]) for customer in lasting}
-        stale = [customer for customer, row in rows.items() if row is None or lit[row]]
+        known = {customer: ids.row("customer_point", customer[1]) for customer in lasting}
+        rows = np.array([row for row in known.values() if row is not None], np.int64)
+        lit = set(rows[supplied_among(self.world.topology, before, rows)].tolist())
+        stale = [customer for customer, row in known.items() if row is None or row in lit]
         if stale:
             write.close_interruptions(stale, self._last_load())
 
@@ -215,16 +216,16 @@ class Batch:
         """
         topology = self.world.topology
         customers = topology.tables.customers
-        lit = supplied(topology, before)
         for county, version in sorted(self.world.versions.items()):
             start = since
             if version.topology_version > 1 and version.loaded_at is not None:
                 start = max(since, version.loaded_at)
             moments = list(play(topology, before, [replace(one, at=max(one.at, start)) for one in events]))
             dark = self._interrupted(start, county)
+            dark = dark[~supplied_among(topology, before, dark)]
             rows = [
                 store.NewInterruption(county, customers.id[one.customer], one.began, one.ended, one.cause)
-                for one in intervals(start, dark[~lit[dark]], moments, customers.county == county)
+                for one in intervals(start, dark, moments, customers.county == county)
             ]
             write.replace_interruptions_from(start, rows, counties=[county])
 
@@ -247,8 +248,7 @@ class Batch:
         after: SwitchState,
         bumped: Mapping[str, int],
     ) -> Answer:
-        topology = self.world.topology
-        lit_before, lit_after = supplied(topology, self.world.current), supplied(topology, after)
+        lost, regained = moved(self.world.topology, self.world.current, after)
         fresh = iter(done)
         told: list[Answer] = []
         for one in self.asked:
@@ -275,13 +275,12 @@ class Batch:
         return head | {
             "grid_version": head["grid_version"] | dict(bumped),
             "operations": told,
-            "lost": self._moved(lit_before & ~lit_after),
-            "regained": self._moved(~lit_before & lit_after),
+            "lost": self._moved(lost),
+            "regained": self._moved(regained),
         }
 
-    def _moved(self, which: Bools) -> Answer:
+    def _moved(self, rows: Rows) -> Answer:
         customers = self.world.topology.tables.customers
-        rows = np.flatnonzero(which)
         return {
             "customers": len(rows),
             "contracted_kva": math.fsum(customers.contracted_kva[rows].tolist()),

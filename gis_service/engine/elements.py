@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gis_service.engine.columns import EDGE_LAYERS, Answer, geometries_of, properties_of
+from gis_service.engine.columns import Answer, geometries_of, properties_of
+from gis_service.engine.live import energised, energised_phases
 from gis_service.engine.world import Scene
 from gis_service.network.ids import Ref
-from gis_service.network.tables import phase_text
-from gis_service.tracing.supply import live_edges, node_phases, supplied_at
 
 
 def element(scene: Scene, id: str) -> Answer:
@@ -33,11 +32,7 @@ def element(scene: Scene, id: str) -> Answer:
             "county_code": switches.county[heads[0]],
             "properties": {"head_switches": switches.id[heads].tolist()},
             "geometry": None,
-            "energised": bool(
-                live_edges(topology, node_phases(topology, scene.state))[
-                    topology.first_edge("switch") + heads
-                ].any()
-            ),
+            "energised": bool(energised(scene, "switch", heads).any()),
         }
     rows = np.array([ref.row], np.int64)
     properties = properties_of(topology.tables, ref.layer, rows)[0]
@@ -56,25 +51,9 @@ def element(scene: Scene, id: str) -> Answer:
 
 
 def _live(scene: Scene, ref: Ref) -> Answer:
-    topology = scene.topology
-    phases = node_phases(topology, scene.state)
-    if ref.layer in EDGE_LAYERS:
-        edge = topology.edge_of(ref.layer, ref.row)
-        answer: Answer = {"energised": bool(live_edges(topology, phases)[edge])}
-        if ref.layer == "switch":
-            answer["open"] = bool(scene.state.open[ref.row])
-        return answer
+    answer: Answer = {"energised": bool(energised(scene, ref.layer, np.array([ref.row]))[0])}
+    if ref.layer == "switch":
+        answer["open"] = bool(scene.state.open[ref.row])
     if ref.layer == "connectivity_node":
-        there = int(phases[ref.row])
-        return {"energised": there != 0, "energised_phases": phase_text(there)}
-    if ref.layer == "customer_point":
-        return {"energised": bool(supplied_at(topology, phases)[ref.row])}
-    if ref.layer == "substation":
-        inside = topology.tables.nodes.substation_id == topology.tables.substations.id[ref.row]
-        return {"energised": bool((phases[inside] != 0).any())}
-    transformer = int(topology.district_transformer[ref.row])
-    if transformer < 0:
-        return {"energised": False}
-    return {
-        "energised": bool(live_edges(topology, phases)[topology.edge_of("power_transformer", transformer)])
-    }
+        answer["energised_phases"] = energised_phases(scene, ref.row)
+    return answer

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
-from gis_service.tracing.supply import supplied
+from gis_service.tracing.change import moved
 
 Bools = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
@@ -36,14 +36,12 @@ class Event:
 class Moment:
     """The grid just after the operations of one time.
 
-    supplied : bool (n_customers,)
     lost, regained : customer rows, by comparison with the moment before
     cause : the operation that stands for the change
     """
 
     at: datetime
     state: SwitchState
-    supplied: Bools
     lost: Rows
     regained: Rows
     cause: tuple[str, int]
@@ -51,21 +49,13 @@ class Moment:
 
 def play(topology: Topology, state: SwitchState, events: Sequence[Event]) -> Iterator[Moment]:
     """One moment per time at which something was operated, in order; `state` is how switches stood before."""
-    before = supplied(topology, state)
     for at, together in groupby(sorted(events, key=lambda one: (one.at, one.key)), key=lambda one: one.at):
         batch = list(together)
-        moved = [one for one in batch if bool(state.open[one.switch]) != one.open]
+        operated = [one for one in batch if bool(state.open[one.switch]) != one.open]
+        before = state
         state = state.with_switching([one.switch for one in batch], [one.open for one in batch])
-        after = supplied(topology, state) if moved else before
-        yield Moment(
-            at=at,
-            state=state,
-            supplied=after,
-            lost=np.flatnonzero(before & ~after),
-            regained=np.flatnonzero(~before & after),
-            cause=_cause(moved or batch),
-        )
-        before = after
+        lost, regained = moved(topology, before, state)
+        yield Moment(at=at, state=state, lost=lost, regained=regained, cause=_cause(operated or batch))
 
 
 def _cause(batch: Sequence[Event]) -> tuple[str, int]:

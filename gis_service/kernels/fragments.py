@@ -49,9 +49,9 @@ def _positions_below(below: I32, edges: I64, n_nodes: int) -> I64:
     """Ascending positions below those edges that are in the forest."""
     found = np.empty(edges.size, np.int64)
     n = 0
-    for e in edges:
-        if below[e] >= 0:
-            found[n] = below[e]
+    for k in range(edges.size):
+        if below[edges[k]] >= 0:
+            found[n] = below[edges[k]]
             n += 1
     found = found[:n]
     if n < 2:
@@ -68,9 +68,9 @@ def _positions_below(below: I32, edges: I64, n_nodes: int) -> I64:
         for digit in range(_DIGIT):
             place[digit + 1] += place[digit]
         for position in found:
-            digit = (position >> shift) & (_DIGIT - 1)
-            other[place[digit]] = position
-            place[digit] += 1
+            own = (position >> shift) & (_DIGIT - 1)
+            other[place[own]] = position
+            place[own] += 1
         found, other = other, found
         shift += _DIGIT_BITS
     return found

@@ -116,7 +116,7 @@ def changed_in_question(
 
 @compiled
 def count_lost(hung: Hung, path: U8, bits: int, starts: I64, stops: I64, had: U8, has: U8) -> int:
-    """How many are supplied before and not after, in a forest of all phases; where all is lost no row is read."""
+    """How many are supplied before, not after, in a forest of all phases; reads no row where all is lost."""
     count = 0
     for r in range(starts.size):
         if had[r] == bits and not has[r]:

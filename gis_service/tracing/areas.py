@@ -10,7 +10,7 @@ from gis_service.kernels.compiled import I64, U8
 from gis_service.network.ids import Ref
 from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
-from gis_service.tracing.supply import supplied
+from gis_service.tracing.change import supplied_among
 from gis_service.tracing.trace import trace
 
 
@@ -34,5 +34,5 @@ def supply_area(topology: Topology, state: SwitchState, starts: list[Ref]) -> Su
     """Customers downstream of the starts that are supplied: in a loop, all that it feeds together."""
     below = trace(topology, state, "downstream", starts)
     there = customers_at(topology, below.node_phases)
-    served = there[supplied(topology, state)[there]]
+    served = there[supplied_among(topology, state, there)]
     return SupplyArea(customers=served, edges=below.edges, nodes=below.nodes)

@@ -77,17 +77,17 @@ class Change:
             )
             lost, gained = self._compared(rows)
         if self.outs.customers.size:
-            was, _ = self._supplied(self.outs.customers)
+            was, _ = self.supplied(self.outs.customers)
             lost = np.union1d(lost, self.outs.customers[was]).astype(np.int32)
             gained = gained[~np.isin(gained, self.outs.customers)]
         return lost, gained
 
     def _compared(self, rows: I64) -> tuple[I32, I32]:
-        was, is_now = self._supplied(rows)
+        was, is_now = self.supplied(rows)
         return rows[was & ~is_now].astype(np.int32), rows[is_now & ~was].astype(np.int32)
 
-    def _supplied(self, rows: I64) -> tuple[B1, B1]:
-        """Whether some customers are supplied before and after; none of them out."""
+    def supplied(self, rows: I64) -> tuple[B1, B1]:
+        """Whether some customers are supplied before and after, if they themselves are not out."""
         needs = self.topology.customer_needs[rows]
         both = self.phases(self.topology.customer_node[rows])
         was, is_now = (np.where(needs != 0, (there & needs) == needs, there != 0) for there in both)
@@ -127,23 +127,34 @@ class Change:
         dark: I64 = nodes[(before != 0) & (after == 0)]
         return dark
 
+    def energised(self, edges: I64) -> B1:
+        """Whether some edges are energised before, bool `(len(edges),)`.
+
+        An element is energised when a phase that it carries stands at one of its ends, a source always.
+        """
+        return self._energised(edges)[0]
+
+    def _energised(self, edges: I64) -> tuple[B1, B1]:
+        topology = self.topology
+        from_before, from_after = self.phases(topology.edge_from[edges])
+        to_before, to_after = self.phases(topology.edge_to[edges])
+        carried = topology.edge_phases[edges]
+        source: B1 = (edges >= topology.first_edge("energy_source")) & (topology.edge_to[edges] >= 0)
+        was: B1 = ((from_before | to_before) & carried) != 0
+        is_now: B1 = ((from_after | to_after) & carried) != 0
+        return was | source, is_now | source
+
     def dark_edges(self) -> I64:
         """Lines, switches, transformers and sources energised before and not after, ascending.
 
-        An element is energised when a phase that it carries stands at one of its ends, and it is not out.
+        What is out is not energised after.
         """
         topology = self.topology
         around = topology.arcs.edge[arcs_of(topology.arcs.indptr, self.changed_nodes())]
         edges = np.union1d(around, self.outs.edges)
         if self.outs.nodes.size:
             edges = np.union1d(edges, topology.arcs.edge[arcs_of(topology.arcs.indptr, self.outs.nodes)])
-        at_from, at_to = (self.phases(ends[edges]) for ends in (topology.edge_from, topology.edge_to))
-        was, is_now = (
-            (a | b) & topology.edge_phases[edges] != 0 for a, b in zip(at_from, at_to, strict=True)
-        )
-        is_source = edges >= topology.first_edge("energy_source")
-        was |= is_source & (topology.edge_to[edges] >= 0)
-        is_now |= is_source & (topology.edge_to[edges] >= 0)
+        was, is_now = self._energised(edges)
         gone = np.isin(edges, self.outs.edges)
         for ends in (topology.edge_from, topology.edge_to):
             gone |= np.isin(ends[edges], self.outs.nodes)
@@ -173,6 +184,12 @@ class Change:
     @cached_property
     def _ranges(self) -> list[tuple[I64, I64, U8, U8]]:
         return [changed_ranges(self._pieces[k], one.forest.end.size) for k, one in self._numbered]
+
+
+def supplied_among(topology: Topology, state: SwitchState, rows: I64) -> B1:
+    """Which of some customers are supplied, bool `(len(rows),)`: at the cost of asking for these alone."""
+    _, is_now = Change(topology, state).supplied(rows)
+    return is_now
 
 
 def moved(topology: Topology, before: SwitchState, after: SwitchState) -> tuple[I64, I64]:

@@ -17,8 +17,8 @@ from gis_service.network.ids import Ref
 from gis_service.network.switching import SwitchState, conducting
 from gis_service.network.tables import ALL_PHASES
 from gis_service.network.topology import Topology
+from gis_service.tracing.change import supplied_among
 from gis_service.tracing.outs import NOTHING, NOTHING_OUT, Outs, Starts, starts_of
-from gis_service.tracing.supply import supplied
 from gis_service.tracing.ways import Ways, phase_layers
 
 RadiusMode = Literal["trunk", "full"]
@@ -50,7 +50,7 @@ def supply_path(topology: Topology, state: SwitchState, customer: int) -> Supply
     Where no single way carries them all, the longest-standing rule of the field applies: the way of the
     first phase (A, B, C) is given, and `phases` says which it carries.
     """
-    has_supply = bool(supplied(topology, state)[customer])
+    has_supply = bool(supplied_among(topology, state, np.array([customer]))[0])
     node = int(topology.customer_node[customer])
     needs = int(topology.customer_needs[customer]) or ALL_PHASES
     mask = conducting(topology, state)

@@ -12,6 +12,7 @@ from gis_service.engine.timeline import Event, intervals, play, which_changed
 from gis_service.network.build import build_topology
 from gis_service.network.switching import loaded_state
 from gis_service.network.tables import GridTables
+from gis_service.tracing.supply import supplied
 from tests.oracles import replay
 from tests.strategies import grids
 
@@ -56,7 +57,9 @@ def test_intervals_are_those_of_looking_at_each_moment(case: tuple[GridTables, l
     ids = tables.customers.id
     assert {(ids[one.customer], one.began, one.ended) for one in found} == replay.interruptions(tables, done)
     for moment in moments:
-        assert set(ids[moment.supplied].tolist()) == replay.supplied_at(tables, done, moment.at)
+        assert set(ids[supplied(topology, moment.state)].tolist()) == replay.supplied_at(
+            tables, done, moment.at
+        )
 
 
 @given(operated_grids())
