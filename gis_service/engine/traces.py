@@ -40,7 +40,7 @@ def traced(scene: Scene, asked: TraceAsked) -> Answer:
     UnknownId, InvalidInput
         As `find_all` and `trace` say.
     """
-    topology, tables = scene.topology, scene.topology.tables
+    topology, tables = scene.topology, scene.tables
     refs = find_all(topology.ids, {"from": asked.starts, "to": asked.targets, "barriers": asked.barriers})
     found = trace(
         topology,
@@ -51,7 +51,7 @@ def traced(scene: Scene, asked: TraceAsked) -> Answer:
         barriers=outs_of(topology, refs["barriers"]),
         phases=phase_mask(asked.phases),
     )
-    customers = customers_at(topology, found.node_phases)
+    customers = customers_at(topology, found.nodes, found.node_phases)
     rows = rows_by_layer(topology, nodes=found.nodes, edges=found.edges)
     # summed exactly, so that the order of rows, which follows the counties, does not show
     length_m = math.fsum(topology.edge_length_m[found.edges].tolist())

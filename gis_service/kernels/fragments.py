@@ -178,16 +178,42 @@ def _outermost(start: I64, end: I32) -> tuple[I64, I64]:
 
 
 @compiled
-def _bridged(
-    chords: Chords, open_before: B1, first_switch: int, gone: I64, come: I64, start: I64, stop: I64
-) -> bool:
-    """Whether a chord that conducts after the change leads out of one of some disjoint intervals."""
+def _drop_hidden(
+    end: I32,
+    chords: Chords,
+    open_before: B1,
+    first_switch: int,
+    gone: I64,
+    come: I64,
+    cuts: I64,
+    flags: U8,
+) -> int:
+    """Move to the front the cuts that count, where before the change nothing was cut; how many they are.
+
+    What lies below an outermost cut was live before, and is dead after unless a chord leads out of it: then
+    alone the cuts below it count. O(cuts + chords below them).
+    """
+    start, stop = _outermost(cuts, end)
+    bridged = np.zeros(start.size, np.bool_)
     for c in _chords_in(chords.at, chords.of, start, stop):
         if _conducts(c, chords.edge, open_before, first_switch, gone, come) & _CUT_AFTER:
-            k = np.searchsorted(start, chords.a[c], side="right") - 1
-            if k < 0 or not (chords.a[c] < stop[k] and start[k] <= chords.b[c] < stop[k]):
-                return True
-    return False
+            i = np.searchsorted(start, chords.a[c], side="right") - 1
+            j = np.searchsorted(start, chords.b[c], side="right") - 1
+            a_inside, b_inside = i >= 0 and chords.a[c] < stop[i], j >= 0 and chords.b[c] < stop[j]
+            if not (a_inside and b_inside and i == j):
+                if a_inside:
+                    bridged[i] = True
+                if b_inside:
+                    bridged[j] = True
+    kept, k = 0, -1
+    for at in range(cuts.size):
+        if k + 1 < start.size and cuts[at] == start[k + 1]:
+            k += 1
+        elif not bridged[k]:
+            continue
+        cuts[kept], flags[kept] = cuts[at], flags[at]
+        kept += 1
+    return kept
 
 
 @compiled
@@ -321,13 +347,8 @@ def fragments(
             n += 1
     cuts = cuts[:n]
     if forest.trees.size == 1 and not standing:
-        start, stop = _outermost(cuts, forest.end)
-        if not _bridged(chords, open_before, first_switch, gone, come, start, stop):
-            # all was live before, all below a cut is dead after: cuts inside others change nothing
-            before = np.full(start.size + 1, bits, np.uint8)
-            after = np.zeros(start.size + 1, np.uint8)
-            after[0] = bits
-            return Fragments(start, stop, np.zeros(start.size, np.int64), before, after)
+        n = _drop_hidden(forest.end, chords, open_before, first_switch, gone, come, cuts, cut_flags)
+        cuts = cuts[:n]
     if forest.trees.size > 1:
         islands = _islands(forest, chords, open_before, first_switch, moved, gone, come, cuts)
     else:

@@ -143,3 +143,20 @@ def rows_in(hung: Hung, starts: I64, stops: I64) -> I32:
             found[n] = hung.row[k]
             n += 1
     return found
+
+
+@compiled
+def rows_at(hung: Hung, positions: I32) -> tuple[I32, I64]:
+    """Rows on some positions, one position after another, and for each row which of `positions` it is on."""
+    total = 0
+    for p in positions:
+        total += hung.offset[p + 1] - hung.offset[p]
+    found = np.empty(total, np.int32)
+    on = np.empty(total, np.int64)
+    n = 0
+    for i in range(positions.size):
+        for k in range(hung.offset[positions[i]], hung.offset[positions[i] + 1]):
+            found[n] = hung.row[k]
+            on[n] = i
+            n += 1
+    return found, on

@@ -139,6 +139,7 @@ def _switchgear(tables: GridTables) -> Switchgear:
         normal_open=np.array(switches.normal_open, np.bool_),
         loaded_open=np.array(switches.open, np.bool_),
         protective=is_any(switches.kind, PROTECTIVE_KINDS),
+        bolted=is_any(switches.kind, ("jumper",)),
     )
 
 

@@ -43,7 +43,7 @@ def topology_arrays(topology: Topology) -> Arrays:
         "sections": (topology.sections, ("of_node", "link_edge")),
         "sections.arcs": (topology.sections.arcs, Arcs._fields),
         "feeders": (topology.feeders, ("head_row", "head_of")),
-        "switchgear": (topology.switchgear, ("normal_open", "loaded_open", "protective")),
+        "switchgear": (topology.switchgear, ("normal_open", "loaded_open", "protective", "bolted")),
         "inside": (topology.inside, ("first", "node")),
     }
     for k, one in enumerate(topology.forests):
@@ -88,7 +88,7 @@ def topology_from_arrays(
             Arcs(*taken("sections.arcs", Arcs._fields)),
         ),
         feeders=feeders_from_arrays(arrays),
-        switchgear=Switchgear(*taken("switchgear", ("normal_open", "loaded_open", "protective"))),
+        switchgear=Switchgear(*taken("switchgear", ("normal_open", "loaded_open", "protective", "bolted"))),
         inside=Inside(*taken("inside", ("first", "node"))),
         forests=tuple(
             SupplyForest(

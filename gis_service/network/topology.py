@@ -9,6 +9,7 @@ crews build; switching never changes it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -53,11 +54,13 @@ class Switchgear:
 
     normal_open, loaded_open : how each normally stands, and how the tables say it stands
     protective : breakers, reclosers and fuses
+    bolted : jumpers, which nobody operates
     """
 
     normal_open: B1
     loaded_open: B1
     protective: B1
+    bolted: B1
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +123,17 @@ class Topology:
     def source_node(self) -> I32:
         """Node of each energy source; -1 where unknown."""
         return self.edge_to[self.first_edge("energy_source") :]
+
+    @cached_property
+    def pieces(self) -> I64:
+        """Where the pieces begin that only meet in the supply: positions of the first forest, and its end.
+
+        A piece is what one source feeds, or an island; together they are all positions but the root's.
+        """
+        forest = self.forests[0].forest
+        sources = forest.below[self.first_edge("energy_source") :]
+        fed = sources[sources >= 0]
+        return np.unique(np.concatenate([fed, forest.trees[1:], [forest.end.size]])).astype(np.int64)
 
     def first_edge(self, layer: str) -> int:
         """The edge of row 0 of a layer."""

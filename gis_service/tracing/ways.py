@@ -15,7 +15,7 @@ import numpy as np
 
 from gis_service.kernels.blocks import Blocks, find_blocks, parent_blocks, spread_down, spread_up
 from gis_service.kernels.compiled import B1, I32, U8
-from gis_service.network.topology import Topology
+from gis_service.network.part import Part
 from gis_service.tracing.outs import Starts
 
 
@@ -44,11 +44,9 @@ class Found:
 class Ways:
     """The block tree of one phase layer, hung from the root; parts without a source are not in it."""
 
-    def __init__(self, topology: Topology, conducts: B1, allowed: B1) -> None:
-        self.topology = topology
-        self.blocks: Blocks = find_blocks(
-            *topology.arcs, conducts, allowed, np.array([topology.root], np.int64)
-        )
+    def __init__(self, part: Part, conducts: B1, allowed: B1) -> None:
+        self.part = part
+        self.blocks: Blocks = find_blocks(*part.arcs, conducts, allowed, np.array([part.root], np.int64))
         self.parent: I32 = parent_blocks(self.blocks)
 
     def upstream(self, starts: Starts) -> Found:
@@ -86,7 +84,7 @@ class Ways:
         own = blocks.node_block[starts.nodes]
         above = own[own >= 0]
         marked[above[blocks.size[above] > 1]] = True
-        hangs = np.zeros(self.topology.n_nodes + 1, np.bool_)
+        hangs = np.zeros(self.part.n_nodes + 1, np.bool_)
         hangs[starts.nodes[own >= 0]] = True
         marked |= hangs[blocks.top]
         below = spread_down(self.parent, marked)
@@ -96,7 +94,7 @@ class Ways:
         return self._finish(found)
 
     def _nothing(self) -> Found:
-        return Found(np.zeros(self.topology.n_nodes + 1, np.bool_), np.zeros(self.topology.n_edges, np.bool_))
+        return Found(np.zeros(self.part.n_nodes + 1, np.bool_), np.zeros(self.part.n_edges, np.bool_))
 
     @staticmethod
     def _in_blocks(block_of: I32, wanted: B1) -> B1:
@@ -106,5 +104,5 @@ class Ways:
         return answer
 
     def _finish(self, found: Found) -> Found:
-        found.nodes[self.topology.root] = False
+        found.nodes[self.part.root] = False
         return found
