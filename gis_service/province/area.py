@@ -105,6 +105,7 @@ class _Joined:
             lines=lines,
             corridors=corridors,
             twins=sum(feeder.twin for feeder in self.feeders),
+            meshes=len(self.districts.mesh),
         )
 
     def _named(self, county: npt.NDArray[np.int16], foreign: Sequence[Foreign]) -> Named:

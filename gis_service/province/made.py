@@ -42,7 +42,8 @@ class MadeArea:
     """An area's rows, layer by layer, by number. `rows[layer]` holds arrays of one length.
 
     Each layer has `county` (position in the plan), `xy` where it is a point. References are positions in
-    `nodes` or `vertices`.
+    `nodes` or `vertices`; `-1 - k` is the k-th of the neighbours' at the end. `twins` are feeders on two
+    circuits, `meshes` joined streets of low voltage.
     """
 
     area: Area
@@ -54,3 +55,4 @@ class MadeArea:
     lines: Lines
     corridors: Lines
     twins: int
+    meshes: int

@@ -168,8 +168,8 @@ def figures(of: Statistics) -> list[Figure]:
             {},
         ),
         Figure(
-            "on purpose in a loop: feeders on two circuits; substations in parallel",
-            f"{total['twins']:.0f}; {total['parallel']:.0f}",
+            "loops on purpose: twin circuits; parallel transformers; joined streets",
+            f"{total['twins']:.0f}; {total['parallel']:.0f}; {total['meshes']:.0f}",
             {},
         ),
         Figure("all switches, per customer", f"{switches / customers:.3f}", {}),

@@ -200,11 +200,11 @@ class _Ground:
         return self._seats[county]
 
     def take(self, kind: AreaKind, county: int, number: int) -> list[Cell]:
-        """Free squares with their middle in the county, nearest to its seat; first those in the province."""
+        """Free squares with their middle in the county: least outside the province, nearest to the seat."""
         size = kind.cells
         first_column = -(-self._first[0] // size) * size
         first_row = -(-self._first[1] // size) * size
-        found: list[tuple[bool, float, int, int]] = []
+        found: list[tuple[int, float, int, int]] = []
         at_column, at_row = self.seat(county)
         for column in range(first_column, self._first[0] + self._columns - size + 1, size):
             for row in range(first_row, self._first[1] + self._rows - size + 1, size):
@@ -215,9 +215,9 @@ class _Ground:
                     continue
                 if any(cell in self._taken for cell in _square(column, row, size)):
                     continue
-                whole = bool((self._corner_county[k : k + size + 1, m : m + size + 1] >= 0).all())
+                outside = int((self._corner_county[k : k + size + 1, m : m + size + 1] < 0).sum())
                 far = (k + size / 2.0 - at_column - 0.5) ** 2 + (m + size / 2.0 - at_row - 0.5) ** 2
-                found.append((not whole, far, column, row))
+                found.append((outside, far, column, row))
         chosen = [(column, row) for _, _, column, row in sorted(found)[:number]]
         for column, row in chosen:
             self._taken.update(_square(column, row, size))

@@ -48,6 +48,7 @@ class Statistics:
             add[layer] += columns["county"].size
         add["feeders"] += len(made.layout.trunks)
         add["twins"] += made.twins
+        add["meshes"] += made.meshes
         add["parallel"] += made.yard.parallel
         self._lines(made)
         self._switches(made, tree)

@@ -16,7 +16,7 @@ from gis_service.province.plan import Area, Plan
 from gis_service.province.streets import DUCT, POLE_LINE
 
 _REMOTE = 0.4
-_SECOND = 0.12
+_SECOND = 0.35
 """Part of the single customers on cable that have a second supply, where the next street allows it."""
 _REACH_M = 4_500.0
 """How far along the border between two areas a tie goes."""
