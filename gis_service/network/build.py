@@ -14,15 +14,14 @@ from gis_service.ingest.spec import PROTECTIVE_KINDS
 from gis_service.kernels.arcs import Arcs, build_arcs
 from gis_service.kernels.compiled import B1, F64, I32, U8
 from gis_service.kernels.forest import Forest
-from gis_service.kernels.reach import components
 from gis_service.kernels.shortest import shortest_tree
 from gis_service.network.columns import is_any, text_order
 from gis_service.network.forests import grow, normal_phases, supply_forests
 from gis_service.network.ids import IdIndex
 from gis_service.network.stored import topology_arrays
 from gis_service.network.switching import conducting_edges
-from gis_service.network.tables import ALL_PHASES, GridTables, Text
-from gis_service.network.topology import Feeders, Inside, Sections, Switchgear, Topology
+from gis_service.network.tables import GridTables, Text
+from gis_service.network.topology import Feeders, Inside, Switchgear, Topology
 
 
 def build_topology(tables: GridTables) -> Topology:
@@ -76,9 +75,6 @@ def build_topology(tables: GridTables) -> Topology:
         edge_length_m=edge_length_m,
         edge_rank=edge_rank,
         arcs=arcs,
-        sections=_sections(
-            root + 1, arcs, edge_from, edge_to, edge_phases, len(lines), len(switches), len(sources)
-        ),
         feeders=feeders,
         switchgear=switchgear,
         inside=_inside(ids.rows("substation", tables.nodes.substation_id), len(tables.substations)),
@@ -149,26 +145,6 @@ def _inside(substation: I32, n_substations: int) -> Inside:
     node = node[np.argsort(substation[node], kind="stable")]
     first = np.searchsorted(substation[node], np.arange(n_substations + 1)).astype(np.int64)
     return Inside(first, node)
-
-
-def _sections(
-    n_nodes: int,
-    arcs: Arcs,
-    edge_from: I32,
-    edge_to: I32,
-    phases: U8,
-    n_lines: int,
-    n_switches: int,
-    n_sources: int,
-) -> Sections:
-    fixed = phases == ALL_PHASES
-    fixed[n_lines : n_lines + n_switches] = False
-    fixed[fixed.size - n_sources :] = False
-    of_node = components(*arcs, fixed.astype(np.uint8))
-    link_edge = np.flatnonzero(~fixed & (edge_from >= 0) & (edge_to >= 0)).astype(np.int32)
-    n_sections = int(of_node.max()) + 1
-    links = build_arcs(n_sections, of_node[edge_from[link_edge]], of_node[edge_to[link_edge]])
-    return Sections(of_node, link_edge, links)
 
 
 def _customer_needs(given: U8, node: I32, forests: list[Forest]) -> U8:

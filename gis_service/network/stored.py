@@ -15,7 +15,7 @@ from gis_service.kernels.hung import Hung
 from gis_service.network.forests import SupplyForest
 from gis_service.network.ids import IdIndex
 from gis_service.network.tables import GridTables
-from gis_service.network.topology import Feeders, Inside, Sections, Switchgear, Topology
+from gis_service.network.topology import Feeders, Inside, Switchgear, Topology
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -40,8 +40,6 @@ def topology_arrays(topology: Topology) -> Arrays:
     arrays: Arrays = {name: getattr(topology, name) for name in _OWN}
     parts: dict[str, tuple[Any, tuple[str, ...]]] = {
         "arcs": (topology.arcs, Arcs._fields),
-        "sections": (topology.sections, ("of_node", "link_edge")),
-        "sections.arcs": (topology.sections.arcs, Arcs._fields),
         "feeders": (topology.feeders, ("head_row", "head_of")),
         "switchgear": (topology.switchgear, ("normal_open", "loaded_open", "protective", "bolted")),
         "inside": (topology.inside, ("first", "node")),
@@ -82,11 +80,6 @@ def topology_from_arrays(
         ids=ids,
         **{name: arrays[name] for name in _OWN},
         arcs=Arcs(*taken("arcs", Arcs._fields)),
-        sections=Sections(
-            arrays["sections.of_node"],
-            arrays["sections.link_edge"],
-            Arcs(*taken("sections.arcs", Arcs._fields)),
-        ),
         feeders=feeders_from_arrays(arrays),
         switchgear=Switchgear(*taken("switchgear", ("normal_open", "loaded_open", "protective", "bolted"))),
         inside=Inside(*taken("inside", ("first", "node"))),

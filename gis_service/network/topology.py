@@ -1,4 +1,4 @@
-"""The frozen shape of the grid: dense nodes and edges, arcs, sections, and what hangs on the nodes.
+"""The frozen shape of the grid: dense nodes and edges, arcs, supply forests, and what hangs on the nodes.
 
 Nodes are the rows of `tables.nodes`, and one more, the **root**, that stands for "the supply". Edges are
 lines, switches, transformers and then sources: a source is an edge from the root to its node, so "reached
@@ -20,23 +20,6 @@ from gis_service.network.ids import IdIndex, Ref
 from gis_service.network.tables import GridTables
 
 EDGE_LAYERS = ("line_section", "switch", "power_transformer", "energy_source")
-
-
-@dataclass(frozen=True, eq=False)
-class Sections:
-    """The grid with everything that can change or that is not three-phase taken out.
-
-    A section is a component over three-phase lines and transformers. What is left, the *links*, are the
-    switches, the sources and the elements of fewer phases. Switching a link never changes a section.
-
-    of_node : int32 (n_nodes + 1,), the root included
-    link_edge : int32 (n_links,), the edge behind each link
-    arcs : links between sections; the arc's edge is the link's position
-    """
-
-    of_node: I32
-    link_edge: I32
-    arcs: Arcs
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +77,6 @@ class Topology:
     edge_length_m: F64
     edge_rank: I32
     arcs: Arcs
-    sections: Sections
     feeders: Feeders
     switchgear: Switchgear
     inside: Inside

@@ -1,4 +1,4 @@
-"""From tables to topology: ids, sections, feeders, derived districts; expected answers by hand."""
+"""From tables to topology: ids, supply forests, feeders, derived districts; expected answers by hand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from gis_service.errors import AmbiguousId, UnknownId
 from gis_service.network.build import build_topology
 from gis_service.network.ids import Ref
+from gis_service.network.stored import topology_arrays, topology_from_arrays
 from gis_service.network.switching import conducting, loaded_state, normal_state
 from gis_service.network.tables import phase_mask, phase_text
 from gis_service.network.text import parse_grid
@@ -23,21 +24,42 @@ FEEDER = """
 """
 
 
-def test_a_section_is_what_stays_together_with_all_switches_out() -> None:
-    #  S1 n1 ─Q1─ n2 ─L1─ n3 ─K1─ n4 ─L2─ n5 ─K2/─ n9        L3 carries A only: a link, not a section
+def test_the_supply_forest_is_the_normal_state_in_preorder() -> None:
+    #  S1 n1 ─Q1─ n2 ─L1─ n3 ─K1─ n4 ─L2─ n5 ─K2/─ n9        K2 is normally open: a chord, and n9 an island
     #                             └─L3(A)─ n6
     topology = build_topology(parse_grid(FEEDER))
-    ids = topology.tables.nodes.id.tolist()
-    of = dict(zip(ids, topology.sections.of_node.tolist(), strict=False))
+    ids = [*topology.tables.nodes.id.tolist(), "supply"]
+    (one,) = topology.forests
+    forest = one.forest
+    order = [ids[node] for node in forest.node]
 
-    assert of["n2"] == of["n3"]
-    assert of["n4"] == of["n5"]
-    assert len({of["n1"], of["n2"], of["n4"], of["n6"], of["n9"]}) == 5
-    links = {
-        topology.tables.lines.id[r]
-        for r in topology.rows_of_edges(topology.sections.link_edge.astype(np.int64))["line_section"]
+    assert order[:5] == ["supply", "n1", "n2", "n3", "n4"]
+    assert set(order[5:7]) == {"n5", "n6"}
+    assert order[7:] == ["n9"]
+    assert forest.trees.tolist() == [0, 7]
+    assert topology.pieces.tolist() == [1, 7, 8]
+    below = {
+        ids[node]: [ids[k] for k in forest.node[p : forest.end[p]]] for p, node in enumerate(forest.node)
     }
-    assert links == {"L3"}
+    assert set(below["n4"]) == {"n4", "n5", "n6"}
+    assert below["n5"] == ["n5"]
+    assert forest.path[forest.place[ids.index("n6")]] == phase_mask("A")
+    assert [topology.tables.switches.id[e - topology.first_edge("switch")] for e in one.chords.edge] == ["K2"]
+
+
+def test_a_topology_taken_apart_and_put_together_is_the_same() -> None:
+    topology = build_topology(parse_grid(FEEDER))
+    arrays = topology_arrays(topology)
+    copied = {name: np.copy(array) for name, array in arrays.items()}
+    again = topology_from_arrays(topology.tables, topology.ids, copied)
+
+    assert again.feeders.ids == ["F1"]
+    assert topology_arrays(again).keys() == arrays.keys()
+    for name, array in topology_arrays(again).items():
+        assert np.array_equal(array, arrays[name]), name
+    del copied["forests.0.customers.row"]
+    with pytest.raises(KeyError):
+        topology_from_arrays(topology.tables, topology.ids, copied)
 
 
 def test_edges_follow_lines_switches_transformers_sources() -> None:

@@ -76,7 +76,7 @@ def test_supply_is_what_reaches_a_node_from_a_source(tables: GridTables, data: s
 
 
 @given(grids(max_nodes=12, max_joins=20))
-def test_a_search_over_sections_finds_what_a_search_over_nodes_finds(tables: GridTables) -> None:
+def test_the_supply_forest_tells_what_a_search_over_nodes_finds(tables: GridTables) -> None:
     topology = build_topology(tables)
     for state in (loaded_state(topology), normal_state(topology)):
         assert np.array_equal(node_phases(topology, state), node_phases_by_node(topology, state))
