@@ -55,7 +55,7 @@ def outage(scene: Scene, case: Case, include: Sequence[str], *, field: str = "")
 
 
 def _told(scene: Scene, impact: Impact, include: Sequence[str]) -> Answer:
-    world, tables = scene.world, scene.topology.tables
+    world, tables = scene.world, scene.tables
     answer: Answer = {
         "affected": counted(world, impact.customers),
         "by_county": counted_by_county(world, impact.customers),

@@ -1,15 +1,32 @@
-"""The world as the store keeps it: counties in PostGIS, changed by this process or any other."""
+"""The world as the store keeps it: counties in PostGIS, changed by this process or any other.
+
+With a place for snapshots, a county is read once per load and mapped from then on; how the switches stand is
+always read.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
+
+import numpy as np
 
 from gis_service import store
 from gis_service.engine.current import Loaded, SwitchReadings, Versions
+from gis_service.engine.mapped import shapes_of
 from gis_service.engine.world import CountyVersion
-from gis_service.errors import NotReady
+from gis_service.errors import NotReady, UnknownId
+from gis_service.network.tables import Bools, GridTables
+from gis_service.network.texts import frozen
+from gis_service.snapshots.budget import DEFAULT_BYTES, Budget
+from gis_service.snapshots.counties import Counties
+from gis_service.snapshots.county import CountyKey
+from gis_service.snapshots.province import Shelf
+
+log = logging.getLogger("gis_service.engine")
 
 _TRIES = 20
 _VERSIONS_DEADLINE_S = 5.0
@@ -17,16 +34,63 @@ _T = TypeVar("_T")
 
 
 class StoredGrid:
-    """A `GridSource` over the engine's database."""
+    """A `GridSource` over the engine's database.
+
+    Parameters
+    ----------
+    snapshots
+        Directory of the snapshots of all databases; None: read everything at every load.
+    budget
+        Bytes of the counties' columns that may stay in memory.
+    """
+
+    def __init__(self, snapshots: Path | None = None, *, budget: int = DEFAULT_BYTES) -> None:
+        self._snapshots = snapshots
+        self._budget = Budget(budget)
+        self._shelf: Shelf | None = None
 
     def versions(self) -> Versions:
         """Every loaded county's versions."""
         return known_versions(store.county_versions(deadline_s=_VERSIONS_DEADLINE_S))
 
     def load(self) -> Loaded:
-        """Every loaded county's tables."""
-        tables, versions = store.load_grid()
-        return Loaded(tables, known_versions(versions))
+        """Every loaded county's tables.
+
+        Raises
+        ------
+        NotReady
+            When the database does not answer, or counties are loaded faster than they can be read.
+        """
+        if self._snapshots is None:
+            return _read_whole()
+        if self._shelf is None:
+            self._shelf = Shelf(self._snapshots / store.database_identity(), _read_county, self._budget)
+        for _ in range(_TRIES):
+            loads = _loads(self.versions())
+            try:
+                counties = self._shelf.counties(loads)
+                states = store.current_switches([one.county for one in loads])
+            except (_Moved, UnknownId):
+                continue
+            versions = known_versions(states.versions)
+            if _loads(versions) == loads:
+                return self._loaded(self._shelf, counties, versions, states.open)
+        raise NotReady("the counties are loaded faster than they can be read; try again in a moment")
+
+    def _loaded(self, shelf: Shelf, counties: Counties, versions: Versions, open: Bools) -> Loaded:
+        # both are sorted by county and id, and of the same loads
+        if len(counties.tables.switches) != len(open):
+            log.warning(
+                "the database has %d switches, its snapshots %d, although nothing was loaded since: all is "
+                "read, and the snapshots are passed over (`gridgis snapshots clear` makes room for new ones)",
+                len(open),
+                len(counties.tables.switches),
+            )
+            return _read_whole()
+        topology = shelf.topology(counties, frozen(open, np.bool_))
+        shelf.tidy(counties)
+        shelf.check_beside(counties)
+        return Loaded(topology.tables, versions, topology=topology, shapes=shapes_of(counties))
 
     def current_switches(self, positions: Mapping[str, int | None], /) -> tuple[Versions, SwitchReadings]:
         """The switches operated since these positions, as they stand."""
@@ -48,6 +112,31 @@ class StoredGrid:
                 return before, found
             before = after
         raise NotReady("the counties change faster than they can be read; try again in a moment")
+
+
+def _read_whole() -> Loaded:
+    tables, versions = store.load_grid()
+    return Loaded(tables, known_versions(versions))
+
+
+class _Moved(NotReady):
+    """A county is of another load than the one asked for."""
+
+
+def _read_county(key: CountyKey) -> GridTables:
+    try:
+        tables, version = store.load_county_tables(key.county)
+    except UnknownId:
+        raise _Moved(f"county {key.county} was taken out meanwhile; try again in a moment") from None
+    if (version.topology_version, version.loaded_at) != (key.topology_version, key.loaded_at):
+        raise _Moved(f"county {key.county} was loaded again meanwhile; try again in a moment")
+    return tables
+
+
+def _loads(versions: Versions) -> list[CountyKey]:
+    return [
+        CountyKey(county, one.topology_version, one.loaded_at) for county, one in sorted(versions.items())
+    ]
 
 
 def known_versions(found: Mapping[str, store.CountyVersion]) -> dict[str, CountyVersion]:

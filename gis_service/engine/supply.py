@@ -41,7 +41,7 @@ def path_to_customer(scene: Scene, customer_id: str) -> Answer:
     UnknownId
         When no customer has the id.
     """
-    topology, tables = scene.topology, scene.topology.tables
+    topology, tables = scene.topology, scene.tables
     row = topology.ids.find(customer_id, layers=("customer_point",)).row
     path = supply_path(topology, scene.state, row)
     rows = np.array([row], np.int64)
@@ -170,7 +170,7 @@ def area_below(scene: Scene, starts: Sequence[str]) -> Answer:
     InvalidInput
         For an element that supplies nothing by its kind, such as a customer.
     """
-    world, topology, tables = scene.world, scene.topology, scene.topology.tables
+    world, topology, tables = scene.world, scene.topology, scene.tables
     refs = find_all(topology.ids, {"from": starts})
     refuse_layers(refs, {"from": starts}, AREA_STARTS)
     area = supply_area(topology, scene.state, refs["from"])
@@ -196,7 +196,7 @@ def radius_below(scene: Scene, start: str, mode: Literal["trunk", "full"]) -> An
     UnknownId, InvalidInput
         As `area_below` says.
     """
-    topology, tables = scene.topology, scene.topology.tables
+    topology, tables = scene.topology, scene.tables
     refs = find_all(topology.ids, {"from": [start]})
     refuse_layers(refs, {"from": [start]}, AREA_STARTS)
     radius = supply_radius(topology, scene.state, refs["from"][0], mode)

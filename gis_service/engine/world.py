@@ -13,6 +13,7 @@ import numpy.typing as npt
 from gis_service.engine.columns import Answer, rfc3339
 from gis_service.engine.shapes import Shapes
 from gis_service.network.switching import SwitchState, normal_state
+from gis_service.network.tables import GridTables
 from gis_service.network.topology import Topology
 
 
@@ -80,6 +81,12 @@ class Scene:
     def topology(self) -> Topology:
         """The topology of the world."""
         return self.world.topology
+
+    @cached_property
+    def tables(self) -> GridTables:
+        """The grid as it is shown: its switches stand as the question has them."""
+        held = self.topology.tables
+        return replace(held, switches=replace(held.switches, open=self.state.open))
 
     def head(self) -> Answer:
         """The fields every answer starts with."""

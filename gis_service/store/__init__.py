@@ -9,6 +9,7 @@ from __future__ import annotations
 from gis_service.store.changes import ChangeListener, OperatedSwitches, listening, operated_since
 from gis_service.store.database import OutcomeUnknown, close_pools
 from gis_service.store.exporting import export_package
+from gis_service.store.identity import database_identity
 from gis_service.store.interruptions import (
     Customer,
     Interruption,
@@ -28,7 +29,7 @@ from gis_service.store.operations import (
 )
 from gis_service.store.record import GridTransaction, transaction
 from gis_service.store.stored_ids import StoredIds
-from gis_service.store.tables import load_columns, load_grid, load_tables
+from gis_service.store.tables import load_columns, load_county_tables, load_grid, load_tables
 from gis_service.store.unloading import unload_counties, unload_county
 from gis_service.store.versions import CountyVersion, county_versions
 
@@ -50,11 +51,13 @@ __all__ = [
     "county_versions",
     "current_switches",
     "customers_interrupted_at",
+    "database_identity",
     "export_package",
     "interruptions",
     "listening",
     "load_columns",
     "load_county",
+    "load_county_tables",
     "load_grid",
     "load_package",
     "load_tables",

@@ -5,17 +5,17 @@ Reads only. Rows come sorted by (county, id) as Python sorts text; absent values
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import extensions, sql
 
 from gis_service.ingest.spec import LAYERS, Layer
 from gis_service.network import tables as t
+from gis_service.network.columns import Texts
 from gis_service.store.consistent import Layers, read_consistently
 from gis_service.store.schema import GEOMETRY, arrow_types, select_layer
 from gis_service.store.versions import CountyVersion
@@ -43,6 +43,12 @@ def load_grid(counties: Collection[str] | None = None) -> tuple[t.GridTables, di
     """`load_tables` with all that is known of each county's version; raises the same."""
     layers, versions = read_consistently(_read_layers, counties)
     return _grid_tables(layers), versions
+
+
+def load_county_tables(county: str) -> tuple[t.GridTables, CountyVersion]:
+    """`load_grid` of one county, its text as bytes: no Python string is made; raises the same."""
+    layers, versions = read_consistently(_read_layers, [county])
+    return _grid_tables(layers, Texts.of), versions[county]
 
 
 def load_columns(county: str) -> tuple[dict[str, pa.Table], CountyVersion]:
@@ -79,8 +85,8 @@ def _read_layers(cursor: extensions.cursor, counties: Collection[str] | None) ->
     return read
 
 
-def _grid_tables(layers: Mapping[str, pa.Table]) -> t.GridTables:
-    columns = {layer.name: _columns(layer, layers[layer.name]) for layer in ELECTRICAL_LAYERS}
+def _grid_tables(layers: Mapping[str, pa.Table], text: Callable[[Any], t.Text] = texts) -> t.GridTables:
+    columns = {layer.name: _columns(layer, layers[layer.name], text) for layer in ELECTRICAL_LAYERS}
     return t.GridTables(
         substations=t.Substations(**columns["substation"]),
         nodes=t.Nodes(**columns["connectivity_node"]),
@@ -93,9 +99,9 @@ def _grid_tables(layers: Mapping[str, pa.Table]) -> t.GridTables:
     )
 
 
-def _columns(layer: Layer, rows: pa.Table) -> dict[str, npt.NDArray[Any]]:
+def _columns(layer: Layer, rows: pa.Table, text: Callable[[Any], t.Text]) -> dict[str, Any]:
     rows = sorted_by(rows, "county_code", "id")
-    columns: dict[str, npt.NDArray[Any]] = {}
+    columns: dict[str, Any] = {}
     for column in layer.columns:
         values = rows[column.name]
         if column.name == "phases":
@@ -106,7 +112,7 @@ def _columns(layer: Layer, rows: pa.Table) -> dict[str, npt.NDArray[Any]]:
         elif column.type == "bool":
             columns[column.name] = truths(values)
         else:
-            columns["county" if column.name == "county_code" else column.name] = texts(values)
+            columns["county" if column.name == "county_code" else column.name] = text(values)
     if layer.geometry == "Point":
         columns["xy"] = points(rows[GEOMETRY])
     elif layer.geometry == "LineString":

@@ -15,6 +15,8 @@ from gis_service.engine.stored import StoredGrid
 from gis_service.engine.warm import warm_up
 from gis_service.engine.world import World
 from gis_service.errors import GridError
+from gis_service.home import home
+from gis_service.snapshots.budget import memory_budget
 from gis_service.web.metrics import REFRESH
 
 log = logging.getLogger("gis_service.web")
@@ -23,7 +25,8 @@ log = logging.getLogger("gis_service.web")
 @lru_cache(maxsize=1)
 def engine() -> Engine:
     """The engine over this process' database."""
-    return Engine(CurrentWorld(StoredGrid(), on_refresh=_observe))
+    source = StoredGrid(home() / "snapshots", budget=memory_budget())
+    return Engine(CurrentWorld(source, on_refresh=_observe))
 
 
 def _observe(kind: str, seconds: float, world: World) -> None:
