@@ -47,3 +47,20 @@ def test_without_the_outlines_it_says_what_to_install(gridgis: Run, tmp_path: Pa
     said = gridgis(*arguments, expect=1, PYTHONPATH=str(tmp_path)).stderr
     assert "pip install 'gridgis[generate]', or say --shapes squares" in said
     gridgis(*arguments, "--shapes", "squares", PYTHONPATH=str(tmp_path))
+
+
+def test_a_province_is_loaded_as_any_package_is(gridgis_db: Run, tmp_path: Path) -> None:
+    out = tmp_path / "p"
+    made = ("--counties", 2, "--customers", 200, "--shapes", "squares", "-o", out)
+    rows = [line.split(": ") for line in gridgis_db("generate", "province", *made).stdout.splitlines()]
+    told = gridgis_db("load", out, "--dry-run").stdout.splitlines()
+    assert told[-1] == "dry run: nothing was changed"
+    assert [line.split(",")[0] for line in told[-3:-1]] == [
+        "990001: would be loaded",
+        "990002: would be loaded",
+    ]
+    gridgis_db("load", out)
+    gridgis_db("export", "-o", tmp_path / "back")
+    customers = pq.read_metadata(tmp_path / "back" / "customer_point.parquet").num_rows
+    assert ["customer_point", f"{customers} rows"] in rows
+    assert gridgis_db("check", "--strict").stdout.splitlines()[-1].startswith("0 errors")
