@@ -46,7 +46,8 @@ def is_identifier(column: Column) -> bool:
     }
 
 
-def _empty_means_null(column: Column) -> bool:
+def empty_means_null(column: Column) -> bool:
+    """Whether an empty string says nothing in this column."""
     return is_identifier(column) or column.choices is not None or column.name == "phases"
 
 
@@ -105,7 +106,7 @@ def _text(given: pd.Series[Any], column: Column) -> Coerced:
         rest &= ~whole
         if whole.any():
             note = f"{column.name} holds numbers, read as text: leading zeros, if there were any, are lost"
-    if _empty_means_null(column):
+    if empty_means_null(column):
         out[out == ""] = None
     return Coerced(pd.Series(out, dtype=object), rest, note)
 

@@ -5,8 +5,9 @@ Knows how one fault reads and how many are worth printing; not how faults are fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from gis_service.errors import InvalidInput
 
@@ -35,6 +36,33 @@ class Fault:
     def as_dict(self) -> dict[str, str | None]:
         """The fault for a JSON report."""
         return {**asdict(self), "message": self.sentence}
+
+
+class Placed(NamedTuple):
+    """A fault and its place among those of its layer: form first by column, then rules by row."""
+
+    order: tuple[int, int, int, int]
+    fault: Fault
+
+    @staticmethod
+    def of_layer(fault: Fault) -> Placed:
+        """A fault of the whole layer or of a column."""
+        return Placed((0, -1, 0, 0), fault)
+
+    @staticmethod
+    def by_form(place: int, row: int, fault: Fault) -> Placed:
+        """A value that could not be taken."""
+        return Placed((0, place, row, 0), fault)
+
+    @staticmethod
+    def by_rule(row: int, place: int, fault: Fault, *, rank: int = 2) -> Placed:
+        """A value that a rule refuses; the rank orders what is said of one value."""
+        return Placed((1, row, place, rank), fault)
+
+
+def in_order(faults: Iterable[Placed]) -> list[Fault]:
+    """The faults of one layer as they are told."""
+    return [placed.fault for placed in sorted(faults, key=lambda placed: placed.order)]
 
 
 def printed(faults: Sequence[Fault], *, limit: int | None = PRINTED) -> list[str]:

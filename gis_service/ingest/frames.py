@@ -15,10 +15,9 @@ import pandas as pd
 
 from gis_service.errors import InvalidInput
 from gis_service.ingest.columns import coerce, nulls
-from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
+from gis_service.ingest.spec import BY_NAME, CRS, GEOMETRY, LAYERS, Layer
 
-GEOMETRY = "geom"
-CRS = "EPSG:4326"
+__all__ = ["CRS", "GEOMETRY", "GridPackage", "assemble", "empty_layer"]
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def unheard(_layer: str) -> None:
     """The listener of a reader nobody listens to."""
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """One file or layer cannot be read; the text says why and how to mend it."""
 
 
@@ -86,7 +86,7 @@ def read_raw(path: str | os.PathLike[str], *, on_layer: OnLayer = unheard) -> Ra
         raise InvalidInput(f"{source}: there is no such file or directory; check the path") from None
     except PermissionError:
         raise InvalidInput(f"{source}: not readable for this user; change its permissions") from None
-    except _Unreadable as reason:
+    except Unreadable as reason:
         raise InvalidInput(f"{source}: {reason}") from None
 
 
@@ -96,7 +96,7 @@ def _read_geopackage(file: Path, on_layer: OnLayer) -> RawPackage:
     try:
         present = {str(name): bool(kind) for name, kind in pyogrio.list_layers(file)}
     except DataSourceError as error:
-        raise _Unreadable(f"GDAL cannot open it as a GeoPackage ({_first_line(error)})") from None
+        raise Unreadable(f"GDAL cannot open it as a GeoPackage ({_first_line(error)})") from None
     raw.ignored = [name for name in present if name not in BY_NAME]
     for layer in LAYERS:
         if layer.name not in present:
@@ -114,9 +114,9 @@ def _sound_geopackage(file: Path) -> None:
         head = handle.read(len(_SQLITE_MAGIC))
         size = os.fstat(handle.fileno()).st_size
     if size == 0:
-        raise _Unreadable("the file is empty; write it anew")
+        raise Unreadable("the file is empty; write it anew")
     if head != _SQLITE_MAGIC:
-        raise _Unreadable("not a GeoPackage; give a .gpkg file, or a directory of .parquet or .geojson files")
+        raise Unreadable("not a GeoPackage; give a .gpkg file, or a directory of .parquet or .geojson files")
     truncated = "the file is truncated or damaged; copy or write it anew"
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
@@ -124,14 +124,14 @@ def _sound_geopackage(file: Path) -> None:
                 database.execute(f"PRAGMA {one}").fetchone()[0] for one in ("page_count", "page_size")
             )
             if pages * page > size or database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise _Unreadable(truncated)
+                raise Unreadable(truncated)
             known = database.execute(
                 "SELECT count(*) FROM sqlite_master WHERE name = 'gpkg_contents'"
             ).fetchone()
     except sqlite3.DatabaseError:
-        raise _Unreadable(truncated) from None
+        raise Unreadable(truncated) from None
     if not known[0]:
-        raise _Unreadable("an SQLite database, but not a GeoPackage (it has no gpkg_contents table)")
+        raise Unreadable("an SQLite database, but not a GeoPackage (it has no gpkg_contents table)")
 
 
 def _geopackage_layer(file: Path, name: str) -> RawLayer:
@@ -140,7 +140,7 @@ def _geopackage_layer(file: Path, name: str) -> RawLayer:
     geometry: npt.NDArray[np.object_] | None = None
     broken: dict[int, str] = {}
     if column in table.column_names and meta["geometry_type"] is not None:
-        geometry, broken = _parsed(shapely.from_wkb, _objects(table.column(column)))
+        geometry, broken = parsed(shapely.from_wkb, _objects(table.column(column)))
         table = table.drop_columns([column])
     crs = meta["crs"]
     if crs is not None and "undefined" in str(crs).lower():
@@ -149,10 +149,7 @@ def _geopackage_layer(file: Path, name: str) -> RawLayer:
 
 
 def _read_directory(directory: Path, on_layer: OnLayer) -> RawPackage:
-    raw = RawPackage()
-    raw.ignored = sorted(
-        one.name for one in directory.iterdir() if one.suffix not in _READERS or one.stem not in BY_NAME
-    )
+    raw = RawPackage(ignored=strangers(directory))
     for layer in LAYERS:
         files = [directory / f"{layer.name}{suffix}" for suffix in _READERS]
         present = [file for file in files if file.exists()]
@@ -161,63 +158,99 @@ def _read_directory(directory: Path, on_layer: OnLayer) -> RawPackage:
         on_layer(layer.name)
         try:
             raw.layers[layer.name] = _layer_file(present)
-        except PermissionError:
-            raw.unreadable[layer.name] = (
-                f"{present[0].name} is not readable for this user; change its permissions"
-            )
-        except _Unreadable as reason:
-            raw.unreadable[layer.name] = f"{present[0].name} {reason}"
+        except (PermissionError, Unreadable) as error:
+            raw.unreadable[layer.name] = why_unreadable(present[0], error)
     if not raw.layers and not raw.unreadable:
-        raise _Unreadable(
+        raise Unreadable(
             "the directory holds no layer of a grid package, such as county.parquet or county.geojson"
         )
     return raw
 
 
+def strangers(directory: Path) -> list[str]:
+    """Names of what lies in a directory and is no layer of a package."""
+    return sorted(
+        one.name for one in directory.iterdir() if one.suffix not in _READERS or one.stem not in BY_NAME
+    )
+
+
+def why_unreadable(file: Path, error: PermissionError | Unreadable) -> str:
+    """What to say of one layer's file: reason and mend."""
+    if isinstance(error, PermissionError):
+        return f"{file.name} is not readable for this user; change its permissions"
+    return f"{file.name} {error}"
+
+
+def is_parquet_directory(path: Path) -> bool:
+    """Whether a package is a directory of GeoParquet files and nothing else."""
+    if not path.is_dir():
+        return False
+    suffixes = {one.suffix for one in path.iterdir() if one.stem in BY_NAME and one.suffix in _READERS}
+    return suffixes == {".parquet"}
+
+
 def _layer_file(files: Sequence[Path]) -> RawLayer:
     if len(files) > 1:
-        raise _Unreadable(f"and {files[1].name} both give the layer; remove one of them")
+        raise Unreadable(f"and {files[1].name} both give the layer; remove one of them")
     file = files[0]
     if file.stat().st_size == 0:
-        raise _Unreadable("is empty; write it anew")
+        raise Unreadable("is empty; write it anew")
     return _read_geoparquet(file) if file.suffix == ".parquet" else _read_geojson(file)
 
 
 def _read_geoparquet(file: Path) -> RawLayer:
     try:
-        table = pq.read_table(file)
+        with pq.ParquetFile(file) as opened:
+            table = opened.read()
     except (pa.ArrowException, OSError) as error:
-        raise _Unreadable(
-            f"is truncated or not a Parquet file ({_first_line(error)}); write it anew"
-        ) from None
-    declared = (table.schema.metadata or {}).get(b"geo")
-    if declared is None:
+        raise not_parquet(error) from None
+    name, crs = geoparquet_geometry(table.schema)
+    if name is None:
         return RawLayer(_frame(table), None, None)
+    shapes, broken = parsed(shapely.from_wkb, _objects(table.column(name)))
+    return RawLayer(_frame(table.drop_columns([name])), shapes, crs, broken=broken)
+
+
+def geoparquet_geometry(schema: pa.Schema) -> tuple[str | None, Any]:
+    """The name of the geometry column that a file's schema declares, None without one, and its CRS.
+
+    Raises
+    ------
+    Unreadable
+        When the declaration is broken, or the geometry is not WKB.
+    """
+    declared = (schema.metadata or {}).get(b"geo")
+    if declared is None:
+        return None, None
     try:
         geo = json.loads(declared)
-        column = geo["columns"][geo["primary_column"]]
-        values = table.column(geo["primary_column"])
+        name = geo["primary_column"]
+        column = geo["columns"][name]
+        schema.field(name)
     except (ValueError, KeyError, TypeError):
-        raise _Unreadable("has broken GeoParquet metadata; write it anew") from None
+        raise Unreadable("has broken GeoParquet metadata; write it anew") from None
     if column.get("encoding") != "WKB":
-        raise _Unreadable(f"encodes its geometry as {column.get('encoding')!r}; write it as WKB")
-    shapes, broken = _parsed(shapely.from_wkb, _objects(values))
-    attributes = _frame(table.drop_columns([geo["primary_column"]]))
-    return RawLayer(attributes, shapes, column.get("crs", CRS84), broken=broken)
+        raise Unreadable(f"encodes its geometry as {column.get('encoding')!r}; write it as WKB")
+    return name, column.get("crs", CRS84)
+
+
+def not_parquet(error: BaseException) -> Unreadable:
+    """What to say of a file that Arrow cannot read."""
+    return Unreadable(f"is truncated or not a Parquet file ({_first_line(error)}); write it anew")
 
 
 def _read_geojson(file: Path) -> RawLayer:
     try:
         document = orjson.loads(file.read_bytes())
     except orjson.JSONDecodeError as error:
-        raise _Unreadable(f"is truncated or not JSON ({error}); write it anew") from None
+        raise Unreadable(f"is truncated or not JSON ({error}); write it anew") from None
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or not all(isinstance(one, dict) for one in features):
-        raise _Unreadable("is not a GeoJSON FeatureCollection; write it as one")
+        raise Unreadable("is not a GeoJSON FeatureCollection; write it as one")
     rows = [one.get("properties") or {} for one in features]
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            raise _Unreadable(f"has a feature (number {number}) whose properties are no object; correct it")
+            raise Unreadable(f"has a feature (number {number}) whose properties are no object; correct it")
     for row, feature in zip(rows, features, strict=True):
         if "id" in feature:
             row.setdefault("id", feature["id"])
@@ -229,10 +262,10 @@ def _read_geojson(file: Path) -> RawLayer:
             try:
                 texts[row] = orjson.dumps(feature["geometry"]).decode()
             except TypeError:
-                raise _Unreadable(
+                raise Unreadable(
                     f"has a feature (number {row + 1}) whose geometry is nested too deeply; correct it"
                 ) from None
-    shapes, broken = _parsed(shapely.from_geojson, texts)
+    shapes, broken = parsed(shapely.from_geojson, texts)
     return RawLayer(
         pd.DataFrame(columns, index=pd.RangeIndex(len(rows))),
         shapes,
@@ -258,7 +291,7 @@ def _objects(column: Any) -> npt.NDArray[np.object_]:
     return values
 
 
-def _parsed(
+def parsed(
     parse: Callable[..., Any], encoded: npt.NDArray[np.object_]
 ) -> tuple[npt.NDArray[np.object_], dict[int, str]]:
     """Parse what can be parsed; the reason for each row that cannot."""

@@ -12,6 +12,9 @@ from typing import Literal
 ColumnType = Literal["text", "float", "int", "bool"]
 GeometryType = Literal["Point", "LineString", "Polygon", "MultiPolygon"]
 
+GEOMETRY = "geom"
+CRS = "EPSG:4326"
+
 CONSTRUCTIONS = ("overhead", "underground", "busbar", "service")
 SWITCH_KINDS = ("breaker", "recloser", "load_break_switch", "disconnector", "fuse", "jumper")
 PROTECTIVE_KINDS = ("breaker", "recloser", "fuse")

@@ -18,7 +18,13 @@ import pytest
 import shapely
 
 from gis_service.errors import InvalidInput
-from gis_service.ingest.package import inspect_package, read_package, validate, write_package
+from gis_service.ingest.package import (
+    inspect_package,
+    open_package,
+    read_package,
+    validate,
+    write_package,
+)
 from gis_service.ingest.spec import LAYERS
 from tests.packages import Frames, put, save, save_geojson, sound_frames, sound_package
 
@@ -26,7 +32,12 @@ Break = Callable[[Frames], object]
 
 
 def sentences(path: Path) -> list[str]:
-    return [fault.sentence for fault in inspect_package(path).faults]
+    """What stands against a package, which is the same read as a whole and county by county."""
+    found = inspect_package(path)
+    opened = open_package(path)
+    assert opened.faults == found.faults
+    assert opened.package.notes == found.package.notes
+    return [fault.sentence for fault in found.faults]
 
 
 def test_a_sound_package_has_no_fault_in_any_form(tmp_path: Path) -> None:
