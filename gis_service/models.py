@@ -4,21 +4,30 @@ Knows columns, constraints and indexes; the rows are written by `gis_service.sto
 `county` has the primary key `(county_code, id)` and is distributed by `county_code`, which never changes in a
 row: moving an element is a delete and an insert. Identifiers sort by code point (collation C), as Python
 does. There are no foreign keys from an element to its nodes, because either end may lie in another county.
-Foreign keys to `county` are added where the tables are distributed (migration 0002).
+Nor are there to `county`: what each row of a bulk load must pay for is weighed (ADR 0009).
 """
 
 from __future__ import annotations
+
+from itertools import permutations
 
 from django.contrib.gis.db import models
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField
 from django.contrib.postgres.indexes import GistIndex
 from django.db.models import BaseConstraint, CheckConstraint, F, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
 from gis_service.ingest.spec import layer as layer_named
 
 WGS84 = 4326
 _INFINITE = float("inf")
+_PHASES = sorted(
+    {"".join(some) for count in range(1, 5) for some in permutations("ABCN", count)} - {"N"},
+    # Compared one after another, so the usual ones stand first.
+    key=lambda text: (text not in ("ABC", "A", "B", "C", "ABCN", "AN", "BN", "CN"), text),
+)
 
 
 def _identifier(*, null: bool = False) -> models.TextField[str, str]:
@@ -37,9 +46,10 @@ def _checks(name: str) -> list[BaseConstraint]:
         if column.choices is not None:
             condition = Q(**{f"{column.name}__in": list(column.choices)})
         elif column.name == "phases":
-            condition = Q(phases__regex="^[ABCN]*[ABC][ABCN]*$") & ~Q(phases__regex=r"(.).*\1")
+            condition = Q(phases__in=_PHASES)
         elif column.name == "county_code" or (layer.name == "county" and column.name == "code"):
-            condition = Q(**{f"{column.name}__regex": "^.{2,12}$"})
+            length = Length(column.name)
+            condition = Q(GreaterThanOrEqual(length, 2)) & Q(LessThanOrEqual(length, 12))
         elif column.refers_to is not None or column.name in (
             layer.key,
             "from_vertex",
@@ -86,7 +96,6 @@ class Element(models.Model):
 
     class Meta:
         abstract = True
-        indexes = [models.Index(fields=["id"], name="%(class)s_by_id")]
 
 
 class Substation(Element):
@@ -106,7 +115,7 @@ class ConnectivityNode(Element):
 
     base_voltage_kv = _number()
     substation_id = _identifier(null=True)
-    geom = models.PointField(srid=WGS84)
+    geom = models.PointField(srid=WGS84, spatial_index=False)  # on no map
 
     class Meta(Element.Meta):
         db_table = "connectivity_node"
@@ -120,7 +129,7 @@ class EnergySource(Element):
     node_id = _identifier()
     phases = models.TextField(null=True)
     voltage_pu = _number(null=True)
-    geom = models.PointField(srid=WGS84)
+    geom = models.PointField(srid=WGS84, spatial_index=False)  # on no map
 
     class Meta(Element.Meta):
         db_table = "energy_source"
@@ -344,3 +353,31 @@ class SwitchAnswer(models.Model):
     class Meta:
         db_table = "switch_answer"
         indexes = [models.Index(fields=["id"], name="switch_answer_by_key")]
+
+
+class LoadRun(models.Model):
+    """One county of one load: written when the load begins, finished together with the county itself.
+
+    A row without an end whose process is gone is a load that died. Kept on the coordinator of a cluster.
+    """
+
+    county_code = _identifier()
+    begun_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    rows = models.BigIntegerField(null=True)
+    host = models.TextField()
+    process = models.BigIntegerField()
+
+    class Meta:
+        db_table = "load_run"
+        indexes = [models.Index(fields=["county_code"], name="load_run_by_county")]
+
+
+class IndexToBuild(models.Model):
+    """An index that a load took away to build it again when the rows are in; see `store.spatial_indexes`."""
+
+    name = models.TextField(primary_key=True)
+    definition = models.TextField()
+
+    class Meta:
+        db_table = "index_to_build"

@@ -61,6 +61,9 @@ def run_load(arguments: argparse.Namespace) -> None:
     from gis_service import store
     from gis_service.engine.loaded import end_restored
 
+    died = store.unfinished_loads()
+    for unfinished in died:
+        print(unfinished)
     stored = store.StoredIds()
     with Progress("reading", len(LAYERS), unit="layers") as bar:
         inspection = inspect_package(
@@ -77,6 +80,7 @@ def run_load(arguments: argparse.Namespace) -> None:
         store.rehearse_load(package, replace=arguments.replace)
         _tell_plan(package, store.county_versions())
         return
+    store.acknowledge_loads(died)
     with Progress("loading", sum(_rows_by_county(package).values())) as bar:
 
         def moved(county: str, layer: str, rows: int) -> None:

@@ -7,6 +7,8 @@ Answers are values; nothing here knows how supply follows from switch states.
 from __future__ import annotations
 
 from gis_service.store.changes import ChangeListener, OperatedSwitches, listening, operated_since
+from gis_service.store.county_load import LoadedCounty
+from gis_service.store.county_rows import CountyTables, PackageByCounty
 from gis_service.store.database import OutcomeUnknown, close_pools
 from gis_service.store.exporting import export_package
 from gis_service.store.identity import database_identity
@@ -17,7 +19,8 @@ from gis_service.store.interruptions import (
     customers_interrupted_at,
     interruptions,
 )
-from gis_service.store.loading import LoadedCounty, load_county, load_package, rehearse_load
+from gis_service.store.journal import UnfinishedLoad, acknowledge_loads, unfinished_loads
+from gis_service.store.loading import load_county, load_package, rehearse_load
 from gis_service.store.operations import (
     NewOperation,
     Operation,
@@ -28,6 +31,7 @@ from gis_service.store.operations import (
     switch_states_at,
 )
 from gis_service.store.record import GridTransaction, transaction
+from gis_service.store.spatial_indexes import build_missing_indexes
 from gis_service.store.stored_ids import StoredIds
 from gis_service.store.tables import load_columns, load_county_tables, load_grid, load_tables
 from gis_service.store.unloading import unload_counties, unload_county
@@ -35,6 +39,7 @@ from gis_service.store.versions import CountyVersion, county_versions
 
 __all__ = [
     "ChangeListener",
+    "CountyTables",
     "CountyVersion",
     "Customer",
     "GridTransaction",
@@ -45,8 +50,12 @@ __all__ = [
     "OperatedSwitches",
     "Operation",
     "OutcomeUnknown",
+    "PackageByCounty",
     "StoredIds",
     "SwitchStates",
+    "UnfinishedLoad",
+    "acknowledge_loads",
+    "build_missing_indexes",
     "close_pools",
     "county_versions",
     "current_switches",
@@ -67,6 +76,7 @@ __all__ = [
     "rehearse_load",
     "switch_states_at",
     "transaction",
+    "unfinished_loads",
     "unload_counties",
     "unload_county",
 ]

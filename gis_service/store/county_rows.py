@@ -1,4 +1,4 @@
-"""The rows of one county on their way: package to staging, staging to the tables, and out of the tables.
+"""The rows of one county on their way into the tables and out of them.
 
 Every statement names one county, so that on a cluster it meets one shard. Locks, checks and versions are the
 caller's.
@@ -6,8 +6,8 @@ caller's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,55 +15,51 @@ import shapely
 from psycopg2 import extensions, sql
 
 from gis_service.ingest.frames import GridPackage
-from gis_service.ingest.spec import Layer
+from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
 from gis_service.store.schema import ELEMENT_LAYERS, GEOMETRY, arrow_types
-from sharding.copy import copy_in
+from sharding.copy import copy_in, sorted_by
 
-_REFERRED = {column.refers_to for layer in ELEMENT_LAYERS for column in layer.columns if column.refers_to}
+REFERRED = {column.refers_to for layer in ELEMENT_LAYERS for column in layer.columns if column.refers_to}
 
-
-def make_staging(cursor: extensions.cursor) -> None:
-    """A temporary table beside each layer's table; they end with the session."""
-    for layer in ELEMENT_LAYERS:
-        cursor.execute(
-            sql.SQL("CREATE TEMP TABLE {} AS SELECT {} FROM {} WITH NO DATA").format(
-                _staging(layer), _columns(layer), sql.Identifier(layer.name)
-            )
-        )
+CountyTables = Mapping[str, pa.Table]
+"""Every layer of one county, `county` with its one row: the package's columns, and WKB in `geom`."""
 
 
-def stage(
-    cursor: extensions.cursor, package: GridPackage, county: str, progress: Callable[[str, str, int], None]
+class PackageByCounty(Protocol):
+    """A package that gives one county at a time, so that a province need not fit into memory."""
+
+    @property
+    def counties(self) -> Sequence[str]:
+        """The codes of its counties."""
+
+    def county_tables(self, county: str, /) -> CountyTables:
+        """The rows of one of them; asked for by code, in order, and before that for one that is replaced."""
+
+
+Package = GridPackage | PackageByCounty
+
+
+def tables_of(package: Package, county: str) -> CountyTables:
+    """The rows of one county of any package."""
+    if isinstance(package, GridPackage):
+        return {layer.name: _of_frames(package, layer, county) for layer in LAYERS}
+    return package.county_tables(county)
+
+
+def put_in(
+    cursor: extensions.cursor, county: str, tables: CountyTables, progress: Callable[[str, str, int], None]
 ) -> dict[str, int]:
-    """Copy one county of the package into the emptied staging tables; the number of rows by layer."""
+    """Append the county's elements in the order of their ids; the number of rows by layer."""
     counts: dict[str, int] = {}
     for layer in ELEMENT_LAYERS:
-        cursor.execute(sql.SQL("TRUNCATE {}").format(_staging(layer)))
-        progress(county, f"staging {layer.name}", 0)
-        rows = _arrow(layer, _of_county(package, layer, county))
-        copy_in(cursor, _staging(layer), rows)
+        rows = sorted_by(_checked(layer, county, tables[layer.name]), "id")
+        if layer.name == "switch":
+            rows = rows.append_column("open_at_load", rows["open"])
+        if len(rows):
+            copy_in(cursor, sql.Identifier(layer.name), rows)
         counts[layer.name] = len(rows)
+        progress(county, layer.name, len(rows))
     return counts
-
-
-def put_in(cursor: extensions.cursor, county: str, progress: Callable[[str, str, int], None]) -> None:
-    """Insert what is staged."""
-    for layer in ELEMENT_LAYERS:
-        extra = (
-            (sql.SQL(", open_at_load"), sql.SQL(", open")) if layer.name == "switch" else (sql.SQL(""),) * 2
-        )
-        cursor.execute(
-            sql.SQL("INSERT INTO {} ({}{}) SELECT {}{} FROM {} WHERE county_code = {} ORDER BY id").format(
-                sql.Identifier(layer.name),
-                _columns(layer),
-                extra[0],
-                _columns(layer),
-                extra[1],
-                _staging(layer),
-                sql.Literal(county),
-            )
-        )
-        progress(county, layer.name, cursor.rowcount)
 
 
 def take_out(cursor: extensions.cursor, county: str) -> None:
@@ -73,14 +69,13 @@ def take_out(cursor: extensions.cursor, county: str) -> None:
         cursor.execute(query, [county])
 
 
-def put_county(cursor: extensions.cursor, package: GridPackage, county: str) -> None:
+def put_county(cursor: extensions.cursor, tables: CountyTables) -> None:
     """Write the county's name and area, unless they stand there already: each such write meets every node."""
-    frame = package["county"]
-    row = frame[frame["code"] == county].iloc[0]
-    values = [county, row["name"], shapely.to_wkb(row[GEOMETRY], hex=True, output_dimension=2)]
+    (row,) = tables["county"].to_pylist()
+    values = [row["code"], row["name"], row[GEOMETRY]]
     cursor.execute(
         "SELECT name = %s AND ST_AsBinary(geom) = ST_AsBinary(%s::geometry) FROM county WHERE code = %s",
-        [*values[1:], county],
+        [*values[1:], row["code"]],
     )
     if cursor.fetchone() == (True,):
         return
@@ -93,44 +88,38 @@ def put_county(cursor: extensions.cursor, package: GridPackage, county: str) -> 
     )
 
 
-def ids_by_layer(package: GridPackage, county: str) -> dict[str, Collection[str]]:
-    """The package's ids of this county, for the layers that others may refer to."""
-    return {
-        layer.name: _of_county(package, layer, county)["id"].tolist()
-        for layer in ELEMENT_LAYERS
-        if layer.name in _REFERRED
-    }
+def ids_by_layer(tables: CountyTables) -> dict[str, set[str]]:
+    """The ids of a county, for the layers that others may refer to."""
+    return {name: set(tables[name]["id"].to_pylist()) for name in REFERRED if name != "county"}
 
 
 def stored_ids_by_layer(cursor: extensions.cursor, county: str) -> dict[str, Collection[str]]:
     """The stored ids of this county, for the layers that others may refer to."""
     found: dict[str, Collection[str]] = {}
     for layer in ELEMENT_LAYERS:
-        if layer.name in _REFERRED:
+        if layer.name in REFERRED:
             query = sql.SQL("SELECT id FROM {} WHERE county_code = %s").format(sql.Identifier(layer.name))
             cursor.execute(query, [county])
             found[layer.name] = [id for (id,) in cursor.fetchall()]
     return found
 
 
-def _of_county(package: GridPackage, layer: Layer, county: str) -> Any:
+def _checked(layer: Layer, county: str, rows: pa.Table) -> pa.Table:
+    """The columns of the layer, of rows that belong to the county: no key of the database says so."""
+    codes = rows["county_code"].unique().to_pylist()
+    if codes not in ([], [county]):
+        raise ValueError(f"the rows of {layer.name} of county {county} name the counties {codes}")
+    return rows.select([*arrow_types(layer), GEOMETRY])
+
+
+def _of_frames(package: GridPackage, layer: Layer, county: str) -> pa.Table:
     frame = package[layer.name]
-    return frame[(frame["county_code"] == county).to_numpy(dtype=bool)]
-
-
-def _arrow(layer: Layer, frame: Any) -> pa.Table:
+    code = "code" if layer.name == "county" else "county_code"
+    frame = frame[(frame[code] == county).to_numpy(dtype=bool)]
     columns = {}
-    for name, arrow_type in arrow_types(layer).items():
+    for name, arrow_type in arrow_types(BY_NAME[layer.name]).items():
         values = frame[name].to_numpy(dtype=object, na_value=None)
         columns[name] = pa.array(values, type=arrow_type, from_pandas=True)
-    wkb = shapely.to_wkb(frame.geometry.to_numpy(), output_dimension=2, byte_order=1)
+    wkb: Any = shapely.to_wkb(frame.geometry.to_numpy(), output_dimension=2, byte_order=1)
     columns[GEOMETRY] = pa.array(np.asarray(wkb, dtype=object), type=pa.large_binary(), from_pandas=True)
     return pa.table(columns)
-
-
-def _columns(layer: Layer) -> sql.Composable:
-    return sql.SQL(", ").join(sql.Identifier(name) for name in (*arrow_types(layer), GEOMETRY))
-
-
-def _staging(layer: Layer) -> sql.Composable:
-    return sql.Identifier(f"staged_{layer.name}")

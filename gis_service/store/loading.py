@@ -1,69 +1,50 @@
 """Grid packages into the database, county by county, each whole or not at all.
 
-A county is first copied into temporary tables, which vanish with the process; then one transaction takes the
-old county out and puts the new one in. Readers see the old county whole until that commits. Trusts that the
-package is valid in itself; what other stored counties have to say is checked again here.
+Readers see the old county whole until the new one commits. New counties may be under way side by side, and
+the spatial indexes of an empty grid are built when all rows are in. Trusts a package to be valid in itself;
+what other stored counties have to say is checked again here.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import queue
+import threading
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 from psycopg2 import Error, extensions, sql
 
 from gis_service.errors import InvalidInput, UnknownId
-from gis_service.ingest.frames import GridPackage
-from gis_service.store.county_rows import (
-    make_staging,
-    put_county,
-    put_in,
-    stage,
-    take_out,
-)
-from gis_service.store.database import LONG_DEADLINE_S, in_transaction, is_refusal
-from gis_service.store.locks import hold_for_loading, load_session, lock_commits_of_loads, lock_for_writing
-from gis_service.store.record import GridTransaction
-from gis_service.store.refusals import (
-    already_loaded,
-    refuse_before_any_work,
-    refuse_dangling,
-    refuse_if_others_moved,
-    vanishing,
-)
+from gis_service.store import spatial_indexes
+from gis_service.store.county_load import CountyLoad, LoadedCounty, OnLoaded, Progress, Terms
+from gis_service.store.county_rows import CountyTables, Package, tables_of
+from gis_service.store.database import LONG_DEADLINE_S, distributed, in_transaction, is_refusal
+from gis_service.store.journal import begin_runs, forget_runs
+from gis_service.store.locks import hold_for_loading, load_session
+from gis_service.store.refusals import refuse_before_any_work
 from gis_service.store.schema import ELEMENT_LAYERS
 from gis_service.store.stored_ids import StoredIds
-from gis_service.store.versions import raise_version, read_versions
-from sharding.distribute import one_node_at_a_time
+from gis_service.store.versions import read_versions
 
 _WORTH_ANALYSING = 20_000  # rows; below, autovacuum is soon enough
+_MANY = 50_000  # rows expected of the load; below, one county after another is as quick
+_AT_ONCE = 2
 
-Progress = Callable[[str, str, int], None]
-"""Called with county, step and the rows that just became part of the new county (0 while they are staged)."""
-
-OnLoaded = Callable[[GridTransaction, Collection[str]], None]
-"""Called in the last county's transaction with all counties of the load: sees the new grid, may write."""
+_T = TypeVar("_T")
 
 
 def unreported(county: str, layer: str, rows: int) -> None:
     """Progress that nobody watches."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedCounty:
-    """What one county's load came to."""
-
-    county: str
-    version: int
-    replaced: bool
-    rows: dict[str, int]
-    seconds: float
-
-
 def load_package(
-    package: GridPackage,
+    package: Package,
     *,
     replace: bool = False,
     keep_switching: bool = False,
@@ -72,7 +53,7 @@ def load_package(
     progress: Progress = unreported,
     on_loaded: OnLoaded | None = None,
 ) -> list[LoadedCounty]:
-    """Load every county of a package that has been validated, in the order of their codes.
+    """Load every county of a package that has been validated; what became of each, in the order of codes.
 
     Parameters
     ----------
@@ -89,16 +70,17 @@ def load_package(
     ------
     Conflict
         A county is loaded and `replace` was not asked for; another county refers to an element that would
-        vanish; another load is under way or came in between. Nothing was changed, unless an earlier county
-        of the package had been committed.
+        vanish; another load is under way or came in between. Nothing was changed, unless other counties of
+        the package had been committed.
     InvalidInput
         The database cannot hold a value; nothing of that county was changed.
     """
-    return _load(package, sorted(package.counties), replace, keep_switching, stored, at, progress, on_loaded)
+    terms = Terms(package.counties, replace, keep_switching, stored, at or datetime.now(UTC), progress)
+    return _Load(package, sorted(package.counties), terms, on_loaded).run()
 
 
 def load_county(
-    package: GridPackage,
+    package: Package,
     county: str,
     *,
     replace: bool = False,
@@ -111,10 +93,11 @@ def load_county(
     """Load one county of a package and leave the others alone; see `load_package`."""
     if county not in package.counties:
         raise UnknownId([county], what="county of the package")
-    return _load(package, [county], replace, keep_switching, stored, at, progress, on_loaded)[0]
+    terms = Terms(package.counties, replace, keep_switching, stored, at or datetime.now(UTC), progress)
+    return _Load(package, [county], terms, on_loaded).run()[0]
 
 
-def rehearse_load(package: GridPackage, *, replace: bool = False) -> None:
+def rehearse_load(package: Package, *, replace: bool = False) -> None:
     """Refuse what `load_package` would refuse before it begins; changes nothing.
 
     Raises
@@ -126,95 +109,154 @@ def rehearse_load(package: GridPackage, *, replace: bool = False) -> None:
         refuse_before_any_work(cursor, package, sorted(package.counties), replace)
 
 
-def _load(
-    package: GridPackage,
-    counties: list[str],
-    replace: bool,
-    keep_switching: bool,
-    stored: StoredIds | None,
-    at: datetime | None,
-    progress: Progress,
-    on_loaded: OnLoaded | None,
-) -> list[LoadedCounty]:
-    done: list[LoadedCounty] = []
-    with load_session() as held:
+class _Stopped(Exception):
+    """Another county of the load failed, so this one is not committed either."""
+
+
+class _Crew:
+    """Sessions that work side by side, each in a thread."""
+
+    def __init__(self, sessions: Sequence[extensions.connection], threads: ThreadPoolExecutor) -> None:
+        self._threads = threads
+        self._free: queue.SimpleQueue[extensions.connection] = queue.SimpleQueue()
+        for session in sessions:
+            self._free.put(session)
+
+    def begin(self, work: Callable[[extensions.connection], _T]) -> Future[_T]:
+        """Start the work when a session is free; waits until then, so that no more is kept in memory."""
+        session = self._free.get()
+
+        def run() -> _T:
+            try:
+                return work(session)
+            finally:
+                self._free.put(session)
+
+        return self._threads.submit(run)
+
+
+@contextmanager
+def _crew(held: extensions.connection, size: int) -> Iterator[_Crew]:
+    """A crew of this session and as many more as the size says."""
+    with ExitStack() as kept:
+        sessions = [held, *(kept.enter_context(load_session()) for _ in range(size - 1))]
+        yield _Crew(sessions, kept.enter_context(ThreadPoolExecutor(size)))
+
+
+class _Load:
+    """One load, from its first lock to its last index."""
+
+    def __init__(
+        self, package: Package, counties: Sequence[str], terms: Terms, on_loaded: OnLoaded | None
+    ) -> None:
+        self._package = package
+        self._counties = list(counties)
+        self._terms = dataclasses.replace(terms, progress=self._told)
+        self._progress = terms.progress
+        self._on_loaded = on_loaded
+        self._telling = threading.Lock()
+        self._stop = threading.Event()
+
+    def run(self) -> list[LoadedCounty]:
+        if not self._counties:
+            return []
+        with load_session() as held:
+            with held, held.cursor() as cursor:
+                for county in self._counties:
+                    hold_for_loading(cursor, county)
+                refuse_before_any_work(cursor, self._package, self._counties, self._terms.replace)
+                empty = not read_versions(cursor)
+                spread = distributed(cursor)
+                runs = begin_runs(cursor, self._counties, self._terms.at)
+            try:
+                return self._run(held, runs, empty=empty, spread=spread)
+            except BaseException:
+                with suppress(Error):  # then the journal tells it later
+                    held.rollback()
+                    with held, held.cursor() as cursor:
+                        forget_runs(cursor, runs.values())
+                raise
+
+    def _run(
+        self, held: extensions.connection, runs: Mapping[str, int], *, empty: bool, spread: bool
+    ) -> list[LoadedCounty]:
+        first = tables_of(self._package, self._counties[0])
+        many = len(self._counties) * sum(map(len, first.values())) >= _MANY
+        if many and empty:
+            spatial_indexes.set_aside(held)
+        done: list[LoadedCounty] = []
+        with _crew(held, _AT_ONCE if many and not spread else 1) as crew:
+            try:
+                done = self._load_counties(crew, runs, first)
+            finally:
+                self._complete(held, crew, sum(sum(one.rows.values()) for one in done))
+        return done
+
+    def _load_counties(self, crew: _Crew, runs: Mapping[str, int], first: CountyTables) -> list[LoadedCounty]:
+        loads: list[Future[LoadedCounty]] = []
+        try:
+            for number, county in enumerate(self._counties):
+                tables = first if number == 0 else tables_of(self._package, county)
+                if self._stop.is_set():
+                    break
+                last = county == self._counties[-1]
+                before = tuple(loads) if last else ()
+                load = CountyLoad(
+                    self._terms,
+                    county,
+                    tables,
+                    runs[county],
+                    partial(self._await_turn, before),
+                    self._on_loaded if last else None,
+                )
+                loads.append(crew.begin(partial(self._load, load)))
+                del tables, load
+            wait(loads)
+        except BaseException:
+            self._stop.set()
+            raise
+        failures = [failure for one in loads if (failure := one.exception()) is not None]
+        for failure in sorted(failures, key=lambda one: isinstance(one, _Stopped)):
+            if isinstance(failure, Error) and is_refusal(failure):
+                said = (failure.diag.message_primary, failure.diag.message_detail)
+                told = " ".join(part for part in said if part)
+                raise InvalidInput(f"the database cannot hold the package: {told}") from failure
+            raise failure
+        return [one.result() for one in loads]
+
+    def _load(self, load: CountyLoad, held: extensions.connection) -> LoadedCounty:
+        started = time.perf_counter()
         try:
             with held, held.cursor() as cursor:
-                for county in counties:
-                    hold_for_loading(cursor, county)
-                refuse_before_any_work(cursor, package, counties, replace)
-                make_staging(cursor)
-            for county in counties:
-                started = time.perf_counter()
-                with held, held.cursor() as cursor:
-                    rows = stage(cursor, package, county, progress)
-                with held, held.cursor() as cursor:
-                    hook = on_loaded if county == counties[-1] else None
-                    swap = _Swap(package, county, replace, keep_switching, at or datetime.now(UTC))
-                    version, replaced = swap.run(cursor, stored, progress, hook)
-                done.append(LoadedCounty(county, version, replaced, rows, time.perf_counter() - started))
-        except Error as error:
-            if not is_refusal(error):
-                raise
-            said = " ".join(part for part in (error.diag.message_primary, error.diag.message_detail) if part)
-            raise InvalidInput(f"the database cannot hold the package: {said}") from error
-        if sum(sum(one.rows.values()) for one in done) >= _WORTH_ANALYSING:
-            with held, held.cursor() as cursor:
-                for layer in ELEMENT_LAYERS:
-                    cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(layer.name)))
-    return done
+                version, replaced, rows = load.execute(cursor)
+        except BaseException:
+            self._stop.set()
+            raise
+        return LoadedCounty(load.county, version, replaced, rows, time.perf_counter() - started)
+
+    def _await_turn(self, before: Sequence[Future[LoadedCounty]]) -> None:
+        wait(before)
+        if self._stop.is_set():
+            raise _Stopped
+
+    def _told(self, county: str, layer: str, rows: int) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        with self._telling:
+            self._progress(county, layer, rows)
+
+    def _complete(self, held: extensions.connection, crew: _Crew, rows: int) -> None:
+        """Build the indexes that wait for it, and tell the planner of many new rows."""
+        definitions = spatial_indexes.to_build(held)
+        tasks = [crew.begin(partial(spatial_indexes.build, definition)) for definition in definitions]
+        if rows >= _WORTH_ANALYSING:
+            tasks += [crew.begin(partial(_analyse, layer.name)) for layer in ELEMENT_LAYERS]
+        for task in tasks:
+            task.result()
 
 
-@dataclass(frozen=True)
-class _Swap:
-    """The one transaction in which the old county goes and the staged one comes."""
-
-    package: GridPackage
-    county: str
-    replace: bool
-    keep_switching: bool
-    at: datetime
-
-    def run(
-        self,
-        cursor: extensions.cursor,
-        stored: StoredIds | None,
-        progress: Progress,
-        on_loaded: OnLoaded | None,
-    ) -> tuple[int, bool]:
-        one_node_at_a_time(cursor)
-        lock_commits_of_loads(cursor)
-        loaded = read_versions(cursor)
-        # What the hook finds may concern any county, so it holds them all, locked in the common order.
-        lock_for_writing(cursor, {self.county, *(loaded if on_loaded else ())})
-        if stored is not None:
-            now = {code: one.topology_version for code, one in loaded.items()}
-            refuse_if_others_moved(stored.topology_versions, now, self.package.counties)
-        replaced = self.county in loaded
-        if replaced and not self.replace:
-            raise already_loaded([self.county])
-        states: dict[bool, list[str]] = {}
-        if replaced:
-            gone = vanishing(cursor, self.package, self.county)
-            refuse_dangling(cursor, gone, self.package.counties, "replaced")
-            if self.keep_switching:
-                states = _switch_states(cursor, self.county)
-            take_out(cursor, self.county)
-        put_county(cursor, self.package, self.county)
-        put_in(cursor, self.county, progress)
-        for open_, ids in states.items():
-            cursor.execute(
-                "UPDATE switch SET open = %s, open_at_load = %s WHERE county_code = %s AND id = ANY(%s)",
-                [open_, open_, self.county, ids],
-            )
-        write = GridTransaction(cursor)
-        write.end_interruptions_of_absent(self.county, self.at)
-        version = raise_version(cursor, self.county, self.at, topology=True)
-        if on_loaded is not None:
-            on_loaded(write, self.package.counties)
-        return version, replaced
-
-
-def _switch_states(cursor: extensions.cursor, county: str) -> dict[bool, list[str]]:
-    cursor.execute("SELECT open, array_agg(id) FROM switch WHERE county_code = %s GROUP BY open", [county])
-    return dict(cursor.fetchall())
+def _analyse(table: str, held: extensions.connection) -> None:
+    """Rough statistics at once, from a tenth of the usual sample; autovacuum soon makes the fine ones."""
+    with held, held.cursor() as cursor:
+        cursor.execute("SET LOCAL default_statistics_target = 10")
+        cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))

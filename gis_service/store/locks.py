@@ -14,7 +14,7 @@ from psycopg2 import errors, extensions
 from gis_service.errors import Conflict
 from gis_service.store.database import session
 
-_LOADING, _WRITING, _COMMITTING_LOADS = 0x67696401, 0x67696402, 0x67696403
+LOADING, _WRITING, _COMMITTING_LOADS, _INDEXING = 0x67696401, 0x67696402, 0x67696403, 0x67696404
 
 
 def lock_for_writing(cursor: extensions.cursor, counties: Collection[str], *, patience_s: int = 20) -> None:
@@ -36,11 +36,17 @@ def hold_for_loading(cursor: extensions.cursor, county: str, *, patience_s: int 
     """Be the only session that loads this county; Conflict where another one does for `patience_s` more."""
     cursor.execute("SET LOCAL lock_timeout = %s", [f"{patience_s}s"])
     try:
-        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [_LOADING, county])
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [LOADING, county])
     except errors.LockNotAvailable as error:
         raise Conflict(
             f"county {county} is being loaded by another process: wait until it is done, then try again"
         ) from error
+
+
+def hold_for_indexing(cursor: extensions.cursor) -> bool:
+    """Be the only session that takes indexes away and builds them; False where another one is."""
+    cursor.execute("SELECT pg_try_advisory_lock(%s, 0)", [_INDEXING])
+    return cursor.fetchone() == (True,)
 
 
 @contextmanager

@@ -7,8 +7,13 @@ from collections.abc import Collection, Mapping
 from psycopg2 import extensions
 
 from gis_service.errors import Conflict
-from gis_service.ingest.frames import GridPackage
-from gis_service.store.county_rows import ids_by_layer, stored_ids_by_layer
+from gis_service.store.county_rows import (
+    CountyTables,
+    Package,
+    ids_by_layer,
+    stored_ids_by_layer,
+    tables_of,
+)
 from gis_service.store.stored_ids import references_to
 from gis_service.store.versions import read_versions
 
@@ -16,14 +21,17 @@ _NAMED = 20
 
 
 def refuse_before_any_work(
-    cursor: extensions.cursor, package: GridPackage, counties: Collection[str], replace: bool
+    cursor: extensions.cursor, package: Package, counties: Collection[str], replace: bool
 ) -> None:
     """Refuse counties that are loaded already, or whose replacement would leave others dangling."""
     loaded = [code for code in read_versions(cursor) if code in counties]
     if loaded and not replace:
         raise already_loaded(loaded)
+    if read_versions(cursor).keys() <= set(package.counties):
+        return  # nobody is left who could refer to what vanishes
     for county in loaded:
-        refuse_dangling(cursor, vanishing(cursor, package, county), package.counties, "replaced")
+        gone = vanishing(cursor, tables_of(package, county), county)
+        refuse_dangling(cursor, gone, package.counties, "replaced")
 
 
 def already_loaded(counties: Collection[str]) -> Conflict:
@@ -57,8 +65,8 @@ def refuse_dangling(
     )
 
 
-def vanishing(cursor: extensions.cursor, package: GridPackage, county: str) -> dict[str, Collection[str]]:
-    """The stored ids of a county, by layer, that the package no longer has."""
-    new = ids_by_layer(package, county)
+def vanishing(cursor: extensions.cursor, tables: CountyTables, county: str) -> dict[str, Collection[str]]:
+    """The stored ids of a county, by layer, that its new tables no longer have."""
+    new = ids_by_layer(tables)
     old = stored_ids_by_layer(cursor, county)
     return {layer: set(ids) - set(new[layer]) for layer, ids in old.items()}

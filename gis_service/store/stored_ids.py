@@ -38,12 +38,13 @@ class StoredIds:
         Fans out to all shards.
         """
         ids = [one for one in ids if "\0" not in one]  # no database stores these
-        if not ids or not self.topology_versions.keys() - set(outside):
+        others = sorted(self.topology_versions.keys() - set(outside))
+        if not ids or not others:
             return {}
         with in_transaction(deadline_s=LONG_DEADLINE_S) as cursor:
-            query = sql.SQL(
-                "SELECT id, county_code FROM {} WHERE id IN {} AND NOT county_code = ANY({})"
-            ).format(sql.Identifier(BY_NAME[layer].name), _asked(cursor, ids), sql.Literal(sorted(outside)))
+            query = sql.SQL("SELECT id, county_code FROM {} WHERE id IN {} AND county_code = ANY({})").format(
+                sql.Identifier(BY_NAME[layer].name), _asked(cursor, ids), sql.Literal(others)
+            )
             cursor.execute(query)
             return dict(sorted(cursor.fetchall()))
 

@@ -28,7 +28,7 @@ from tests.cluster.test_same_answers import COUNTIES, at
 from tests.grid_database import GridDatabase
 from tests.store.comparing import assert_same_tables
 from tests.store.grids import trunk_package
-from tests.store.test_interrupted_loads import sessions, staging_tables, start_load, wait_for
+from tests.store.test_interrupted_loads import begun_loads, sessions, start_load, wait_for
 
 pytestmark = pytest.mark.citus
 
@@ -47,7 +47,7 @@ def test_a_load_killed_at_any_moment_leaves_each_county_old_or_new(
         store.load_package(old, replace=True)
         versions = store.load_tables()[1]
         with start_load(tmp_path / "new", database) as process:
-            wait_for(lambda: staging_tables(database) > 0)
+            wait_for(lambda: begun_loads(database) > 0)
             time.sleep(moments.uniform(0, 1.0))
             process.kill()
         wait_for(lambda: sessions(database) == 0)

@@ -45,8 +45,16 @@ def sessions(database: GridDatabase) -> int:
     return int(database.query(query)[0][0])
 
 
-def staging_tables(database: GridDatabase) -> int:
-    return int(database.query("SELECT count(*) FROM pg_class WHERE relname LIKE 'staged\\_%%'")[0][0])
+def begun_loads(database: GridDatabase) -> int:
+    """Counties that a load has written down in the journal and not finished, whether it lives or not."""
+    return int(database.query("SELECT count(*) FROM load_run WHERE finished_at IS NULL")[0][0])
+
+
+def leftovers(database: GridDatabase) -> list[tuple[str, str]]:
+    """Tables that no migration made, whoever sees them."""
+    query = "SELECT nspname, relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    query += "WHERE relkind = 'r' AND (nspname LIKE 'pg\\_temp%%' OR relname LIKE 'staged%%')"
+    return [(str(schema), str(name)) for schema, name in database.query(query)]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -66,11 +74,12 @@ def test_a_load_killed_at_any_moment_leaves_each_county_old_or_new(
     store.load_package(old)
 
     with start_load(tmp_path / "new", grid_database) as whole:
-        wait_for(lambda: staging_tables(grid_database) > 0)
-        staged = time.monotonic()
+        wait_for(lambda: begun_loads(grid_database) > 0)
+        begun = time.monotonic()
         assert finished(whole) == (0, b"")
-    seconds = time.monotonic() - staged
+    seconds = time.monotonic() - begun
     assert_same_tables(store.load_tables()[0], after)
+    assert begun_loads(grid_database) == 0
 
     moments = random.Random(7)
     untouched = 0
@@ -79,20 +88,28 @@ def test_a_load_killed_at_any_moment_leaves_each_county_old_or_new(
             store.load_package(old, replace=True)
         versions = store.load_tables()[1]
         with start_load(tmp_path / "new", grid_database) as process:
-            wait_for(lambda: staging_tables(grid_database) > 0)
+            wait_for(lambda: begun_loads(grid_database) > 0)
+            assert store.unfinished_loads() == []  # it is under way
             time.sleep(moments.uniform(0, seconds))
             process.send_signal(signal.SIGKILL)
         wait_for(lambda: sessions(grid_database) == 0)
-        assert staging_tables(grid_database) == 0
+        assert leftovers(grid_database) == []
+        unfinished = []
         for county in COUNTIES:
             tables, now = store.load_tables([county])
             replaced = now[county] != versions[county]
+            unfinished += [] if replaced else [(county, versions[county])]
             expected = (
                 trunk_package([county], 1600, mark="new")
                 if replaced
                 else trunk_package([county], 1500, mark="old")
             )
             assert_same_tables(tables, tables_from_package(expected))
+        told = store.unfinished_loads()
+        assert [(one.county_code, one.version) for one in told] == unfinished
+        assert all(one.process == process.pid for one in told)
+        store.acknowledge_loads(told)
+        assert store.unfinished_loads() == []
         untouched += store.load_tables()[1] == versions
         assert same_tables(store.load_tables()[0], before) == (store.load_tables()[1] == versions)
     assert untouched >= 1, "no kill came before the first commit: the moments are wrong"
