@@ -7,8 +7,7 @@ not kept. All of them answer like the array they stand for.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, cast
 
@@ -16,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from gis_service.kernels.compiled import B1, I64
 from gis_service.kernels.texts import is_rising
-from gis_service.network.texts import Column, Strings, Text, Texts, as_rows, decoded, frozen
+from gis_service.network.joined import JoinedNumbers, JoinedTexts, joined_texts
+from gis_service.network.texts import Column, Strings, Text, Texts, decoded, frozen
 
 __all__ = [
     "Coded",
@@ -113,187 +112,6 @@ class Repeated(Column):
 
     def _equal_to(self, word: str) -> B1:
         return np.full(self.size, word == self.word, np.bool_)
-
-
-class Parts:
-    """Where each part's rows begin among all, and how to open a part.
-
-    Parameters
-    ----------
-    sizes
-        Rows of each part.
-    open
-        Gives a part; asked each time, so whoever opens decides what stays in memory. An array or column that
-        it gave stays valid.
-    """
-
-    def __init__(self, sizes: Sequence[int], open: Callable[[int], Any]) -> None:
-        self.firsts = [0, *np.cumsum(sizes, dtype=np.int64).tolist()]
-        self.open = open
-
-    @property
-    def size(self) -> int:
-        """Rows of all parts."""
-        return int(self.firsts[-1])
-
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
-        """Each part that has rows, with its first row."""
-        for part, (first, stop) in enumerate(pairwise(self.firsts)):
-            if stop > first:
-                yield first, self.open(part)
-
-    def part_of(self, row: int) -> int:
-        """The part that holds a row."""
-        return bisect_right(self.firsts, row) - 1
-
-    def one(self, row: int) -> Any:
-        """One row, which must exist."""
-        part = self.part_of(row)
-        return self.open(part)[row - self.firsts[part]]
-
-    def gather(self, rows: I64, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Rows in their order, written to `out`; each part that holds some is opened once.
-
-        Raises
-        ------
-        IndexError
-            For a row out of range.
-        """
-        if not rows.size:
-            return out
-        low, high = int(rows.min()), int(rows.max())
-        if low < -self.size or high >= self.size:
-            raise IndexError(f"a row is outside of a column of {self.size} rows")
-        if low < 0:
-            rows = np.where(rows < 0, rows + self.size, rows)
-            low, high = int(rows.min()), int(rows.max())
-        first_part, last_part = self.part_of(low), self.part_of(high)
-        if first_part == last_part:
-            out[:] = self.open(first_part)[rows - self.firsts[first_part]]
-            return out
-        of = np.searchsorted(self.firsts, rows, side="right") - 1
-        order = np.argsort(of, kind="stable")
-        parts, cuts = np.unique(of[order], return_index=True)
-        for part, begin, end in zip(parts.tolist(), cuts, [*cuts[1:], rows.size], strict=True):
-            place = order[begin:end]
-            out[place] = self.open(part)[rows[place] - self.firsts[part]]
-        return out
-
-
-class JoinedTexts(Column):
-    """Text columns one after another; see `Parts`."""
-
-    def __init__(self, sizes: Sequence[int], open: Callable[[int], Text]) -> None:
-        self.parts = Parts(sizes, open)
-        self.size = self.parts.size
-
-    def _one(self, row: int) -> str:
-        return str(self.parts.one(row))
-
-    def _some(self, rows: I64) -> Strings:
-        return self.parts.gather(rows, np.empty(rows.size, np.object_))
-
-    def _all(self) -> Strings:
-        return np.concatenate([np.empty(0, np.object_), *(np.asarray(part) for _, part in self.parts)])
-
-    def _equal_to(self, word: str) -> B1:
-        return np.concatenate([np.empty(0, np.bool_), *(part == word for _, part in self.parts)])
-
-
-class JoinedNumbers(NDArrayOperatorsMixin):
-    """Number columns one after another; see `Parts`. Any arithmetic makes a whole array of them first.
-
-    Parameters
-    ----------
-    dtype, width
-        What the parts hold: `(n,)` where `width` is 0, else `(n, width)`.
-    shifts
-        Added to the rows of each part: for offsets, which count from 0 in each county.
-    """
-
-    __hash__ = None  # type: ignore[assignment]  # compared row by row, as arrays are
-
-    def __init__(
-        self,
-        sizes: Sequence[int],
-        open: Callable[[int], npt.NDArray[Any]],
-        dtype: npt.DTypeLike,
-        width: int = 0,
-        *,
-        shifts: Sequence[int] | None = None,
-    ) -> None:
-        shifted = open if shifts is None else lambda part: open(part) + shifts[part]
-        self.parts = Parts(sizes, shifted)
-        self.dtype = np.dtype(dtype)
-        self.shape: tuple[int, ...] = (self.parts.size, width) if width else (self.parts.size,)
-
-    @property
-    def size(self) -> int:
-        """Numbers altogether."""
-        return int(np.prod(self.shape))
-
-    @property
-    def ndim(self) -> int:
-        """1, or 2 where a row is several numbers."""
-        return len(self.shape)
-
-    def __len__(self) -> int:
-        return self.parts.size
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(np.asarray(self))
-
-    def __getitem__(self, key: Any, /) -> Any:
-        if isinstance(key, int | np.integer):
-            row = int(key) + len(self) if key < 0 else int(key)
-            if not 0 <= row < len(self):
-                raise IndexError(f"row {key} of a column of {len(self)} rows")
-            return self.parts.one(row)
-        if isinstance(key, tuple):
-            return (
-                self[key[0]][(slice(None), *key[1:])]
-                if not isinstance(key[0], int)
-                else self[key[0]][key[1:]]
-            )
-        if isinstance(key, slice):
-            run = self._run(key)
-            if run is not None:
-                return run
-        rows = as_rows(key, len(self))
-        return self.parts.gather(rows, np.empty((rows.size, *self.shape[1:]), self.dtype))
-
-    def _run(self, key: slice) -> npt.NDArray[Any] | None:
-        """A slice inside one part, as a view of it."""
-        first, stop, step = key.indices(len(self))
-        if step != 1 or stop <= first:
-            return None
-        part = self.parts.part_of(first)
-        if stop > self.parts.firsts[part + 1]:
-            return None
-        base = self.parts.firsts[part]
-        return cast("npt.NDArray[Any]", self.parts.open(part)[first - base : stop - base])
-
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        if copy is False:
-            raise ValueError("the parts are put together when they are asked for: there is nothing to share")
-        whole = np.empty(self.shape, self.dtype)
-        for first, part in self.parts:
-            whole[first : first + len(part)] = part
-        return whole if dtype is None else whole.astype(dtype, copy=False)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        plain = [np.asarray(one) if isinstance(one, JoinedNumbers) else one for one in inputs]
-        return getattr(ufunc, method)(*plain, **options)
-
-    def tolist(self) -> list[Any]:
-        """All rows as plain numbers."""
-        numbers: list[Any] = np.asarray(self).tolist()
-        return numbers
-
-
-def joined_texts(columns: Sequence[Text]) -> JoinedTexts:
-    """Columns in hand, one after another."""
-    return JoinedTexts([len(column) for column in columns], columns.__getitem__)
 
 
 def is_any(column: Text, words: Collection[str]) -> B1:

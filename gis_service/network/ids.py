@@ -149,7 +149,10 @@ class IdIndex:
         every: list[Ref] = []
         for layer in among:
             k = self._place[layer]
-            row = self._same(k, id, wanted, *first[k])
+            candidate, after = first[k]
+            if candidate < 0:
+                continue
+            row = self._same(k, id, wanted, candidate, after)
             if row is not None:
                 every.append(Ref(layer, row))
         return self._chosen(id, every, among, named=layers is not None)
@@ -171,24 +174,28 @@ class IdIndex:
         """The elements of several ids, in their order; `UnknownId` names every unknown one."""
         asked = list(ids)
         among = self.layers if layers is None else tuple(layers)
-        rows = None
-        if len(asked) > _FEW:
-            texts = Texts.of(asked)
-            rows = np.stack([self.rows(layer, texts) for layer in among], axis=1).tolist()
+        place, rows = self._single(asked, among) if len(asked) > _FEW else ([-1] * len(asked), [])
         refs: list[Ref] = []
         unknown: list[str] = []
         for k, id in enumerate(asked):
+            if place[k] >= 0:
+                refs.append(Ref(among[place[k]], rows[k]))
+                continue
             try:
-                if rows is None:
-                    refs.append(self.find(id, layers=layers))
-                else:
-                    every = [Ref(layer, row) for layer, row in zip(among, rows[k], strict=True) if row >= 0]
-                    refs.append(self._chosen(id, every, among, named=layers is not None))
+                refs.append(self.find(id, layers=layers))
             except UnknownId:
                 unknown.append(id)
         if unknown:
             raise UnknownId(unknown, what=" or ".join(layers) if layers is not None else "element")
         return refs
+
+    def _single(self, asked: list[str], among: Sequence[str]) -> tuple[list[int], list[int]]:
+        """For each id that stands in one layer alone, which of `among` that is, and its row; else -1."""
+        texts = Texts.of(asked)
+        rows = np.stack([self.rows(layer, texts) for layer in among])
+        place = (rows >= 0).argmax(axis=0)
+        place[(rows >= 0).sum(axis=0) != 1] = -1
+        return place.tolist(), rows.max(axis=0).tolist()
 
 
 def _tables(columns: Sequence[Text]) -> dict[str, npt.NDArray[Any]]:

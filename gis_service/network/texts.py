@@ -144,14 +144,16 @@ class Texts(Column):
 
     def take(self, rows: I64) -> Texts:
         """The column of some rows, in their order."""
+        return Texts(*self._gathered(rows))
+
+    def _gathered(self, rows: I64) -> tuple[U32, U8]:
         offsets, data = gather(self.offsets, self.data, rows)
         if not offsets.size:
             raise IndexError(f"a row is outside of a column of {self.size} rows")
-        return Texts(offsets, data)
+        return offsets, data
 
     def _some(self, rows: I64) -> Strings:
-        taken = self.take(rows)
-        return _strings(taken.offsets, taken.data)
+        return _strings(*self._gathered(rows))
 
     def _all(self) -> Strings:
         return _strings(self.offsets, self.data)

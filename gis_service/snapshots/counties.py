@@ -8,7 +8,7 @@ gave the way to; the answer waits for it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import fields, replace
 from functools import cached_property, partial
 from typing import Any, get_type_hints
@@ -43,7 +43,7 @@ class HeldCounty:
         self._snapshot = snapshot
         self._repair = repair
         self._budget = budget
-        self._columns: dict[Spec, tuple[Any, int]] = {}
+        self._columns: dict[Spec, tuple[Any, int, Hashable, Callable[[], None]]] = {}
         self._checking = threading.Lock()
         self._checked = threading.Event()
 
@@ -83,13 +83,13 @@ class HeldCounty:
         self.verify()
         held = self._columns.get(spec)
         if held is None:
-            names = list(arrays_of(self._snapshot, spec))
-            size = sum(self._snapshot.array(name).nbytes for name in names)
-            # two threads may both make one: they are the same
-            held = self._columns[spec] = column_of(self._snapshot, spec), size
-        column, size = held
+            size = sum(self._snapshot.array(array).nbytes for array in arrays_of(self._snapshot, spec))
+            made = column_of(self._snapshot, spec), size, (id(self), spec), partial(self._let_go, spec)
+            # of two threads the first one's stays
+            held = self._columns.setdefault(spec, made)
+        column, size, name, let_go = held
         if size:
-            self._budget.use((self.key, spec), size, partial(self._let_go, spec))
+            self._budget.use(name, size, let_go)
         return column
 
     def _let_go(self, spec: Spec) -> None:

@@ -51,9 +51,9 @@ class CountyKey:
         return [self.county, self.topology_version, at]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Spec:
-    """One column of `GridTables`: which it is, and what its parts hold."""
+    """One column of `GridTables`: which it is, and what its parts hold; there is one of each."""
 
     table: str
     name: str
