@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from sharding.copy_columns import floats, lines, points, sorted_by, text_bytes, texts, truths
 from sharding.copy_reading import LINE, POINT, TEXT, UnreadableCopy, copy_out
-from sharding.copy_writing import binary_rows, copy_in
+from sharding.copy_writing import IncompleteCopy, binary_rows, copy_in
 
 __all__ = [
     "LINE",
     "POINT",
     "TEXT",
+    "IncompleteCopy",
     "UnreadableCopy",
     "binary_rows",
     "copy_in",

@@ -16,6 +16,7 @@ from psycopg2 import extensions, sql
 
 from compiling import B1, I64, U8
 from sharding import copy_fields as fields
+from sharding.deadlines import ShardingError
 
 _ROWS_AT_ONCE = (
     8192  # about a megabyte, which stays in the processor's cache while it is written column by column
@@ -30,6 +31,10 @@ _NO_OFFSETS: I64 = np.zeros(1, np.int64)
 _NO_VALUES: U8 = np.empty(0, np.uint8)
 
 
+class IncompleteCopy(ShardingError):
+    """The database took other rows than it was given."""
+
+
 def copy_in(cursor: extensions.cursor, table: sql.Composable, rows: pa.Table) -> None:
     """Append the rows of an Arrow table to a table with (at least) columns of those names.
 
@@ -39,10 +44,16 @@ def copy_in(cursor: extensions.cursor, table: sql.Composable, rows: pa.Table) ->
     ------
     TypeError
         A column is of a type that is not written.
+    IncompleteCopy
+        The database counted other rows than were given: roll back.
     """
     columns = sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
     command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(table, columns)
     cursor.copy_expert(command, _Stream(binary_rows(rows)))
+    if cursor.rowcount != len(rows):
+        raise IncompleteCopy(
+            f"{cursor.rowcount} of {len(rows)} rows arrived in the database; nothing may stay"
+        )
 
 
 def binary_rows(rows: pa.Table) -> Iterator[bytes]:
@@ -59,6 +70,8 @@ def binary_rows(rows: pa.Table) -> Iterator[bytes]:
 def _pieces(rows: pa.Table) -> Iterator[bytes]:
     yield _HEADER
     for batch in rows.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        if not batch.num_rows:
+            continue  # a piece of no bytes would be the end
         yield _written([_column(values) for values in batch.columns], batch.num_rows)
     yield _TRAILER
 

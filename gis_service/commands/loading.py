@@ -17,7 +17,7 @@ from gis_service.errors import InvalidInput, UnknownId
 from gis_service.progress import Progress
 
 if TYPE_CHECKING:
-    from gis_service.ingest.package import GridPackage
+    from gis_service.ingest.package import GridPackage, ParquetPackage
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,7 +52,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_load(arguments: argparse.Namespace) -> None:
     """Load a package, or with `--dry-run` say what loading it would do."""
-    from gis_service.ingest.package import inspect_package
+    from gis_service.ingest.package import open_package
     from gis_service.ingest.spec import LAYERS
 
     if not arguments.package.exists():
@@ -66,13 +66,11 @@ def run_load(arguments: argparse.Namespace) -> None:
         print(unfinished)
     stored = store.StoredIds()
     with Progress("reading", len(LAYERS), unit="layers") as bar:
-        inspection = inspect_package(
-            arguments.package, stored=stored, on_layer=lambda layer: bar.step(1, layer)
-        )
-    package = inspection.package
+        opened = open_package(arguments.package, stored=stored, on_layer=lambda layer: bar.step(1, layer))
+    package = opened.package
     tell_notes(package.notes)
     refuse_faults(
-        str(arguments.package), inspection.faults, all_faults=arguments.all_faults, json_file=arguments.json
+        str(arguments.package), opened.faults, all_faults=arguments.all_faults, json_file=arguments.json
     )
     if not package.counties:
         raise InvalidInput(f"{arguments.package} has no county; add one to the layer county")
@@ -100,7 +98,11 @@ def run_load(arguments: argparse.Namespace) -> None:
         print(f"{one.county}: {verb}, {rows} in {one.seconds:.1f} s, version {one.version}")
 
 
-def _rows_by_county(package: GridPackage) -> dict[str, int]:
+def _rows_by_county(package: GridPackage | ParquetPackage) -> dict[str, int]:
+    from gis_service.ingest.package import ParquetPackage
+
+    if isinstance(package, ParquetPackage):
+        return package.rows_by_county()
     rows = dict.fromkeys(sorted(package.counties), 0)
     for name, frame in package.layers.items():
         if name != "county":
@@ -109,7 +111,7 @@ def _rows_by_county(package: GridPackage) -> dict[str, int]:
     return rows
 
 
-def _tell_plan(package: GridPackage, loaded: Collection[str]) -> None:
+def _tell_plan(package: GridPackage | ParquetPackage, loaded: Collection[str]) -> None:
     for county, rows in _rows_by_county(package).items():
         verb = "would be replaced" if county in loaded else "would be loaded"
         print(f"{county}: {verb}, {counted(rows, 'row')}")

@@ -23,6 +23,7 @@ from sharding.copy import (
     LINE,
     POINT,
     TEXT,
+    IncompleteCopy,
     UnreadableCopy,
     copy_in,
     copy_out,
@@ -131,6 +132,30 @@ def test_no_rows_make_an_empty_table_of_the_same_columns(cursor: extensions.curs
     found = copy_out(cursor, sql.SQL(SELECT), COLUMNS)
     assert found.schema == pa.schema(list(COLUMNS.items()))
     assert len(found) == 0
+
+
+def test_empty_pieces_of_a_table_end_nothing(cursor: extensions.cursor) -> None:
+    """An Arrow table may be put together of parts without rows."""
+    schema = pa.schema([("id", TEXT)])
+    part = pa.table({"id": ["a", "b"]}, schema=schema)
+    copy_in(
+        cursor, sql.Identifier("copied"), pa.concat_tables([schema.empty_table(), part, part.slice(2), part])
+    )
+    cursor.execute("SELECT id FROM copied")
+    assert cursor.fetchall() == [("a",), ("b",), ("a",), ("b",)]
+
+
+def test_rows_that_do_not_arrive_are_missed(cursor: extensions.cursor) -> None:
+    """A trigger keeps some back: what the database counts is compared with what was given."""
+    cursor.execute(
+        "CREATE FUNCTION pg_temp.keep_back() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN RETURN CASE WHEN new.n < 3 THEN new END; END'"
+    )
+    cursor.execute(
+        "CREATE TRIGGER t BEFORE INSERT ON copied FOR EACH ROW EXECUTE FUNCTION pg_temp.keep_back()"
+    )
+    with pytest.raises(IncompleteCopy, match="3 of 5 rows arrived"):
+        copy_in(cursor, sql.Identifier("copied"), pa.table({"n": range(5)}))
 
 
 def test_coded_and_short_texts_and_slices_are_written_like_any_other(cursor: extensions.cursor) -> None:
