@@ -29,7 +29,8 @@ from gis_service.snapshots.county import (
     column_specs,
     rows_of,
 )
-from gis_service.snapshots.file import BadSnapshot, Snapshot
+from gis_service.snapshots.file import Snapshot
+from gis_service.snapshots.layout import BadSnapshot
 
 Repair = Callable[[CountyKey, str, str], Snapshot]
 """Makes a snapshot again, being told its content and how it is damaged; may raise `GridError`."""

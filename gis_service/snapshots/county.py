@@ -21,7 +21,8 @@ import xxhash
 from gis_service.errors import InvalidInput
 from gis_service.network import tables as t
 from gis_service.network.columns import Coded, Repeated, Text, Texts, distinct
-from gis_service.snapshots.file import Arrays, Meta, Snapshot, checksum
+from gis_service.snapshots.file import Snapshot
+from gis_service.snapshots.layout import Arrays, Meta, checksum
 
 Box = tuple[float, float, float, float]
 """West, south, east, north."""

@@ -16,7 +16,9 @@ from urllib.parse import quote
 import xxhash
 
 from gis_service.snapshots.county import CountyKey
-from gis_service.snapshots.file import UNFINISHED, BadSnapshot, SnapshotFile, in_use, remove_unused
+from gis_service.snapshots.file import SnapshotFile
+from gis_service.snapshots.layout import UNFINISHED, BadSnapshot
+from gis_service.snapshots.use import in_use, remove_unused
 
 _SUFFIX = ".snapshot"
 _ABANDONED_S = 3600.0

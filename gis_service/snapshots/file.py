@@ -1,22 +1,16 @@
 """One file of arrays: written whole or not at all, mapped read-only, checked before it is believed.
 
-Layout: a preamble of 32 bytes (`GRIDSNAP`, format version, length of the header, length of the file, checksum
-of all of that and the header), the header as JSON (`meta`, and name, type, shape, place and checksum of each
-array), and the arrays, each from a page boundary on. Checksums are XXH3, 64 bits; little-endian.
-
-Knows nothing of what the arrays mean.
+Knows nothing of what the arrays mean; `snapshots.layout` says how they lie.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import mmap
 import os
 import secrets
-import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +18,23 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-Arrays = Mapping[str, npt.NDArray[Any]]
-Meta = dict[str, Any]
+from gis_service.snapshots.layout import (
+    UNFINISHED,
+    Arrays,
+    BadSnapshot,
+    Meta,
+    bytes_of,
+    described,
+    nbytes_of,
+    preamble_of,
+    read_header,
+)
 
-FORMAT = 1
-"""Rises with every change of this layout and of what the arrays of a county mean."""
-
-UNFINISHED = ".part"
-
-_MAGIC = b"GRIDSNAP"
-_PREAMBLE = struct.Struct("<8sIIQQ")
-_PAGE = mmap.ALLOCATIONGRANULARITY
 _CHUNK = 1 << 18
-
-
-class BadSnapshot(Exception):
-    """A file that cannot be used, and why, in words that follow "the snapshot …"."""
 
 
 class CannotWrite(Exception):
     """A snapshot that could not be written, and why."""
-
-
-def checksum(array: npt.NDArray[Any]) -> int:
-    """XXH3 of an array's bytes."""
-    return xxhash.xxh3_64_intdigest(_bytes(array))
 
 
 def write_snapshot(path: Path, meta: Meta, arrays: Arrays) -> None:
@@ -59,16 +45,16 @@ def write_snapshot(path: Path, meta: Meta, arrays: Arrays) -> None:
     CannotWrite
         When the disk is full, the directory cannot be written to, and so on; nothing is left behind.
     """
-    header, places, size = _described(meta, arrays)
+    header, places, size = described(meta, arrays)
     passing = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with passing.open("xb") as file:
-            file.write(_preamble(header, size))
+            file.write(preamble_of(header, size))
             file.write(header)
             for name, array in arrays.items():
                 file.seek(places[name])
-                file.write(_bytes(array))
+                file.write(bytes_of(array))
             file.truncate(size)
             file.flush()
             os.fsync(file.fileno())
@@ -83,7 +69,7 @@ def write_snapshot(path: Path, meta: Meta, arrays: Arrays) -> None:
 class SnapshotFile:
     """A mapped file, its header checked; the arrays are checked by `verify`.
 
-    As long as one of its arrays lives the file stays mapped, and locked as in use (`in_use`).
+    As long as one of its arrays lives the file stays mapped, and locked as in use (`snapshots.use`).
 
     Raises
     ------
@@ -109,7 +95,7 @@ class SnapshotFile:
             if os.fstat(handle).st_nlink == 0:
                 raise FileNotFoundError(path)
             self.size = os.fstat(handle).st_size
-            self.meta, self._places = _read_header(handle, self.size)
+            self.meta, self._places = read_header(handle, self.size)
             self._map = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
         except OSError as error:
             os.close(handle)
@@ -155,7 +141,7 @@ class SnapshotFile:
             return
         for name, of in self._places.items():
             try:
-                found = _hash_of(self._handle, of["offset"], _nbytes(of))
+                found = _hash_of(self._handle, of["offset"], nbytes_of(of))
             except OSError as error:
                 raise BadSnapshot(f"cannot be read ({error.strerror or error})") from None
             if found != of["checksum"]:
@@ -167,7 +153,7 @@ class SnapshotFile:
         """Let go of the memory of some arrays; they stay valid, and are read again where they are used."""
         for name in names:
             of = self._places[name]
-            if size := _nbytes(of):
+            if size := nbytes_of(of):
                 self._map.madvise(mmap.MADV_DONTNEED, of["offset"], size)
 
 
@@ -190,95 +176,6 @@ class SnapshotInMemory:
 
 
 Snapshot = SnapshotFile | SnapshotInMemory
-
-
-def in_use(path: Path) -> bool:
-    """Whether a process of this machine has the file open; False where it is gone."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
-
-
-def remove_unused(path: Path) -> bool:
-    """Remove a file that no process has open; whether it is gone."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    try:
-        # whoever opens it now waits for the lock, and finds the file gone
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink(missing_ok=True)
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return True
-
-
-def _bytes(array: npt.NDArray[Any]) -> memoryview:
-    plain = np.ascontiguousarray(array)
-    return plain.reshape(-1).view(np.uint8).data if plain.size else memoryview(b"")
-
-
-def _nbytes(of: Mapping[str, Any]) -> int:
-    return int(np.prod(of["shape"], dtype=np.int64)) * int(np.dtype(of["dtype"]).itemsize)
-
-
-def _described(meta: Meta, arrays: Arrays) -> tuple[bytes, dict[str, int], int]:
-    """The header, the place of each array, and the length of the file."""
-    entries = [
-        {"name": name, "dtype": array.dtype.newbyteorder("<").str, "shape": array.shape, "offset": 0,
-         "checksum": checksum(array)}
-        for name, array in arrays.items()
-    ]  # fmt: skip
-    # places are known when the header's length is: that of one with the widest numbers is enough
-    room = _PREAMBLE.size + len(_json(meta, [entry | {"offset": 1 << 62} for entry in entries]))
-    at = -(-room // _PAGE) * _PAGE
-    for entry, array in zip(entries, arrays.values(), strict=True):
-        entry["offset"] = at
-        at += -(-array.nbytes // _PAGE) * _PAGE
-    places = {str(entry["name"]): int(str(entry["offset"])) for entry in entries}
-    return _json(meta, entries), places, at
-
-
-def _json(meta: Meta, entries: list[dict[str, Any]]) -> bytes:
-    return json.dumps({"meta": meta, "arrays": entries}, separators=(",", ":")).encode()
-
-
-def _preamble(header: bytes, size: int) -> bytes:
-    bare = _PREAMBLE.pack(_MAGIC, FORMAT, len(header), size, 0)
-    return _PREAMBLE.pack(_MAGIC, FORMAT, len(header), size, xxhash.xxh3_64_intdigest(bare + header))
-
-
-def _read_header(handle: int, size: int) -> tuple[Meta, dict[str, dict[str, Any]]]:
-    preamble = os.pread(handle, _PREAMBLE.size, 0)
-    if len(preamble) < _PREAMBLE.size:
-        raise BadSnapshot("is cut short")
-    magic, version, length, whole, found = _PREAMBLE.unpack(preamble)
-    if magic != _MAGIC:
-        raise BadSnapshot("is no snapshot")
-    if version != FORMAT:
-        raise BadSnapshot(f"is of format {version}, and this is format {FORMAT}")
-    if size != whole:
-        raise BadSnapshot(f"has {size} bytes of {whole}")
-    header = os.pread(handle, length, _PREAMBLE.size)
-    if found != xxhash.xxh3_64_intdigest(_PREAMBLE.pack(magic, version, length, whole, 0) + header):
-        raise BadSnapshot("has a damaged header")
-    told = json.loads(header)
-    return told["meta"], {entry["name"]: entry for entry in told["arrays"]}
 
 
 def _hash_of(handle: int, offset: int, size: int) -> int:

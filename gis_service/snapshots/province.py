@@ -22,6 +22,7 @@ import xxhash
 import gis_service.kernels
 import gis_service.network
 from gis_service.errors import GridError, NotReady
+from gis_service.ingest import spec
 from gis_service.kernels.compiled import B1
 from gis_service.network.build import build_topology, id_columns
 from gis_service.network.ids import IdIndex
@@ -33,15 +34,13 @@ from gis_service.snapshots.counties import Counties, HeldCounty
 from gis_service.snapshots.county import CountyKey, county_snapshot, fits
 from gis_service.snapshots.directory import county_file, province_file, tidy
 from gis_service.snapshots.file import (
-    Arrays,
-    BadSnapshot,
     CannotWrite,
-    Meta,
     Snapshot,
     SnapshotFile,
     SnapshotInMemory,
     write_snapshot,
 )
+from gis_service.snapshots.layout import Arrays, BadSnapshot, Meta
 
 log = logging.getLogger("gis_service.snapshots")
 
@@ -241,9 +240,10 @@ def write_counties(directory: Path, counties: Iterable[tuple[str, GridTables]]) 
 def program() -> str:
     """Identity of the code that a stitched network depends on: who changes it need not think of snapshots."""
     found = xxhash.xxh3_64()
-    for package in (gis_service.kernels, gis_service.network):
-        for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
-            found.update(path.read_bytes())
+    packages = [Path(str(one.__file__)).parent for one in (gis_service.kernels, gis_service.network)]
+    sources = [path for package in packages for path in sorted(package.glob("*.py"))]
+    for path in (*sources, Path(str(spec.__file__))):
+        found.update(path.read_bytes())
     return found.hexdigest()
 
 

@@ -15,15 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gis_service.snapshots.file import (
-    FORMAT,
-    BadSnapshot,
-    CannotWrite,
-    SnapshotFile,
-    in_use,
-    remove_unused,
-    write_snapshot,
-)
+from gis_service.snapshots.file import CannotWrite, SnapshotFile, write_snapshot
+from gis_service.snapshots.layout import FORMAT, BadSnapshot
+from gis_service.snapshots.use import in_use, remove_unused
 
 DTYPES = st.sampled_from([np.uint8, np.bool_, np.int32, np.int64, np.uint32, np.float64])
 ARRAYS = st.dictionaries(
