@@ -180,8 +180,11 @@ class Batch:
         return Event(one.at, (one.county_code, one.id), row, one.open)
 
     def _state_before(self, write: store.GridTransaction, since: datetime) -> SwitchState:
-        """How switches stood before `since`; rows lie as in the topology, both by (county, id)."""
-        return SwitchState(write.switch_states_at(since - _TICK).open)
+        """How switches stood before `since`; rows lie as in the topology, both by (county, id).
+
+        Of the world's counties alone: one that is loaded for the first time meanwhile is under no lock.
+        """
+        return SwitchState(write.switch_states_at(since - _TICK, list(self.world.versions)).open)
 
     def _continue(self, write: store.GridTransaction, before: SwitchState, events: Sequence[Event]) -> None:
         """Nothing on record is later: intervals begin and end, none is rewritten."""
