@@ -32,11 +32,14 @@ class MappedGrid:
 
     def __init__(self, directory: Path, *, budget: int = DEFAULT_BYTES) -> None:
         self._keys = county_keys(directory)
+        self._versions = {
+            key.county: CountyVersion(1, key.topology_version, key.loaded_at) for key in self._keys
+        }
         self._shelf = Shelf(directory, _not_here, Budget(budget))
 
     def versions(self) -> Versions:
         """Version 1 of every county, at the load that its snapshot is of."""
-        return {key.county: CountyVersion(1, key.topology_version, key.loaded_at) for key in self._keys}
+        return self._versions
 
     def load(self) -> Loaded:
         """The counties, and their network from its snapshot or built.
@@ -48,15 +51,15 @@ class MappedGrid:
         """
         counties = self._shelf.counties(self._keys)
         topology = self._shelf.topology(counties)
-        return Loaded(topology.tables, self.versions(), topology=topology, shapes=shapes_of(counties))
+        return Loaded(topology.tables, self._versions, topology=topology, shapes=shapes_of(counties))
 
     def current_switches(self, _positions: Mapping[str, int | None]) -> tuple[Versions, SwitchReadings]:
         """Nothing moved since loading."""
-        return self.versions(), NO_READINGS
+        return self._versions, NO_READINGS
 
     def switches_at(self, _at: datetime) -> tuple[Versions, SwitchReadings]:
         """Nothing was operated at any time."""
-        return self.versions(), NO_READINGS
+        return self._versions, NO_READINGS
 
 
 def shapes_of(counties: Counties) -> Shapes:

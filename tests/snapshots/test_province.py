@@ -21,6 +21,7 @@ import numpy as np
 import orjson
 import pytest
 from hypothesis import given, settings
+from shapely.geometry import box
 
 from gis_service.engine import Engine
 from gis_service.engine.columns import TABLE_OF_LAYER, properties_of, table_of
@@ -28,6 +29,7 @@ from gis_service.engine.current import CurrentWorld, GridSource
 from gis_service.engine.held import HeldTables
 from gis_service.engine.mapped import MappedGrid
 from gis_service.engine.outage import Case
+from gis_service.engine.shapes import Shapes
 from gis_service.engine.traces import TraceAsked
 from gis_service.errors import InvalidInput, NotReady
 from gis_service.network.build import build_topology
@@ -42,6 +44,7 @@ from gis_service.snapshots.file import SnapshotFile
 from gis_service.snapshots.province import Shelf, write_counties
 from tests.counties import by_county, one_county
 from tests.drawn import DRAWN
+from tests.engine.test_shapes import meeting_one_by_one
 from tests.strategies import cut_grids
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -120,6 +123,7 @@ def test_counties_off_the_shelf_are_the_network_of_the_tables(
     directory = tmp_path_factory.mktemp("shelf")
     write_counties(directory, by_county(tables))
     expected = topology_arrays(build_topology(tables))
+    area = box(107.9995, 22.7995, 108.0015, 22.8005)  # the first nodes of the text grid's mesh
     for _ in range(2):  # built of the counties, then mapped
         mapped = MappedGrid(directory).load()
         assert mapped.topology is not None
@@ -133,6 +137,11 @@ def test_counties_off_the_shelf_are_the_network_of_the_tables(
             assert properties_of(mapped.tables, layer, rows) == properties_of(tables, layer, rows)
             for row, id in enumerate(ids.tolist()):
                 assert mapped.topology.ids.row(layer, id) == row
+        assert mapped.shapes is not None
+        assert mapped.shapes.counties == Shapes(tables).counties
+        met = [(ref.layer, ref.row) for ref in mapped.shapes.meeting(area)]
+        assert set(met) == meeting_one_by_one(tables, area)
+        assert len(met) == len(set(met))
         for name in ("coords", "offsets", "length_m"):
             assert np.array_equal(
                 getattr(mapped.tables.lines, name), getattr(tables.lines, name), equal_nan=True
