@@ -79,7 +79,7 @@ def run_load(arguments: argparse.Namespace) -> None:
         _tell_plan(package, store.county_versions())
         return
     store.acknowledge_loads(died)
-    with Progress("loading", sum(_rows_by_county(package).values())) as bar:
+    with Progress("loading", sum(package.rows_by_county().values())) as bar:
 
         def moved(county: str, layer: str, rows: int) -> None:
             bar.step(rows, f"{county} {layer}")
@@ -98,21 +98,8 @@ def run_load(arguments: argparse.Namespace) -> None:
         print(f"{one.county}: {verb}, {rows} in {one.seconds:.1f} s, version {one.version}")
 
 
-def _rows_by_county(package: GridPackage | ParquetPackage) -> dict[str, int]:
-    from gis_service.ingest.package import ParquetPackage
-
-    if isinstance(package, ParquetPackage):
-        return package.rows_by_county()
-    rows = dict.fromkeys(sorted(package.counties), 0)
-    for name, frame in package.layers.items():
-        if name != "county":
-            for county, count in frame["county_code"].value_counts().items():
-                rows[str(county)] += int(count)
-    return rows
-
-
 def _tell_plan(package: GridPackage | ParquetPackage, loaded: Collection[str]) -> None:
-    for county, rows in _rows_by_county(package).items():
+    for county, rows in package.rows_by_county().items():
         verb = "would be replaced" if county in loaded else "would be loaded"
         print(f"{county}: {verb}, {counted(rows, 'row')}")
     print("dry run: nothing was changed")
@@ -132,7 +119,7 @@ def run_export(arguments: argparse.Namespace) -> None:
             raise InvalidInput("no county is loaded, so there is nothing to export")
         write_package(package, arguments.output)
         bar.step(1, "written")
-    for county, rows in _rows_by_county(package).items():
+    for county, rows in package.rows_by_county().items():
         print(f"{county}: {counted(rows, 'row')}")
     print(f"written to {arguments.output}")
 

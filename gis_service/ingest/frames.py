@@ -43,6 +43,15 @@ class GridPackage:
         """Rows of each layer, in the order of `spec.LAYERS`."""
         return {layer.name: len(self.layers[layer.name]) for layer in LAYERS}
 
+    def rows_by_county(self) -> dict[str, int]:
+        """How many elements each county has, by code."""
+        rows = dict.fromkeys(sorted(self.counties), 0)
+        for name, frame in self.layers.items():
+            if name != "county":
+                for county, count in frame["county_code"].value_counts().items():
+                    rows[str(county)] += int(count)
+        return rows
+
     @staticmethod
     def of(frames: Mapping[str, pd.DataFrame]) -> GridPackage:
         """A package out of loosely typed frames, for importers.

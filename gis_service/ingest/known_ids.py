@@ -7,7 +7,6 @@ text, and among 10**8 references to nothing one in 10**4 packages would have one
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ class KnownIds:
     def __init__(self) -> None:
         self._added: dict[str, list[Hashes]] = {}
         self._sorted: dict[str, Hashes] = {}
+        self._repeated: dict[str, Hashes] = {}
 
     def add(self, layer: str, ids: Any) -> None:
         """Add an Arrow array of text; nulls are nobody's id."""
@@ -46,14 +46,20 @@ class KnownIds:
 
     def repeated(self, layer: str) -> Hashes:
         """Hashes that more than one id of the layer has, sorted."""
+        if layer in self._repeated:
+            return self._repeated[layer]
         known = self._of(layer)
         return np.unique(known[1:][known[1:] == known[:-1]])
 
-    def forget(self, layers: Collection[str]) -> None:
-        """Let go of layers that no more questions are asked of."""
-        for layer in layers:
-            self._added.pop(layer, None)
-            self._sorted.pop(layer, None)
+    def settle(self, layer: str) -> None:
+        """Keep of a layer only what stands twice: nobody will ask who is known there."""
+        self._repeated[layer] = self.repeated(layer)
+        self.forget(layer)
+
+    def forget(self, layer: str) -> None:
+        """Let go of a layer's ids."""
+        self._added.pop(layer, None)
+        self._sorted.pop(layer, None)
 
     def _of(self, layer: str) -> Hashes:
         if layer in self._added:

@@ -43,6 +43,7 @@ from gis_service.ingest.taking import Gathered, take_layer
 from gis_service.ingest.validate import Rules, StoredIds
 
 _ROWS_AT_ONCE = 1 << 16
+_REFERRED = {column.refers_to for layer in LAYERS for column in layer.columns}
 _UNREADABLE = (pa.ArrowException, OSError)
 
 
@@ -255,9 +256,11 @@ class _Inspecting:
             except _UNREADABLE as error:
                 raise not_parquet(error) from None
         except (PermissionError, Unreadable) as error:
-            self._known.forget([layer.name])
+            self._known.forget(layer.name)
             self._raw.unreadable[layer.name] = why_unreadable(path, error)
             return
+        if layer.name not in _REFERRED:
+            self._known.settle(layer.name)
         self._files[layer.name] = file
         self._raw.layers[layer.name] = file.header()
 

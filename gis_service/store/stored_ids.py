@@ -37,9 +37,11 @@ class StoredIds:
 
         Fans out to all shards.
         """
-        ids = [one for one in ids if "\0" not in one]  # no database stores these
         others = sorted(self.topology_versions.keys() - set(outside))
-        if not ids or not others:
+        if not others:
+            return {}
+        ids = [one for one in ids if "\0" not in one]  # no database stores these
+        if not ids:
             return {}
         with in_transaction(deadline_s=LONG_DEADLINE_S) as cursor:
             query = sql.SQL("SELECT id, county_code FROM {} WHERE id IN {} AND county_code = ANY({})").format(

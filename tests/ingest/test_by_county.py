@@ -262,3 +262,5 @@ def test_known_ids_tell_who_is_known_and_what_stands_twice() -> None:
     assert known.repeated("switch").tolist() == [asked[4]]
     assert known.has("line_section", asked).tolist() == [False] * 5
     assert known.repeated("line_section").tolist() == []
+    known.settle("switch")
+    assert known.repeated("switch").tolist() == [asked[4]]
