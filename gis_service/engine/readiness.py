@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gis_service import store
 from gis_service.engine.columns import Answer, rfc3339
 from gis_service.engine.engine import Engine
 from gis_service.engine.follower import Following
+from gis_service.engine.recovery import Recovered
 from gis_service.engine.stored import known_versions
 from gis_service.errors import GridError
 from gis_service.store import health
 
 
-def readiness(engine: Engine, *, warm: bool, following: Following | None = None) -> Answer:
+def readiness(
+    engine: Engine, *, warm: bool, following: Following | None = None, recovered: Sequence[Recovered] = ()
+) -> Answer:
     """`status` is `ready`, or `not ready` with the reasons in `faults`.
 
     Parameters
@@ -20,6 +25,8 @@ def readiness(engine: Engine, *, warm: bool, following: Following | None = None)
         Whether this process has compiled its kernels and read its first world.
     following
         How it follows changes; None where every question asks the database.
+    recovered
+        What the start of this process found and settled.
     """
     faults: list[str] = []
     nodes: list[Answer] = []
@@ -70,4 +77,5 @@ def readiness(engine: Engine, *, warm: bool, following: Following | None = None)
                 county for county in ours.keys() | theirs.keys() if ours.get(county) != theirs.get(county)
             ),
         },
+        "recovered": [{"kind": one.kind, "at": rfc3339(one.at), "said": one.said} for one in recovered],
     }

@@ -24,7 +24,7 @@ from gis_service.network.texts import frozen
 from gis_service.snapshots.budget import DEFAULT_BYTES, Budget
 from gis_service.snapshots.counties import Counties
 from gis_service.snapshots.county import CountyKey
-from gis_service.snapshots.province import Shelf
+from gis_service.snapshots.province import Shelf, Tell, log_recovered
 
 log = logging.getLogger("gis_service.engine")
 
@@ -42,11 +42,16 @@ class StoredGrid:
         Directory of the snapshots of all databases; None: read everything at every load.
     budget
         Bytes of the counties' columns that may stay in memory.
+    tell
+        Is told which snapshots were damaged and are made again.
     """
 
-    def __init__(self, snapshots: Path | None = None, *, budget: int = DEFAULT_BYTES) -> None:
+    def __init__(
+        self, snapshots: Path | None = None, *, budget: int = DEFAULT_BYTES, tell: Tell = log_recovered
+    ) -> None:
         self._snapshots = snapshots
         self._budget = Budget(budget)
+        self._tell = tell
         self._shelf: Shelf | None = None
 
     def versions(self) -> Versions:
@@ -64,7 +69,8 @@ class StoredGrid:
         if self._snapshots is None:
             return _read_whole()
         if self._shelf is None:
-            self._shelf = Shelf(self._snapshots / store.database_identity(), _read_county, self._budget)
+            directory = self._snapshots / store.database_identity()
+            self._shelf = Shelf(directory, _read_county, self._budget, self._tell)
         for _ in range(_TRIES):
             loads = _loads(self.versions())
             try:

@@ -47,6 +47,14 @@ log = logging.getLogger("gis_service.snapshots")
 ReadCounty = Callable[[CountyKey], GridTables]
 """Gives the tables of exactly that content, or raises `GridError`."""
 
+Tell = Callable[[str], None]
+"""Takes a sentence on a snapshot that is made again."""
+
+
+def log_recovered(said: str) -> None:
+    """Say so in the log."""
+    log.warning("recovered: %s", said)
+
 
 class Shelf:
     """The snapshots of one database.
@@ -59,10 +67,13 @@ class Shelf:
         Where a county comes from that no snapshot holds.
     budget
         For the columns of the counties.
+    tell
+        Is told what was damaged and is made again.
     """
 
-    def __init__(self, directory: Path, read: ReadCounty, budget: Budget) -> None:
+    def __init__(self, directory: Path, read: ReadCounty, budget: Budget, tell: Tell = log_recovered) -> None:
         self.directory = directory
+        self._tell = tell
         self._read = read
         self._budget = budget
         self._held: dict[CountyKey, HeldCounty] = {}
@@ -148,9 +159,7 @@ class Shelf:
         except FileNotFoundError:
             return None
         except BadSnapshot as bad:
-            log.warning(
-                "recovered: the snapshot of county %s %s; reading it from the database", key.county, bad
-            )
+            self._tell(f"the snapshot of county {key.county} {bad}; reading it from the database")
             return None
         return snapshot
 
@@ -164,7 +173,7 @@ class Shelf:
         return SnapshotInMemory(meta, arrays)
 
     def _repaired(self, key: CountyKey, content: str, why: str) -> Snapshot:
-        log.warning("recovered: the snapshot of county %s %s; reading it from the database", key.county, why)
+        self._tell(f"the snapshot of county {key.county} {why}; reading it from the database")
         snapshot = self._made(key)
         snapshot.verify()
         if snapshot.meta["content"] != content:
@@ -184,7 +193,7 @@ class Shelf:
         except FileNotFoundError:
             return None
         except BadSnapshot as bad:
-            log.warning("recovered: the snapshot of the network %s; building it of its counties", bad)
+            self._tell(f"the snapshot of the network {bad}; building it of its counties")
             return None
         return snapshot
 

@@ -31,6 +31,7 @@ from gis_service.store.operations import (
     switch_states_at,
 )
 from gis_service.store.record import GridTransaction, transaction
+from gis_service.store.server import server_started_at, settle_prepared_transactions
 from gis_service.store.spatial_indexes import build_missing_indexes
 from gis_service.store.stored_ids import StoredIds
 from gis_service.store.tables import load_columns, load_county_tables, load_grid, load_tables
@@ -74,6 +75,8 @@ __all__ = [
     "operations_after",
     "operations_between",
     "rehearse_load",
+    "server_started_at",
+    "settle_prepared_transactions",
     "switch_states_at",
     "transaction",
     "unfinished_loads",

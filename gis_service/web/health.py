@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -10,17 +11,19 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from gis_service.engine.readiness import readiness
+from gis_service.engine.recovery import KINDS
 from gis_service.web.metrics import (
     FOLLOWER_BEHIND,
     FOLLOWER_LAG,
     FOLLOWER_LISTENING,
     FOLLOWER_RECONNECTS,
+    RECOVERED,
     TOPOLOGY_VERSION,
     VERSION,
     exposition,
 )
 from gis_service.web.problems import RETRY_AFTER_S
-from gis_service.web.service import WARMTH, engine
+from gis_service.web.service import WARMTH, engine, recovery
 
 _STARTED = time.monotonic()
 
@@ -41,7 +44,7 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
     """Whether questions can be answered: each county with its versions, each database node; else 503."""
-    report = readiness(engine(), warm=WARMTH.ready, following=WARMTH.following())
+    report = readiness(engine(), warm=WARMTH.ready, following=WARMTH.following(), recovered=recovery().told)
     return _json(report, status=200 if report["status"] == "ready" else 503)
 
 
@@ -60,4 +63,7 @@ def metrics(_request: HttpRequest) -> HttpResponse:
         FOLLOWER_LISTENING.set(following.listening)
         FOLLOWER_RECONNECTS.set(following.reconnects)
         FOLLOWER_BEHIND.set(len(following.behind))
+    found = Counter(one.kind for one in recovery().told)
+    for kind in KINDS:
+        RECOVERED.labels(kind).set(found[kind])
     return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -61,6 +61,12 @@ FOLLOWER_BEHIND = Gauge(
     "Counties loaded, replaced or taken out that this process still reads again.",
     registry=REGISTRY,
 )
+RECOVERED = Gauge(
+    "gridgis_engine_recovered",
+    "What the start of this process found and settled, by kind.",
+    ("kind",),
+    registry=REGISTRY,
+)
 
 
 def exposition() -> bytes:

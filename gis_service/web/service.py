@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from gis_service import store
 from gis_service.engine import Engine
 from gis_service.engine.current import CurrentWorld
+from gis_service.engine.engine import system_clock
 from gis_service.engine.follower import Follower, Following
+from gis_service.engine.recovery import Recovery
 from gis_service.engine.stored import StoredGrid
 from gis_service.engine.warm import warm_up
 from gis_service.engine.world import World
@@ -25,8 +27,15 @@ log = logging.getLogger("gis_service.web")
 @lru_cache(maxsize=1)
 def engine() -> Engine:
     """The engine over this process' database."""
-    source = StoredGrid(home() / "snapshots", budget=memory_budget())
+    tell = partial(recovery().tell, "snapshot")
+    source = StoredGrid(home() / "snapshots", budget=memory_budget(), tell=tell)
     return Engine(CurrentWorld(source, on_refresh=_observe))
+
+
+@lru_cache(maxsize=1)
+def recovery() -> Recovery:
+    """What the start of this process found."""
+    return Recovery(home() / "runs", system_clock)
 
 
 def _observe(kind: str, seconds: float, world: World) -> None:
@@ -59,10 +68,12 @@ class Warmth:
         return self._ready.is_set()
 
     def warm(self) -> None:
-        """Compile, build the first world, follow its changes, and say so."""
+        """Settle what was left undone, compile, build the first world, follow its changes, and say so."""
+        recovery().look()
         warm_up(engine())
         self._follow()
         self._ready.set()
+        recovery().complete()
 
     def following(self) -> Following | None:
         """How this process stands towards the database; None where every question asks it."""

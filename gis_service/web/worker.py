@@ -1,4 +1,4 @@
-"""What a worker process of the server does first: end when the server does, warm up."""
+"""What a worker process of the server does first: end when the server does, say what broke off, warm up."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import os
 import signal
 import sys
 
-from gis_service.web.service import WARMTH
+from gis_service.web.service import WARMTH, recovery
 
 PARENT_VARIABLE = "GRIDGIS_ENGINE_SERVER_PID"
 _PR_SET_PDEATHSIG = 1
 
 
 def begin() -> None:
-    """Tie this process to the server that started it, and warm up; does nothing under any other server."""
+    """Tie this process to the server that started it, and begin; does nothing under any other server."""
     parent = os.environ.get(PARENT_VARIABLE)
     if parent is None:
         return
     _end_with(int(parent))
+    recovery().begin()
     WARMTH.start()
 
 
