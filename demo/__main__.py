@@ -57,6 +57,8 @@ def _run(stack: ExitStack) -> None:
 
     stack.callback(cluster.stop)
     server = cluster.start()
+    if server.recovered:
+        _say(f"recovered: {server.recovered}")
     _say(f"PostgreSQL on {HOST}:{server.port}, its data in {cluster.status().directory}")
     environment = here.child_environment(
         {name: cluster.dsn(database) for name, database in DATABASES.items()}

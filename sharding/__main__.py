@@ -16,17 +16,18 @@ def main(arguments: list[str]) -> int:
         cluster = LocalCluster.from_environment()
         match arguments:
             case ["start"]:
-                print(
-                    f"PostgreSQL listens on 127.0.0.1:{cluster.start().port}; see {cluster.home}/engine.dsn"
-                )
+                server = cluster.start()
+                if server.recovered:
+                    print(f"recovered: {server.recovered}")
+                print(f"PostgreSQL listens on 127.0.0.1:{server.port}; see {cluster.home}/engine.dsn")
             case ["stop"]:
                 print("PostgreSQL is stopped" if cluster.stop() else "PostgreSQL was not running")
             case ["status"]:
                 status = cluster.status()
-                server, where = status.server, status.directory or "nowhere yet"
-                state = f"runs on port {server.port}, process {server.pid}" if server else "does not run"
+                runs, where = status.server, status.directory or "nowhere yet"
+                state = f"runs on port {runs.port}, process {runs.pid}" if runs else "does not run"
                 print(f"PostgreSQL {state}; its data lies in {where}")
-                return 0 if server else 1
+                return 0 if runs else 1
             case _:
                 raise ClusterError(USAGE)
     except (ClusterError, NoServerPrograms, PermissionError) as error:

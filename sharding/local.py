@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import psycopg2
 from psycopg2 import sql
 
 from sharding.pg_account import choose_account, choose_directory, our_account
-from sharding.pg_server import ClusterError, PrivateServer, RunningServer, port_is_free
+from sharding.pg_server import START_SECONDS, ClusterError, PrivateServer, RunningServer, port_is_free
 from sharding.pg_settings import HOST
 
 __all__ = ["DATABASES", "ROLE", "ClusterError", "ClusterStatus", "LocalCluster"]
@@ -30,6 +31,7 @@ ROLE = "gridgis"
 DATABASES = {"engine": "gridgis_engine", "api": "gridgis_api"}
 FIRST_PORT = 54321
 PORTS_TRIED = 200
+_RECOVERING = ("in recovery mode", "is starting up", "not yet accepting connections", "terminated abnormally")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +185,21 @@ class LocalCluster:
             our_account().write(self.home / f"{process}.dsn", self.dsn(database) + "\n")
 
     def _connect(self, database: str) -> psycopg2.extensions.connection:
-        try:
-            quiet = "-c client_min_messages=warning"
-            connection = psycopg2.connect(self.dsn(database), connect_timeout=10, options=quiet)
-        except psycopg2.OperationalError as error:
-            raise ClusterError(
-                f"the cluster of {self.home} runs, but refuses our connection: {error}"
-            ) from error
-        connection.autocommit = True
-        return connection
+        """A connection, once the server has recovered: one that runs may do so after a session was killed."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                quiet = "-c client_min_messages=warning"
+                connection = psycopg2.connect(self.dsn(database), connect_timeout=10, options=quiet)
+            except psycopg2.OperationalError as error:
+                if not any(said in str(error) for said in _RECOVERING) or time.monotonic() > deadline:
+                    raise ClusterError(
+                        f"the cluster of {self.home} runs, but refuses our connection: {error}"
+                    ) from error
+                time.sleep(0.1)
+            else:
+                connection.autocommit = True
+                return connection
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

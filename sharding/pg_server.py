@@ -6,12 +6,13 @@ belongs to the account that runs the server, which is never root. Only servers m
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sharding import pg_settings
@@ -28,10 +29,14 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """The process and port of a server that runs."""
+    """The process and port of a server that runs.
+
+    recovered : where it had just been started and had not ended in order before, a sentence that says so
+    """
 
     pid: int
     port: int
+    recovered: str = field(default="", compare=False)
 
 
 class PrivateServer:
@@ -120,8 +125,8 @@ class PrivateServer:
             command = [programs.program("pg_ctl"), "start", "--wait", f"--timeout={START_SECONDS}"]
             done = self.account.run([*command, f"--pgdata={self.data}", f"--log={self.log}"])
             if done.returncode == 0 and (server := self.running()):
-                return server
-            said = _text_after(self.log, written)
+                return replace(server, recovered=_recovery(_text_after(self.log, written)))
+            said = _end_of(_text_after(self.log, written))
             passing = "could not bind" in said or "still in use" in said
             if not passing or time.monotonic() > deadline:
                 raise ClusterError(
@@ -130,14 +135,25 @@ class PrivateServer:
             time.sleep(0.3)
 
     def stop(self) -> None:
-        """Stop the server, disconnecting whoever is left; nothing to do when it does not run."""
+        """Stop the server, disconnecting whoever is left; nothing to do when it does not run.
+
+        One that does not come to an end in order is ended at once, and recovers at its next start: asked to
+        stop while it recovers from the death of a session, PostgreSQL 15 may wait for ever.
+
+        Raises
+        ------
+        ClusterError
+            The server runs on.
+        """
         server = self.running()
         if server is None:
             return
-        command = [self._programs().program("pg_ctl"), "stop", "--mode=fast", "--wait"]
-        done = self.account.run([*command, f"--timeout={STOP_SECONDS}", f"--pgdata={self.data}"])
-        if done.returncode != 0 and self.running():
-            raise ClusterError(f"PostgreSQL (process {server.pid}) did not stop:\n{done.stdout.strip()}")
+        for mode in ("fast", "immediate"):
+            command = [self._programs().program("pg_ctl"), "stop", f"--mode={mode}", "--wait"]
+            done = self.account.run([*command, f"--timeout={STOP_SECONDS}", f"--pgdata={self.data}"])
+            if done.returncode == 0 or not self.running():
+                return
+        raise ClusterError(f"PostgreSQL (process {server.pid}) did not stop:\n{done.stdout.strip()}")
 
     def _programs(self) -> ServerPrograms:
         return find_server(self.extensions, major=int((self.data / "PG_VERSION").read_text()))
@@ -181,8 +197,26 @@ def _lines_of(file: Path) -> list[str]:
 
 
 def _text_after(file: Path, offset: int) -> str:
-    """The end of what was written to a log after `offset`, twenty lines at most."""
+    """What was written to a log after `offset`."""
     if not file.exists():
         return ""
-    text = file.read_bytes()[offset:].decode(errors="replace")
+    with file.open("rb") as log:
+        log.seek(offset)
+        return log.read().decode(errors="replace")
+
+
+def _end_of(text: str) -> str:
+    """The last twenty lines."""
     return "\n".join(text.strip().splitlines()[-20:])
+
+
+def _recovery(text: str) -> str:
+    """What a log says of a recovery after a crash, in a sentence; empty where there was none."""
+    if "automatic recovery in progress" not in text:
+        return ""
+    up = re.search(r"last known up at ([^\n]+)", text)
+    seen = f" (last known up at {up[1].strip()})" if up else ""
+    return (
+        f"PostgreSQL had not ended in order{seen}: it went through its write-ahead log, and what was "
+        f"committed is there"
+    )

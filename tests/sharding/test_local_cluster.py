@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from sharding import pg_server
 from sharding.local import DATABASES, ClusterError, LocalCluster
 from sharding.pg_account import choose_account
 from sharding.pg_programs import NoServerPrograms, find_server
@@ -122,8 +123,53 @@ def test_restart_keeps_data_and_port(cluster: LocalCluster) -> None:
 def test_killed_server_comes_back_with_what_was_committed(cluster: LocalCluster) -> None:
     ask(cluster, "CREATE TABLE IF NOT EXISTS survived AS SELECT 7 AS answer")
     killed = kill_postmaster(cluster)
-    assert cluster.start().pid != killed
+    server = cluster.start()
+    assert server.pid != killed
+    assert "had not ended in order" in server.recovered
     assert ask(cluster, "SELECT answer FROM survived") == 7
+
+
+def test_a_start_after_a_stop_in_order_has_nothing_to_tell(cluster: LocalCluster) -> None:
+    cluster.stop()
+    assert cluster.start().recovered == ""
+    assert cluster.start().recovered == ""
+
+
+def test_a_start_waits_for_a_server_that_recovers_from_a_killed_session(cluster: LocalCluster) -> None:
+    """The death of one session makes the server end all, and refuse new ones until it has recovered."""
+    ask(cluster, "CREATE TABLE IF NOT EXISTS rolled_back (n int)")
+    with closing(psycopg2.connect(cluster.dsn(ENGINE))) as busy, busy.cursor() as cursor:
+        cursor.execute("INSERT INTO rolled_back SELECT generate_series(1, 50000)")
+        os.kill(busy.info.backend_pid, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        refused = False
+        while not refused and time.monotonic() < deadline:
+            try:
+                psycopg2.connect(cluster.dsn(ENGINE)).close()
+            except psycopg2.OperationalError:
+                refused = True
+        cluster.start()
+    assert refused
+    assert ask(cluster, "SELECT count(*) FROM rolled_back") == 0
+
+
+def test_a_server_that_does_not_end_in_order_is_ended_at_once(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checkpointer is halted, for which a stop in order waits for ever."""
+    ask(cluster, "CREATE TABLE IF NOT EXISTS halted AS SELECT 7 AS answer")
+    server = cluster.status().server
+    assert server is not None
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    (checkpointer,) = [
+        int(pid) for pid in children if b"checkpointer" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    os.kill(checkpointer, signal.SIGSTOP)
+    monkeypatch.setattr(pg_server, "STOP_SECONDS", 8)
+    assert cluster.stop()
+    assert cluster.status().server is None
+    assert "had not ended in order" in cluster.start().recovered
+    assert ask(cluster, "SELECT answer FROM halted") == 7
 
 
 def test_pid_file_naming_another_living_program_is_overridden(cluster: LocalCluster) -> None:
