@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gis_service.ingest.arrays import tables_from_package
+from gis_service.ingest.arrays import tables_from_arrow, tables_from_package
 from gis_service.ingest.faults import Fault, refusal
 from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.parquet_package import ParquetPackage, inspect_parquet
@@ -30,6 +30,7 @@ __all__ = [
     "inspect_package",
     "open_package",
     "read_package",
+    "tables_from_arrow",
     "tables_from_package",
     "validate",
     "write_package",

@@ -26,11 +26,15 @@ from gis_service.ingest.package import (
     ParquetPackage,
     inspect_package,
     open_package,
+    tables_from_arrow,
+    tables_from_package,
     write_package,
 )
 from gis_service.ingest.regrouping import regrouped, worth_regrouping
 from gis_service.ingest.spec import BY_NAME, GEOMETRY, LAYERS
 from gis_service.ingest.wkb import plain_lines, plain_points, plain_rows
+from gis_service.network.columns import Coded
+from gis_service.network.texts import Texts
 from tests.ingest.test_identity import packages
 from tests.packages import Frames, put, save, sound_frames, sound_package
 
@@ -264,3 +268,32 @@ def test_known_ids_tell_who_is_known_and_what_stands_twice() -> None:
     assert known.repeated("line_section").tolist() == []
     known.settle("switch")
     assert known.repeated("switch").tolist() == [asked[4]]
+
+
+def test_tables_of_a_county_are_those_of_the_package_cut_to_it(tmp_path: Path) -> None:
+    frames = many(50, shuffled=True)
+    package = opened(save_in_groups(frames, tmp_path / "p", 9))
+    for county in ("0801", "0802"):
+        cut = {
+            name: frame[frame["code" if name == "county" else "county_code"] == county]
+            for name, frame in frames.items()
+        }
+        expected = tables_from_package(GridPackage.of(cut))
+        found = tables_from_arrow(package.county_tables(county))
+        for kept, wanted in ((getattr(found, one), getattr(expected, one)) for one in vars(expected)):
+            assert len(kept) == len(wanted)
+            for name, column in wanted.columns().items():
+                np.testing.assert_array_equal(np.asarray(getattr(kept, name)), column)
+
+
+def test_tables_of_all_counties_at_once_are_sorted_by_county_and_id(tmp_path: Path) -> None:
+    frames = many(50, shuffled=True)
+    package = opened(save_in_groups(frames, tmp_path / "p", 9))
+    parts = [package.county_tables(county) for county in reversed(package.counties)]
+    together = tables_from_arrow({name: pa.concat_tables([part[name] for part in parts]) for name in BY_NAME})
+    expected = tables_from_package(GridPackage.of(frames))
+    for one in vars(expected):
+        for name, column in getattr(expected, one).columns().items():
+            np.testing.assert_array_equal(np.asarray(getattr(getattr(together, one), name)), column)
+    assert isinstance(together.customers.id, Texts)
+    assert isinstance(together.customers.customer_class, Coded)
