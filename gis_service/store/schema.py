@@ -25,13 +25,18 @@ def arrow_types(layer: Layer) -> dict[str, Any]:
 
 
 def select_layer(
-    layer: Layer, geometry: dict[str, sql.Composable], counties: Collection[str] | None
+    layer: Layer,
+    geometry: dict[str, sql.Composable],
+    counties: Collection[str] | None,
+    *,
+    without: str | None = None,
 ) -> sql.Composable:
     """A query of a layer's columns, then `geometry` expressions by name, of these counties or of all.
 
-    The counties stand in it as a literal list, so that a cluster asks the right shards only.
+    `without` names a column to leave out. The counties stand in it as a literal list, so that a cluster asks
+    the right shards only.
     """
-    columns = [sql.Identifier(column.name) for column in layer.columns]
+    columns = [sql.Identifier(column.name) for column in layer.columns if column.name != without]
     expressions = sql.SQL(", ").join([*columns, *geometry.values()])
     query = sql.SQL("SELECT {} FROM {}").format(expressions, sql.Identifier(layer.name))
     if counties is None:

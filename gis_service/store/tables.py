@@ -22,6 +22,7 @@ from gis_service.store.versions import CountyVersion
 from sharding.copy import LINE, POINT, copy_out, floats, lines, points, sorted_by, texts, truths
 
 ELECTRICAL_LAYERS = tuple(layer for layer in LAYERS if layer.name not in ("county", "corridor"))
+_COUNTY = "county_code"
 _FLAT = {"Point": POINT, "LineString": LINE}
 
 
@@ -81,7 +82,16 @@ def _read_layers(cursor: extensions.cursor, counties: Collection[str] | None) ->
         if layer.geometry in _FLAT:
             types[GEOMETRY] = _FLAT[layer.geometry]
             geometry[GEOMETRY] = sql.Identifier(GEOMETRY)
-        read[layer.name] = copy_out(cursor, select_layer(layer, geometry, counties), types)
+        if counties is None or len(counties) != 1:
+            read[layer.name] = copy_out(cursor, select_layer(layer, geometry, counties), types)
+            continue
+        # One county's code is known: a tenth of the bytes that need not travel.
+        place, of_code = list(types).index(_COUNTY), types.pop(_COUNTY)
+        query = select_layer(layer, geometry, counties, without=_COUNTY)
+        rows = copy_out(cursor, query, types)
+        (county,) = counties
+        codes = pa.repeat(pa.scalar(county, of_code), len(rows))
+        read[layer.name] = rows.add_column(place, _COUNTY, codes)
     return read
 
 
