@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,22 +55,26 @@ class Placing:
 
 def to_lonlat(layer: Layer, crs: Any) -> Placing | None:
     """How a layer of that CRS, declared in any way, becomes lon/lat; None where it is not known."""
-    declared = _known_crs(crs if isinstance(crs, str) else json.dumps(crs))
-    if declared is None:
+    known = _known(crs if isinstance(crs, str) else json.dumps(crs))
+    if known is None:
         return None
-    if declared.equals(_known_crs(CRS), ignore_axis_order=True):
-        return Placing(None, None)
-    onto = pyproj.Transformer.from_crs(declared, CRS, always_xy=True)
-    return Placing(onto, f"{layer.name}: coordinates brought from {declared.name} to lon/lat")
+    name, onto = known
+    return Placing(onto, f"{layer.name}: coordinates brought from {name} to lon/lat" if onto else None)
 
 
-@cache
-def _known_crs(text: str) -> pyproj.CRS | None:
-    """The CRS of a name, WKT or PROJJSON; None where there is none. Parsing one takes milliseconds."""
+@lru_cache(maxsize=32)
+def _known(text: str) -> tuple[str, pyproj.Transformer | None] | None:
+    """The CRS of a name, WKT or PROJJSON, and what brings it to lon/lat where that is not what it is.
+
+    Finding out takes some hundred milliseconds; None where there is no such CRS.
+    """
     try:
-        return pyproj.CRS.from_user_input(text)
+        declared = pyproj.CRS.from_user_input(text)
     except CRSError:
         return None
+    if declared.equals(pyproj.CRS.from_user_input(CRS), ignore_axis_order=True):
+        return declared.name, None
+    return declared.name, pyproj.Transformer.from_crs(declared, CRS, always_xy=True)
 
 
 def flat(layer: Layer, shapes: Shapes) -> tuple[Shapes, str | None]:

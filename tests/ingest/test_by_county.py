@@ -62,7 +62,7 @@ def assert_rows(package: GridPackage, by_county: ParquetPackage) -> None:
             assert table[GEOMETRY].to_pylist() == [None if one is None else one.wkb for one in frame.geometry]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(package=packages())
 def test_what_is_written_is_read_back_county_by_county(package: GridPackage) -> None:
     with tempfile.TemporaryDirectory() as directory:
