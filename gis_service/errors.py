@@ -6,7 +6,7 @@ are decided elsewhere, from the class alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class GridError(Exception):
@@ -22,11 +22,16 @@ class InvalidInput(GridError):
 
 
 class UnknownId(GridError):
-    """An id that no element of the loaded counties has."""
+    """Ids that no element of the loaded counties has; `places` tells where in the question they stand."""
 
-    def __init__(self, ids: Sequence[str], *, what: str = "element") -> None:
+    def __init__(
+        self, ids: Sequence[str], *, what: str = "element", places: Mapping[str, str] | None = None
+    ) -> None:
         self.ids = tuple(ids)
-        listed = ", ".join(repr(one) for one in self.ids)
+        self.places = dict(places or {})
+        listed = ", ".join(
+            f"{one!r} ({self.places[one]})" if one in self.places else repr(one) for one in self.ids
+        )
         super().__init__(f"no {what} has the id {listed}; ids are case-sensitive")
 
 

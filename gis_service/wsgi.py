@@ -8,8 +8,11 @@ prepare_environment()
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402  # the settings must be named before
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
 
 from gis_service.web import worker  # noqa: E402  # and the apps must be loaded
+from gis_service.web.direct import Direct  # noqa: E402
+
+application = Direct(_django)
 
 worker.begin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from gis_service.errors import AmbiguousId, InvalidInput, UnknownId
 from gis_service.network.ids import IdIndex, Ref
@@ -14,29 +15,33 @@ def find_all(ids: IdIndex, fields: Mapping[str, Sequence[str]]) -> dict[str, lis
     Raises
     ------
     UnknownId
-        Naming every id of every field that nothing has.
+        Naming every id of every field that nothing has, and where it stands.
     InvalidInput
         When ids stand in several layers; every fault names its field and place.
     """
-    found: dict[str, list[Ref]] = {}
-    unknown: list[str] = []
+    try:
+        refs = iter(ids.find_many([id for wanted in fields.values() for id in wanted]))
+    except (UnknownId, AmbiguousId):
+        _tell_all(ids, fields)
+        raise
+    return {field: list(islice(refs, len(wanted))) for field, wanted in fields.items()}
+
+
+def _tell_all(ids: IdIndex, fields: Mapping[str, Sequence[str]]) -> None:
+    """Find every id by itself, and raise what is wrong with all of them, each with its place."""
+    places: dict[str, str] = {}
     faults: list[str] = []
     for field, wanted in fields.items():
-        refs: list[Ref] = []
         for k, id in enumerate(wanted):
             try:
-                refs.append(ids.find(id))
+                ids.find(id)
             except UnknownId:
-                if id not in unknown:
-                    unknown.append(id)
+                places.setdefault(id, f"{field}[{k}]")
             except AmbiguousId as error:
                 faults.append(f"{field}[{k}]: {error}")
-        found[field] = refs
     if faults:
         raise InvalidInput(faults[0], faults)
-    if unknown:
-        raise UnknownId(unknown)
-    return found
+    raise UnknownId(list(places), places=places)
 
 
 def refuse_layers(

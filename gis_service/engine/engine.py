@@ -13,7 +13,7 @@ from gis_service.engine.elements import element
 from gis_service.engine.history import Wanted, interruptions_logged, operations_logged
 from gis_service.engine.operated import Operated
 from gis_service.engine.operations import Recorder
-from gis_service.engine.outage import Case, outage, outages
+from gis_service.engine.outage import Case, Outage, outage, outages
 from gis_service.engine.scene import Clock, scene_of
 from gis_service.engine.supply import area_below, path_to_customer, radius_below
 from gis_service.engine.traces import TraceAsked, traced
@@ -67,13 +67,22 @@ class Engine:
 
     def outage_impact(self, case: Case, include: Sequence[str], context: Context = NOW) -> Answer:
         """Who loses supply when a case goes out."""
-        scene = self.scene(context)
-        return scene.head() | outage(scene, case, include)
+        found = self.find_outage(case, context)
+        return found.scene.head() | found.value(include)
 
     def outage_impacts(self, cases: Sequence[Case], include: Sequence[str], context: Context = NOW) -> Answer:
         """The same for many cases, asked of one scene."""
+        scene, found = self.find_outages(cases, context)
+        return scene.head() | {"cases": [one.value(include) for one in found]}
+
+    def find_outage(self, case: Case, context: Context = NOW) -> Outage:
+        """What a case does, to be told as values or as text."""
+        return outage(self.scene(context), case)
+
+    def find_outages(self, cases: Sequence[Case], context: Context = NOW) -> tuple[Scene, list[Outage]]:
+        """The same for many cases, and the scene they are asked of."""
         scene = self.scene(context)
-        return scene.head() | {"cases": outages(scene, cases, include)}
+        return scene, outages(scene, cases)
 
     def element(self, id: str, context: Context = NOW) -> Answer:
         """One element: properties, geometry, live state."""

@@ -5,7 +5,7 @@ The values are those of `columns`: phases as letters, `county_code` for the coun
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -18,10 +18,21 @@ from gis_service.network.texts import Texts
 from layers.geojson_columns import Column, Features, Geometries, TextColumn, column_of, constant
 from layers.geojson_writer import features_text
 
+_ROWS_AT_ONCE = 65_536
+"""Rows whose columns are taken together: what is in memory beside the text."""
+
 
 def features_json(tables: GridTables, rows: Mapping[str, Rows]) -> bytes:
     """A JSON array of features by (layer, county, id): `layer` among the properties, `layer:id` as the id."""
-    return b"[" + b",".join(features_text(_features(tables, layer, rows[layer]) for layer in rows)) + b"]"
+    return b"[" + b",".join(features_pieces(tables, rows)) + b"]"
+
+
+def features_pieces(tables: GridTables, rows: Mapping[str, Rows]) -> Iterator[bytes]:
+    """The same features in pieces of some thousand, none of them empty; a comma belongs between two."""
+    for layer in rows:
+        for first in range(0, len(rows[layer]), _ROWS_AT_ONCE):
+            some = rows[layer][first : first + _ROWS_AT_ONCE]
+            yield from features_text([_features(tables, layer, some)])
 
 
 def _features(tables: GridTables, layer: str, rows: Rows) -> Features:

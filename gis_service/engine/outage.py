@@ -1,18 +1,24 @@
-"""Who loses supply when these go out: the answer to outage-impact questions, one case or many."""
+"""Who loses supply when these go out: the answer to outage-impact questions, one case or many.
+
+All ids of all cases are found before anything is answered, so that a fault is told before the first byte.
+What a case takes out of supply is worked out when it is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from gis_service.engine.asked import find_all
 from gis_service.engine.collection import feature_collection, ids_by_layer, rows_by_layer
-from gis_service.engine.columns import Answer, ids_of
+from gis_service.engine.columns import Answer, Rows, ids_of
 from gis_service.engine.context import Switching
-from gis_service.engine.customers import counted, counted_by_county, customers_of, districts_of
+from gis_service.engine.customers import customers_of, districts_of
 from gis_service.engine.scene import with_what_if
 from gis_service.engine.shapes import read_area
+from gis_service.engine.tallies import Tally
 from gis_service.engine.world import Scene
 from gis_service.tracing.outage import Impact, outage_impact
 from gis_service.tracing.outs import outs_of
@@ -28,53 +34,100 @@ class Case:
     switching: Sequence[Switching] = ()
 
 
-def outage(scene: Scene, case: Case, include: Sequence[str], *, field: str = "") -> Answer:
-    """The answer of one case, without the head.
+class Outage:
+    """What one case takes from whom, in one scene; see `outage_text` for the same as text."""
 
-    Parameters
-    ----------
-    include
-        Any of `customers`, `districts`, `elements`, `geometry`.
-    field
-        Where the case stands in the question (`cases[3]`), for faults.
+    def __init__(self, scene: Scene, impact: Impact) -> None:
+        self.scene = scene
+        self.impact = impact
+
+    @property
+    def customers(self) -> Rows:
+        """Who loses supply, ascending rows."""
+        return self.impact.customers
+
+    @cached_property
+    def tally(self) -> Tally:
+        """The customers counted."""
+        return self.scene.world.tallies.of(self.impact.customers)
+
+    @property
+    def opened(self) -> list[str]:
+        """Ids of the switches that protection opens for the faults."""
+        return ids_of(self.scene.topology.tables, "switch", self.impact.opened)
+
+    @cached_property
+    def dark(self) -> dict[str, Rows]:
+        """Rows of what goes dark, by layer; customers are not among them."""
+        return rows_by_layer(self.scene.topology, nodes=self.impact.dark_nodes, edges=self.impact.dark_edges)
+
+    @property
+    def drawn(self) -> dict[str, Rows]:
+        """Rows of what goes dark and of the customers, by layer."""
+        return self.dark | ({"customer_point": self.customers} if self.customers.size else {})
+
+    def value(self, include: Sequence[str]) -> Answer:
+        """The answer as plain values, without the head.
+
+        Parameters
+        ----------
+        include
+            Any of `customers`, `districts`, `elements`, `geometry`.
+        """
+        world, tables = self.scene.world, self.scene.tables
+        answer: Answer = {
+            "affected": self.tally.total,
+            "by_county": self.tally.by_county,
+            "opened": self.opened,
+        }
+        if "districts" in include:
+            answer["districts"] = districts_of(world, self.customers)
+        if "customers" in include:
+            answer["customers"] = customers_of(world, self.customers)
+        if "elements" in include:
+            answer["elements"] = ids_by_layer(tables, self.dark)
+        if "geometry" in include:
+            answer["geometry"] = feature_collection(tables, self.drawn)
+        return answer
+
+
+def outage(scene: Scene, case: Case) -> Outage:
+    """What one case does.
 
     Raises
     ------
     UnknownId, InvalidInput
         As `find_all`, `read_area` and `with_what_if` say.
     """
-    before = f"{field}." if field else ""
+    return _outages(scene, [case], [""])[0]
+
+
+def outages(scene: Scene, cases: Sequence[Case]) -> list[Outage]:
+    """What many cases do, each asked for itself, in their order; faults name the case they stand in.
+
+    Raises
+    ------
+    UnknownId, InvalidInput
+        As for one.
+    """
+    return _outages(scene, cases, [f"cases[{k}]." for k in range(len(cases))])
+
+
+def _outages(scene: Scene, cases: Sequence[Case], before: Sequence[str]) -> list[Outage]:
     topology = scene.topology
-    refs = find_all(topology.ids, {f"{before}out": case.out, f"{before}faults": case.faults})
-    state = with_what_if(topology, scene.state, case.switching, field=f"{before}switching")
-    out = list(refs[f"{before}out"])
-    if case.area is not None:
-        out += scene.world.shapes.meeting(read_area(case.area, field=f"{before}area"))
-    impact = outage_impact(topology, state, outs_of(topology, out), refs[f"{before}faults"])
-    return _told(scene, impact, include)
-
-
-def _told(scene: Scene, impact: Impact, include: Sequence[str]) -> Answer:
-    world, tables = scene.world, scene.tables
-    answer: Answer = {
-        "affected": counted(world, impact.customers),
-        "by_county": counted_by_county(world, impact.customers),
-        "opened": ids_of(tables, "switch", impact.opened),
-    }
-    if "districts" in include:
-        answer["districts"] = districts_of(world, impact.customers)
-    if "customers" in include:
-        answer["customers"] = customers_of(world, impact.customers)
-    if "elements" in include or "geometry" in include:
-        rows = rows_by_layer(scene.topology, nodes=impact.dark_nodes, edges=impact.dark_edges)
-        if "elements" in include:
-            answer["elements"] = ids_by_layer(tables, rows)
-        if "geometry" in include:
-            everything = rows | ({"customer_point": impact.customers} if impact.customers.size else {})
-            answer["geometry"] = feature_collection(tables, everything)
-    return answer
-
-
-def outages(scene: Scene, cases: Sequence[Case], include: Sequence[str]) -> list[Answer]:
-    """The answers of many cases, each asked for itself, in their order."""
-    return [outage(scene, case, include, field=f"cases[{k}]") for k, case in enumerate(cases)]
+    named: dict[str, Sequence[str]] = {}
+    for one, field in zip(cases, before, strict=True):
+        named[f"{field}out"] = one.out
+        named[f"{field}faults"] = one.faults
+    refs = find_all(topology.ids, named)
+    found: list[Outage] = []
+    for one, field in zip(cases, before, strict=True):
+        state = scene.state
+        if one.switching:
+            state = with_what_if(topology, state, one.switching, field=f"{field}switching")
+        out = refs[f"{field}out"]
+        if one.area is not None:
+            out = out + scene.world.shapes.meeting(read_area(one.area, field=f"{field}area"))
+        impact = outage_impact(topology, state, outs_of(topology, out), refs[f"{field}faults"])
+        found.append(Outage(scene, impact))
+    return found

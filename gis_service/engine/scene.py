@@ -120,12 +120,12 @@ def with_what_if(
         return state
     rows: dict[int, tuple[int, bool]] = {}
     faults: list[str] = []
-    unknown: list[str] = []
+    unknown: dict[str, str] = {}
     for k, one in enumerate(switching):
         try:
             row = find_switch(topology.ids, one.id, f"{field}[{k}].id")
         except UnknownId:
-            unknown.append(one.id)
+            unknown.setdefault(one.id, f"{field}[{k}].id")
             continue
         except InvalidInput as error:
             faults.extend(error.faults)
@@ -138,7 +138,7 @@ def with_what_if(
     if faults:
         raise InvalidInput(faults[0], faults)
     if unknown:
-        raise UnknownId(unknown, what="switch")
+        raise UnknownId(list(unknown), what="switch", places=unknown)
     return state.with_switching(list(rows), [open_ for _, open_ in rows.values()])
 
 

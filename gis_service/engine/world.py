@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from gis_service.engine.columns import Answer, rfc3339
+from gis_service.engine.listing import Listing
 from gis_service.engine.shapes import Shapes
+from gis_service.engine.tallies import Tallies
 from gis_service.network.switching import SwitchState, normal_state
 from gis_service.network.tables import GridTables
 from gis_service.network.topology import Topology
@@ -47,7 +50,7 @@ class World:
         """This world with other switch states, at other versions of some counties."""
         other = replace(self, current=current, versions={**self.versions, **versions})
         # what follows from the topology alone is not worked out again
-        for name in ("normal", "district_sizes"):
+        for name in ("normal", "district_sizes", "tallies", "listing", "last_load"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
@@ -64,9 +67,37 @@ class World:
         return np.bincount(district[district >= 0], minlength=len(self.topology.tables.districts))
 
     @cached_property
+    def tallies(self) -> Tallies:
+        """How customers are counted."""
+        return Tallies(self.topology)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """How customers and districts are written."""
+        return Listing(self.topology, self.district_sizes)
+
+    @cached_property
+    def last_load(self) -> datetime:
+        """When a county was loaded last."""
+        return max(
+            (one.loaded_at for one in self.versions.values() if one.loaded_at is not None),
+            default=datetime.min.replace(tzinfo=UTC),
+        )
+
+    @cached_property
     def grid_version(self) -> dict[str, int]:
         """Version by county, counties in order."""
         return {county: self.versions[county].version for county in sorted(self.versions)}
+
+    @cached_property
+    def head_text(self) -> bytes:
+        """The fields of an answer's head that are this world's own, as the beginning of a JSON object."""
+        head = {
+            "grid_version": self.grid_version,
+            "partial": bool(self.missing_counties),
+            "missing_counties": list(self.missing_counties),
+        }
+        return orjson.dumps(head)[:-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +126,23 @@ class Scene:
             "as_of": rfc3339(self.as_of),
             "partial": bool(self.world.missing_counties),
             "missing_counties": list(self.world.missing_counties),
-            "loaded_later": [
-                county
-                for county, version in sorted(self.world.versions.items())
-                if version.loaded_at is not None and version.loaded_at > self.as_of
-            ],
+            "loaded_later": self._loaded_later(),
         }
+
+    def head_text(self) -> bytes:
+        """The same as the beginning of a JSON object, to which the rest of an answer is written."""
+        later = orjson.dumps(self._loaded_later())
+        return b'%b,"as_of":"%b","loaded_later":%b' % (
+            self.world.head_text,
+            rfc3339(self.as_of).encode(),
+            later,
+        )
+
+    def _loaded_later(self) -> list[str]:
+        if self.world.last_load <= self.as_of:
+            return []
+        return [
+            county
+            for county, version in sorted(self.world.versions.items())
+            if version.loaded_at is not None and version.loaded_at > self.as_of
+        ]

@@ -119,9 +119,13 @@ class Topology:
 
     def first_edge(self, layer: str) -> int:
         """The edge of row 0 of a layer."""
+        return self._first_edges[layer]
+
+    @cached_property
+    def _first_edges(self) -> dict[str, int]:
         tables = self.tables
         sizes = (len(tables.lines), len(tables.switches), len(tables.transformers), len(tables.sources))
-        return sum(sizes[: EDGE_LAYERS.index(layer)])
+        return {layer: sum(sizes[:k]) for k, layer in enumerate(EDGE_LAYERS)}
 
     def edge_of(self, layer: str, row: int) -> int:
         """The edge of a conducting element or source."""

@@ -33,7 +33,11 @@ class EngineMiddleware:
         except (Refused, DisallowedHost) as error:
             response = problem_of(request, error)
         else:
+            method = request.method
+            if method == "HEAD":  # every GET answers it, with what the server then leaves out
+                request.method = "GET"
             response = self._as_problem(request, self.get_response(request))
+            request.method = method
         match = request.resolver_match
         route = f"/{match.route}" if match is not None else "unknown"
         method = request.method if request.method in _METHODS else "other"

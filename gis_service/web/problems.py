@@ -211,7 +211,11 @@ def _detail(error: Exception, kind: str) -> str:
 
 def _errors(error: Exception) -> list[dict[str, Any]]:
     if isinstance(error, UnknownId):
-        return [{"id": one, "detail": f"unknown id {one!r}"} for one in error.ids]
+        return [
+            {"id": one, "detail": f"unknown id {one!r}"}
+            | ({"pointer": _pointer(error.places[one])} if one in error.places else {})
+            for one in error.ids
+        ]
     if isinstance(error, InvalidInput):
         return [_located(fault) for fault in error.faults]
     return []
@@ -221,8 +225,12 @@ def _located(fault: str) -> dict[str, Any]:
     match = _PATH.match(fault)
     if match is None:
         return {"detail": fault}
-    steps = re.findall(r"\w+", match["path"])
-    return {"detail": fault, "pointer": "#" + "".join(f"/{step}" for step in steps)}
+    return {"detail": fault, "pointer": _pointer(match["path"])}
+
+
+def _pointer(path: str) -> str:
+    """`field.path[0]` as a JSON pointer."""
+    return "#" + "".join(f"/{step}" for step in re.findall(r"\w+", path))
 
 
 def _joined(faults: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Answers as bytes: JSON, GeoJSON or CSV, by what the client accepts.
+"""Answers as bytes: JSON, GeoJSON, CSV or a JSON object a line, by what the client accepts.
 
 Knows media types; refuses to know what a question means.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from gis_service.engine.columns import Answer
 from gis_service.web.problems import Refused
@@ -19,6 +20,12 @@ from gis_service.web.problems import Refused
 JSON = "application/json"
 GEOJSON = "application/geo+json"
 CSV = "text/csv"
+LINES = "application/x-ndjson"
+OUTAGE_TYPES = (JSON, GEOJSON, CSV, LINES)
+"""What answers to outage questions come as, the one meant without a word first."""
+
+STREAMED_FROM = 1 << 20
+"""Bytes from which on an answer is sent piece by piece, without saying its length first."""
 
 CUSTOMER_COLUMNS = (
     "id",
@@ -62,30 +69,52 @@ def geojson_response(answer: Answer, *more: str) -> HttpResponse:
     return HttpResponse(orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY), content_type=GEOJSON)
 
 
-def customers_csv(answer: Answer) -> HttpResponse:
-    """The customer list of an outage answer as CSV (RFC 4180), one row per customer, and per case.
+def text_response(pieces: Iterator[bytes], content_type: str = JSON) -> HttpResponse | StreamingHttpResponse:
+    """Text that comes in pieces: whole where it is short, else sent piece by piece as it is written.
+
+    What can go wrong with the question must have gone wrong before: a text under way can only break off.
+    """
+    whole, rest = gathered(pieces)
+    if rest is None:
+        return HttpResponse(whole, content_type=content_type)
+    return StreamingHttpResponse(rest, content_type=content_type)
+
+
+def gathered(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
+    """The text joined, or, where it is long, all of it as pieces again."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size > STREAMED_FROM:
+            return b"", chain(held, pieces)
+    return b"".join(held), None
+
+
+def customers_csv(
+    head: Answer, lists: Iterable[tuple[int | None, Sequence[Answer]]], *, numbered: bool = False
+) -> HttpResponse | StreamingHttpResponse:
+    """Customers as CSV (RFC 4180), one row per customer, led by the number of its case where `numbered`.
 
     The head of the answer travels as HTTP headers. Text that a spreadsheet would take for a formula is led
     by an apostrophe.
     """
-    cases = answer.get("cases")
-    if cases is None:
-        rows = _customer_rows(answer["customers"])
-        text = _csv((*CUSTOMER_COLUMNS, "lon", "lat"), rows)
-    else:
-        numbered = ([k, *row] for k, case in enumerate(cases) for row in _customer_rows(case["customers"]))
-        text = _csv(("case", *CUSTOMER_COLUMNS, "lon", "lat"), numbered)
-    versions = ", ".join(f"{county}={version}" for county, version in answer["grid_version"].items())
-    return HttpResponse(
-        text.encode(),
-        content_type=f"{CSV}; charset=utf-8; header=present",
-        headers={
-            "Content-Disposition": 'attachment; filename="customers.csv"',
-            "Grid-Version": versions,
-            "As-Of": answer["as_of"],
-            "Partial": ", ".join(answer["missing_counties"]) or "no",
-        },
-    )
+    versions = ", ".join(f"{county}={version}" for county, version in head["grid_version"].items())
+    pieces = _csv_pieces(lists, numbered=numbered)
+    response = text_response(pieces, f"{CSV}; charset=utf-8; header=present")
+    response.headers["Content-Disposition"] = 'attachment; filename="customers.csv"'
+    response.headers["Grid-Version"] = versions
+    response.headers["As-Of"] = head["as_of"]
+    response.headers["Partial"] = ", ".join(head["missing_counties"]) or "no"
+    return response
+
+
+def _csv_pieces(lists: Iterable[tuple[int | None, Sequence[Answer]]], *, numbered: bool) -> Iterator[bytes]:
+    yield _csv([(*(("case",) if numbered else ()), *CUSTOMER_COLUMNS, "lon", "lat")])
+    for case, customers in lists:
+        number = [case] if numbered else []
+        yield _csv([*number, *row] for row in _customer_rows(customers))
 
 
 def _customer_rows(customers: Iterable[Answer]) -> Iterable[list[object]]:
@@ -102,9 +131,7 @@ def _guarded(value: object) -> object:
     return value
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _csv(rows: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()

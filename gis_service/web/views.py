@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Body, Path, Query
 from ninja.errors import ValidationError
 from pydantic import BaseModel, Field
 from pydantic import ValidationError as PydanticError
 
+from gis_service.engine.columns import Answer
 from gis_service.engine.context import Context, Switching
-from gis_service.engine.outage import Case
+from gis_service.engine.customers import customers_of
+from gis_service.engine.outage import Case, Outage
+from gis_service.engine.outage_text import answer_text, answers_text, geojson_text, lines_text
 from gis_service.engine.traces import TraceAsked
 from gis_service.errors import InvalidInput
 from gis_service.web.answers import (
@@ -39,14 +42,18 @@ from gis_service.web.rendering import (
     CSV,
     GEOJSON,
     JSON,
+    LINES,
+    OUTAGE_TYPES,
     accepted,
     customers_csv,
     geojson_response,
     json_response,
+    text_response,
 )
 from gis_service.web.service import engine
 
 ElementId = Annotated[str, Path(description="the id, or `layer:id` where several layers share it")]
+_CSV_ROWS = 10_000
 _POSITIONS = {"open": True, "closed": False}
 
 
@@ -100,7 +107,7 @@ def _switching(positions: Sequence[SwitchPosition]) -> tuple[Switching, ...]:
 def _also(*media_types: str) -> dict[str, Any]:
     """OpenAPI: the other media types an answer comes in."""
     content = {
-        media_type: {"schema": {"type": "string" if media_type == CSV else "object"}}
+        media_type: {"schema": {"type": "string" if media_type in (CSV, LINES) else "object"}}
         for media_type in media_types
     }
     return {"responses": {200: {"content": content}}}
@@ -192,35 +199,50 @@ def supply_radius(request: HttpRequest, question: Annotated[SupplyRadiusQuestion
     "/outage-impact",
     response=OutageAnswer | OutageCasesAnswer,
     tags=["questions"],
-    openapi_extra=_also(GEOJSON, CSV),
+    openapi_extra=_also(GEOJSON, CSV, LINES),
     summary="Outage impact",
 )
-def outage_impact(request: HttpRequest, question: Annotated[OutageQuestion, Body()]) -> HttpResponse:
+def outage_impact(
+    request: HttpRequest, question: Annotated[OutageQuestion, Body()]
+) -> HttpResponse | StreamingHttpResponse:
     """Who loses supply when elements go out, faults are cleared, or an area is struck; one case or many.
 
     `affected` counts customers supplied before and not after; what was dark before is not counted. Comes as
-    JSON, as GeoJSON (one case), or as `text/csv`, the list of customers.
+    JSON, as GeoJSON (one case), as `text/csv`, the list of customers, or, for many cases, as
+    `application/x-ndjson`: a line with the head, then a line for each case. Long answers are sent as they are
+    written.
     """
-    media_type = accepted(request, (JSON, GEOJSON, CSV))
-    include = {*question.include, *{GEOJSON: ("geometry",), CSV: ("customers",)}.get(media_type, ())}
-    parts = sorted(include)
+    media_type = accepted(request, OUTAGE_TYPES)
     if question.cases is not None:
         if media_type == GEOJSON:
             fault = "cases: GeoJSON holds one case; ask for application/json, or one case at a time"
             raise InvalidInput(fault, [fault])
-        answer = engine().outage_impacts([_case(one) for one in question.cases], parts, question.context())
-    else:
-        case = Case(
-            out=question.out or (),
-            faults=question.faults or (),
-            area=question.area.model_dump() if question.area is not None else None,
-        )
-        answer = engine().outage_impact(case, parts, question.context())
+        scene, found = engine().find_outages([_case(one) for one in question.cases], question.context())
+        if media_type == CSV:
+            return customers_csv(scene.head(), _lists(found), numbered=True)
+        if media_type == LINES:
+            return text_response(lines_text(scene, found, question.include), LINES)
+        return text_response(answers_text(scene, found, question.include))
+    case = Case(
+        out=question.out or (),
+        faults=question.faults or (),
+        area=question.area.model_dump() if question.area is not None else None,
+    )
+    one = engine().find_outage(case, question.context())
     if media_type == CSV:
-        return customers_csv(answer)
+        return customers_csv(one.scene.head(), _lists([one]))
     if media_type == GEOJSON:
-        return geojson_response(answer, "affected", "by_county", "opened")
-    return json_response(answer)
+        return text_response(geojson_text(one.scene, one), GEOJSON)
+    if media_type == LINES:
+        return text_response(lines_text(one.scene, [one], question.include), LINES)
+    return text_response(answer_text(one.scene, one, question.include))
+
+
+def _lists(outages: Sequence[Outage]) -> Iterator[tuple[int, list[Answer]]]:
+    """The customers of each case, some thousand at a time."""
+    for case, outage in enumerate(outages):
+        for first in range(0, outage.customers.size, _CSV_ROWS):
+            yield case, customers_of(outage.scene.world, outage.customers[first : first + _CSV_ROWS])
 
 
 def _case(case: OutageCase) -> Case:

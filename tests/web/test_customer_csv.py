@@ -34,7 +34,7 @@ def customer(**columns: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_text_that_a_spreadsheet_would_run_is_led_by_an_apostrophe(start: str) -> None:
-    text = customers_csv(HEAD | {"customers": [customer(id=f"{start}cmd")]}).content.decode()
+    text = customers_csv(HEAD, [(None, [customer(id=f"{start}cmd")])]).content.decode()
     row = next(csv.DictReader(io.StringIO(text, newline="")))
     assert row["id"] == f"'{start}cmd"
     # numbers are numbers: a western longitude keeps its sign
@@ -43,12 +43,12 @@ def test_text_that_a_spreadsheet_would_run_is_led_by_an_apostrophe(start: str) -
 
 def test_quotes_commas_and_line_ends_survive() -> None:
     awkward = 'say "no",\r\ntwice; 台区'
-    text = customers_csv(HEAD | {"customers": [customer(node_id=awkward)]}).content.decode()
+    text = customers_csv(HEAD, [(None, [customer(node_id=awkward)])]).content.decode()
     assert next(csv.DictReader(io.StringIO(text, newline="")))["node_id"] == awkward
     assert text.startswith("id,county_code,")
     assert text.endswith("\r\n")
 
 
 def test_nobody_is_a_header_alone() -> None:
-    assert customers_csv(HEAD | {"customers": []}).content.count(b"\r\n") == 1
-    assert customers_csv(HEAD | {"cases": []}).content.startswith(b"case,id,")
+    assert customers_csv(HEAD, []).content.count(b"\r\n") == 1
+    assert customers_csv(HEAD, [], numbered=True).content.startswith(b"case,id,")

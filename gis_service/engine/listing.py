@@ -1,0 +1,245 @@
+"""Customers and districts as the JSON text of answers, in pieces of bounded size.
+
+The text says what `customers_of` and `districts_of` say, of any number of rows: it is written out of the
+columns, county by county, and only one piece of it is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from compiling import I64, U8
+from compiling.moving import STRIDE
+from gis_service.engine.columns import Rows
+from gis_service.engine.customer_rows import LONGEST_WORD, is_plain, write_customers
+from gis_service.engine.tallies import Tally
+from gis_service.network.columns import Coded
+from gis_service.network.joined import JoinedNumbers, JoinedTexts, Parts
+from gis_service.network.tables import Floats
+from gis_service.network.texts import Text, Texts
+from gis_service.network.topology import Topology
+
+PIECE_BYTES = 1 << 18
+_MOST_DISTRICTS = 100_000
+_OPEN_S = 0.5
+
+
+class Listing:
+    """Writes the customers and districts of one topology; safe for threads.
+
+    Parameters
+    ----------
+    topology
+        Whose customers they are.
+    district_sizes
+        Customers of each district, int64 `(n_districts,)`.
+    """
+
+    def __init__(self, topology: Topology, district_sizes: npt.NDArray[np.int64]) -> None:
+        self._topology = topology
+        self._sizes = district_sizes
+        self._whole: dict[str, Any] = {}
+        self._plain: dict[int, bool] = {}
+        self._opened: dict[int, tuple[float, _Held]] = {}
+        self._districts: dict[int, tuple[bytes, bytes]] = {}
+
+    def customers(self, rows: Rows, tally: Tally) -> Iterator[bytes]:
+        """Customers with commas between them, in pieces; `rows` ascend, and `tally` is theirs."""
+        districts = np.array(tally.districts, np.int64)
+        names = _taken(self._topology.tables.districts.id, districts)
+        plain = is_plain(names.data)
+        of = self._topology.customer_district
+        comma = b""
+        out, at = _buffer(), 0
+        for county, first, stop in self._cuts(rows, tally):
+            held = self._columns(int(rows[first]))
+            there = rows[first:stop] - held.first
+            lead = _county_lead(county)
+            place = 0
+            while True:
+                place, at = write_customers(
+                    out,
+                    at,
+                    place,
+                    there,
+                    plain and held.plain,
+                    lead,
+                    held.id.offsets,
+                    held.id.data,
+                    held.node.offsets,
+                    held.node.data,
+                    held.class_.codes,
+                    *_words(held.class_.words),
+                    held.grade.codes,
+                    *_words(held.grade.words),
+                    held.kva,
+                    held.xy,
+                    of[held.first :],
+                    districts,
+                    names.offsets,
+                    names.data,
+                )
+                if place == there.size:
+                    break
+                if at:
+                    piece = comma + out[: at - 1].tobytes()
+                    yield piece
+                    # whoever reads on may be another thread
+                    comma, out, at = b",", _buffer(), 0
+                else:  # one row is longer than the buffer
+                    out = np.empty(2 * out.size, np.uint8)
+        if at:
+            yield comma + out[: at - 1].tobytes()
+
+    def districts(self, tally: Tally) -> bytes:
+        """Districts with commas between them."""
+        known = self._districts
+        missing = [row for row in tally.districts if row not in known]
+        if missing:
+            if len(known) + len(missing) > _MOST_DISTRICTS:
+                known = self._districts = {}
+                missing = tally.districts
+            known.update(zip(missing, self._described(missing), strict=True))
+        return b",".join(
+            [
+                b"%b%d%b%b}" % (known[row][0], customers, known[row][1], repr(kva).encode())
+                for row, customers, kva in zip(tally.districts, tally.customers, tally.kva, strict=True)
+            ]
+        )
+
+    def _described(self, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+        """What never changes of some districts: the text before and after the number of customers."""
+        districts = self._topology.tables.districts
+        at = np.array(rows, np.int64)
+        for id, county, name, transformer, total in zip(
+            districts.id[at].tolist(),
+            districts.county[at].tolist(),
+            districts.name[at].tolist(),
+            districts.transformer_id[at].tolist(),
+            self._sizes[at].tolist(),
+            strict=True,
+        ):
+            told = {
+                "id": id,
+                "county_code": county,
+                "name": name or None,
+                "transformer_id": transformer or None,
+            }
+            yield (
+                orjson.dumps(told)[:-1] + b',"customers":',
+                b',"customers_total":%d,"contracted_kva":' % total,
+            )
+
+    def _cuts(self, rows: Rows, tally: Tally) -> Iterator[tuple[str, int, int]]:
+        """Places of rows that lie in one county and in one part of the columns: `(county, first, stop)`."""
+        ids = self._topology.tables.customers.id
+        for county, (first, stop) in tally.runs.items():
+            if isinstance(ids, JoinedTexts):
+                while ids.parts.part_of(int(rows[stop - 1])) != (part := ids.parts.part_of(int(rows[first]))):
+                    cut = int(np.searchsorted(rows, ids.parts.firsts[part + 1]))
+                    yield county, first, cut
+                    first = cut
+            yield county, first, stop
+
+    def _columns(self, row: int) -> _Held:
+        """The columns that hold a row; opened anew after a moment, for whoever counts what is in use."""
+        ids = self._topology.tables.customers.id
+        parts = ids.parts if isinstance(ids, JoinedTexts) else None
+        part = 0 if parts is None else parts.part_of(row)
+        now = time.monotonic()
+        kept = self._opened.get(part)
+        if kept is None or now - kept[0] >= _OPEN_S:
+            kept = now, self._open(part, parts)
+            self._opened[part] = kept
+        return kept[1]
+
+    def _open(self, part: int, parts: Parts | None) -> _Held:
+        id = Texts.of(self._column("id", part, parts, Texts))
+        node = Texts.of(self._column("node_id", part, parts, Texts))
+        plain = self._plain.get(part)
+        if plain is None:
+            plain = self._plain[part] = is_plain(id.data) and is_plain(node.data)
+        return _Held(
+            0 if parts is None else parts.firsts[part],
+            plain,
+            id,
+            node,
+            Coded.of(self._column("customer_class", part, parts, Coded)),
+            Coded.of(self._column("critical_grade", part, parts, Coded)),
+            self._column("contracted_kva", part, parts),
+            self._column("xy", part, parts),
+        )
+
+    def _column(
+        self, name: str, part: int, parts: Parts | None, kind: type[Texts | Coded] | None = None
+    ) -> Any:
+        """One part of a column; or all of it, brought to its kind once, where the ids are not in parts."""
+        column = getattr(self._topology.tables.customers, name)
+        if parts is not None:
+            if isinstance(column, JoinedTexts | JoinedNumbers) and column.parts.firsts == parts.firsts:
+                return column.parts.open(part)
+            return column[parts.firsts[part] : parts.firsts[part + 1]]
+        if kind is None:
+            return np.asarray(column)
+        if name not in self._whole:
+            self._whole[name] = kind.of(column)
+        return self._whole[name]
+
+
+class _Held(NamedTuple):
+    """Columns of customers from a first row on; `plain`: no id among them needs an escape in JSON."""
+
+    first: int
+    plain: bool
+    id: Texts
+    node: Texts
+    class_: Coded
+    grade: Coded
+    kva: Floats
+    xy: Floats
+
+
+_held = threading.local()
+
+
+def _buffer() -> U8:
+    """The calling thread's buffer: fresh memory costs more than what is written to it."""
+    try:
+        out: U8 = _held.out
+    except AttributeError:
+        out = _held.out = np.empty(PIECE_BYTES, np.uint8)
+    return out
+
+
+@lru_cache(maxsize=1024)
+def _county_lead(county: str) -> U8:
+    text = b'","county_code":' + orjson.dumps(county) + b',"district_id":'
+    return np.frombuffer(text + bytes(STRIDE), np.uint8)
+
+
+@lru_cache(maxsize=256)
+def _words(words: tuple[str, ...]) -> tuple[I64, U8]:
+    texts = [orjson.dumps(word or None) for word in words]
+    assert max(map(len, texts), default=0) <= LONGEST_WORD, words
+    ends = np.array([0, *accumulate(map(len, texts))], np.int64)
+    return ends, np.frombuffer(b"".join(texts) + bytes(STRIDE), np.uint8)
+
+
+def _taken(column: Text, rows: I64) -> Texts:
+    """Some rows of a column, in their order, without strings where it has none."""
+    if isinstance(column, Texts):
+        return column.take(rows)
+    if isinstance(column, JoinedTexts) and rows.size:
+        part = column.parts.part_of(int(rows[0]))
+        if column.parts.part_of(int(rows[-1])) == part:
+            return Texts.of(column.parts.open(part)).take(rows - column.parts.firsts[part])
+    return Texts.of(column[rows])
