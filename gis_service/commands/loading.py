@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gis_service.commands.connecting import connect
 from gis_service.commands.telling import counted, refuse_faults, tell_notes
@@ -107,21 +107,48 @@ def _tell_plan(package: GridPackage | ParquetPackage, loaded: Collection[str]) -
 
 def run_export(arguments: argparse.Namespace) -> None:
     """Write counties as a package."""
-    from gis_service.ingest.package import write_package
+    from gis_service.ingest.package import is_directory_form
 
+    by_county = is_directory_form(arguments.output)
     connect()
     from gis_service import store
 
-    with Progress("exporting", 2, unit="steps") as bar:
-        package = store.export_package(arguments.counties or None)
-        bar.step(1, "read")
-        if not package.counties:
-            raise InvalidInput("no county is loaded, so there is nothing to export")
-        write_package(package, arguments.output)
-        bar.step(1, "written")
-    for county, rows in package.rows_by_county().items():
-        print(f"{county}: {counted(rows, 'row')}")
+    counties = sorted(arguments.counties or store.county_versions())
+    if not counties:
+        raise InvalidInput("no county is loaded, so there is nothing to export")
+    rows = (_export_by_county if by_county else _export_whole)(counties, arguments.output)
+    for county, count in rows.items():
+        print(f"{county}: {counted(count, 'row')}")
     print(f"written to {arguments.output}")
+
+
+def _export_by_county(counties: list[str], output: Path) -> dict[str, int]:
+    from gis_service import store
+    from gis_service.ingest.package import write_counties
+
+    rows: dict[str, int] = {}
+
+    def read() -> Iterator[Mapping[str, Any]]:
+        for county, tables in store.export_counties(counties):
+            bar.step(1, county)
+            rows[county] = sum(len(table) for name, table in tables.items() if name != "county")
+            yield tables
+
+    with Progress("exporting", len(set(counties)), unit="counties") as bar:
+        write_counties(read(), output)
+    return rows
+
+
+def _export_whole(counties: list[str], output: Path) -> dict[str, int]:
+    from gis_service import store
+    from gis_service.ingest.package import write_package
+
+    with Progress("exporting", 2, unit="steps") as bar:
+        package = store.export_package(counties)
+        bar.step(1, "read")
+        write_package(package, output)
+        bar.step(1, "written")
+    return package.rows_by_county()
 
 
 def run_unload(arguments: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from gis_service.ingest.reading import OnLayer, is_parquet_directory, read_raw, 
 from gis_service.ingest.spec import LAYERS
 from gis_service.ingest.taking import Gathered, take_layer
 from gis_service.ingest.validate import StoredIds, validate
-from gis_service.ingest.writing import write_package
+from gis_service.ingest.writing import is_directory_form, write_counties, write_package
 
 __all__ = [
     "Fault",
@@ -28,11 +28,13 @@ __all__ = [
     "ParquetPackage",
     "StoredIds",
     "inspect_package",
+    "is_directory_form",
     "open_package",
     "read_package",
     "tables_from_arrow",
     "tables_from_package",
     "validate",
+    "write_counties",
     "write_package",
 ]
 

@@ -10,8 +10,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from gis_service.ingest.frames import CRS, GEOMETRY, GridPackage
 from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
 
 _ARROW_TYPES = {"text": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_()}
+_ROWS_OF_A_GROUP = 1 << 17
 _LAYER_FILES = {f"{name}{suffix}" for name in BY_NAME for suffix in (".parquet", ".geojson")}
 
 
@@ -44,19 +45,58 @@ def write_package(package: GridPackage, path: str | os.PathLike[str]) -> None:
         other things than a package.
     """
     target = Path(path)
+    if not is_directory_form(target):
+        with _writable(target):
+            _write_geopackage(package, target)
+        return
+    write_counties([{layer.name: arrow_table(layer, package[layer.name]) for layer in LAYERS}], target)
+
+
+def write_counties(counties: Iterable[Mapping[str, pa.Table]], path: str | os.PathLike[str]) -> None:
+    """Write a directory of GeoParquet, one file per layer, county by county.
+
+    Each county is given by its layers: the declared columns, then the geometry as WKB in `geom`. Its rows
+    make row groups of their own, so that a reader finds them without the others. An existing package of that
+    name is replaced in one step; where giving the counties fails, it stays.
+
+    Raises
+    ------
+    InvalidInput
+        As `write_package`.
+    """
+    target = Path(path)
+    if not is_directory_form(target):
+        raise InvalidInput(f"{target}: counties are written one by one to a directory; leave out the suffix")
+    with _writable(target):
+        _write_directory(counties, target)
+
+
+def is_directory_form(path: str | os.PathLike[str]) -> bool:
+    """Whether a package of this name is written as a directory.
+
+    Raises
+    ------
+    InvalidInput
+        When it can be written as neither a file nor a directory.
+    """
+    target = Path(path)
     if not target.parent.is_dir():
         raise InvalidInput(f"{target}: the directory {target.parent} does not exist; create it first")
+    if target.suffix.lower() == ".gpkg":
+        if target.is_dir():
+            raise InvalidInput(f"{target} is a directory; name a file to write a GeoPackage")
+        return False
+    if target.exists() and not target.is_dir():
+        raise InvalidInput(f"{target} is a file; write to a name ending in .gpkg, or to a directory")
+    if target.suffix and not target.is_dir():
+        raise InvalidInput(f"{target}: write to a name ending in .gpkg, or to a directory (no suffix)")
+    return True
+
+
+@contextmanager
+def _writable(target: Path) -> Iterator[None]:
     try:
-        if target.suffix.lower() == ".gpkg":
-            if target.is_dir():
-                raise InvalidInput(f"{target} is a directory; name a file to write a GeoPackage")
-            _write_geopackage(package, target)
-        elif target.exists() and not target.is_dir():
-            raise InvalidInput(f"{target} is a file; write to a name ending in .gpkg, or to a directory")
-        elif target.suffix and not target.is_dir():
-            raise InvalidInput(f"{target}: write to a name ending in .gpkg, or to a directory (no suffix)")
-        else:
-            _write_directory(package, target)
+        yield
     except OSError as error:
         raise InvalidInput(f"{target} cannot be written: {error.strerror}; choose another place") from error
 
@@ -107,7 +147,7 @@ def _synchronised_once() -> Iterator[None]:
         pyogrio.set_gdal_config_options({option: before})
 
 
-def _write_directory(package: GridPackage, target: Path) -> None:
+def _write_directory(counties: Iterable[Mapping[str, pa.Table]], target: Path) -> None:
     if target.is_dir():
         strange = sorted(one.name for one in target.iterdir() if one.name not in _LAYER_FILES)
         if strange:
@@ -117,8 +157,15 @@ def _write_directory(package: GridPackage, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as beside:
         fresh, old = Path(beside) / "new", Path(beside) / "old"
         fresh.mkdir()
-        for layer in LAYERS:
-            _write_geoparquet(layer, package[layer.name], fresh / f"{layer.name}.parquet")
+        with ExitStack() as opened:
+            files = {
+                layer.name: opened.enter_context(_geoparquet(layer, fresh / f"{layer.name}.parquet"))
+                for layer in LAYERS
+            }
+            for tables in counties:
+                for name, file in files.items():
+                    if len(tables[name]):
+                        file.write_table(tables[name].cast(file.schema), row_group_size=_ROWS_OF_A_GROUP)
         _flush(fresh.iterdir())
         if target.exists():
             target.rename(old)
@@ -126,17 +173,16 @@ def _write_directory(package: GridPackage, target: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _write_geoparquet(layer: Layer, frame: gpd.GeoDataFrame, file: Path) -> None:
+def _geoparquet(layer: Layer, file: Path) -> pq.ParquetWriter:
     # GeoParquet 1.1: a column without "crs" is OGC:CRS84, which is EPSG:4326 in lon/lat order.
     geo = {
         "version": "1.1.0",
         "primary_column": GEOMETRY,
         "columns": {GEOMETRY: {"encoding": "WKB", "geometry_types": [layer.geometry]}},
     }
-    table = arrow_table(layer, frame)
-    fields = [field.remove_metadata() for field in table.schema]
-    table = table.cast(pa.schema(fields, metadata={"geo": json.dumps(geo)}))
-    pq.write_table(table, file, compression="zstd")
+    fields = [pa.field(column.name, _ARROW_TYPES[column.type]) for column in layer.columns]
+    schema = pa.schema([*fields, pa.field(GEOMETRY, pa.binary())], metadata={"geo": json.dumps(geo)})
+    return pq.ParquetWriter(file, schema, compression="zstd")
 
 
 def _flush(files: Iterable[Path]) -> None:

@@ -10,7 +10,7 @@ from gis_service.store.changes import ChangeListener, OperatedSwitches, listenin
 from gis_service.store.county_load import LoadedCounty
 from gis_service.store.county_rows import CountyTables, PackageByCounty
 from gis_service.store.database import OutcomeUnknown, close_pools
-from gis_service.store.exporting import export_package
+from gis_service.store.exporting import export_counties, export_package
 from gis_service.store.identity import database_identity
 from gis_service.store.interruptions import (
     Customer,
@@ -62,6 +62,7 @@ __all__ = [
     "current_switches",
     "customers_interrupted_at",
     "database_identity",
+    "export_counties",
     "export_package",
     "interruptions",
     "listening",

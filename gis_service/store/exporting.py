@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -10,10 +11,13 @@ import pyarrow as pa
 import shapely
 from psycopg2 import extensions, sql
 
+from gis_service.errors import Conflict
 from gis_service.ingest.frames import GridPackage, assemble
-from gis_service.ingest.spec import LAYERS, Layer
+from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
 from gis_service.store.consistent import Layers, read_consistently
+from gis_service.store.database import LONG_DEADLINE_S, distributed, in_transaction
 from gis_service.store.schema import GEOMETRY, arrow_types, select_layer
+from gis_service.store.versions import county_versions, read_versions, require_loaded
 from sharding.copy import copy_out, floats, sorted_by, texts
 
 
@@ -29,8 +33,48 @@ def export_package(counties: Collection[str] | None = None) -> GridPackage:
     return GridPackage({layer.name: _frame(layer, layers[layer.name]) for layer in LAYERS})
 
 
-def _read_layers(cursor: extensions.cursor, counties: Collection[str] | None) -> Layers:
-    geometry: dict[str, sql.Composable] = {GEOMETRY: sql.Identifier(GEOMETRY)}
+def export_counties(counties: Collection[str] | None = None) -> Iterator[tuple[str, Layers]]:
+    """These counties (default: all loaded ones) one after another, every layer sorted by id.
+
+    Each comes with its tables as `write_counties` takes them; no more than one is in memory. On one server
+    all are of one moment; on a cluster each is of its own, and a load that comes between is found at the
+    end.
+
+    Raises
+    ------
+    UnknownId
+        For a county that is not loaded.
+    Conflict
+        On a cluster, when one of them was loaded meanwhile: the counties that were given out may not fit.
+    """
+    with in_transaction(read_only=True, deadline_s=LONG_DEADLINE_S) as cursor:
+        before = read_versions(cursor) if counties is None else require_loaded(cursor, counties)
+        if not distributed(cursor):
+            for county in sorted(before):
+                yield county, _in_order(_read_layers(cursor, [county], binary=True))
+            return
+    for county in sorted(before):
+        yield county, _in_order(read_consistently(partial(_read_layers, binary=True), [county])[0])
+    now = county_versions()
+    moved = [
+        county
+        for county, version in before.items()
+        if county not in now or now[county].topology_version != version.topology_version
+    ]
+    if moved:
+        raise Conflict(f"county {', '.join(sorted(moved))} was loaded meanwhile: export again")
+
+
+def _in_order(layers: Layers) -> Layers:
+    return {name: sorted_by(rows, BY_NAME[name].key) for name, rows in layers.items()}
+
+
+def _read_layers(
+    cursor: extensions.cursor, counties: Collection[str] | None, *, binary: bool = False
+) -> Layers:
+    """The layers with their geometry as EWKB, or, `binary`, as plain WKB."""
+    column: sql.Composable = sql.Identifier(GEOMETRY)
+    geometry = {GEOMETRY: sql.SQL("ST_AsBinary({})").format(column) if binary else column}
     return {
         layer.name: copy_out(
             cursor,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -167,6 +168,9 @@ def test_load_export_load_is_the_identity(gridgis_process: Run, package: Path, t
     for name in ("out.gpkg", "out"):
         gridgis_process("export", "0801", "0802", "-o", tmp_path / name)
         assert _same(read_package(tmp_path / name), sound_package())
+    with pq.ParquetFile(tmp_path / "out" / "connectivity_node.parquet") as nodes:
+        codes = [nodes.read_row_group(k)["county_code"].unique().to_pylist() for k in (0, 1)]
+    assert codes == [["0801"], ["0802"]]  # each county lies in row groups of its own
     assert "replaced" in gridgis_process("load", tmp_path / "out", "--replace").stdout
     gridgis_process("export", "-o", tmp_path / "again.gpkg")
     assert _same(read_package(tmp_path / "again.gpkg"), sound_package())

@@ -7,7 +7,7 @@ other tests hold against sentences written by hand.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 
+from gis_service.errors import InvalidInput
 from gis_service.ingest.known_ids import KnownIds, id_hashes
 from gis_service.ingest.package import (
     GridPackage,
@@ -28,6 +29,7 @@ from gis_service.ingest.package import (
     open_package,
     tables_from_arrow,
     tables_from_package,
+    write_counties,
     write_package,
 )
 from gis_service.ingest.regrouping import regrouped, worth_regrouping
@@ -297,3 +299,22 @@ def test_tables_of_all_counties_at_once_are_sorted_by_county_and_id(tmp_path: Pa
             np.testing.assert_array_equal(np.asarray(getattr(getattr(together, one), name)), column)
     assert isinstance(together.customers.id, Texts)
     assert isinstance(together.customers.customer_class, Coded)
+
+
+def test_counties_are_written_one_after_another_or_not_at_all(tmp_path: Path) -> None:
+    write_package(sound_package(), tmp_path / "p")
+    package = opened(tmp_path / "p")
+    tables = [package.county_tables(county) for county in package.counties]
+
+    def failing() -> Iterator[dict[str, Any]]:
+        yield tables[0]
+        raise RuntimeError("the server is gone")
+
+    with pytest.raises(RuntimeError, match="gone"):
+        write_counties(failing(), tmp_path / "p")
+    assert_rows(sound_package(), opened(tmp_path / "p"))
+    write_counties(tables, tmp_path / "q")
+    assert_rows(sound_package(), opened(tmp_path / "q"))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["p", "q"]
+    with pytest.raises(InvalidInput, match="leave out the suffix"):
+        write_counties(tables, tmp_path / "q.gpkg")
