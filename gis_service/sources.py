@@ -5,10 +5,9 @@ Registers sources into the layers' catalogue; how they are drawn and served is t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from psycopg2 import extensions
@@ -17,10 +16,12 @@ from gis_service.engine import Engine
 from gis_service.engine.live import energised
 from gis_service.engine.shapes import Shapes
 from gis_service.ingest.spec import LAYERS, Layer
+from gis_service.network.texts import Texts
 from gis_service.store.database import in_transaction
 from layers.catalog import Catalog
+from layers.geojson_columns import Column, Features, NumberColumn, TextColumn, truths
 from layers.postgis import CountyTable
-from layers.source import Box, Description, FeatureRow, Field, FieldType, Page, Query
+from layers.source import Box, Description, Field, FieldType, Page, Query
 
 TITLES = {
     "county": ("Counties", "Counties with a loaded grid."),
@@ -129,23 +130,30 @@ class LiveLayer:
     def page(self, query: Query) -> Page:
         """The stored features, each with its live state."""
         page = self.stored.page(query)
-        return Page(self._live(page.features), page.more)
+        return Page(self._live(page.features), page.after)
 
-    def feature(self, id: str) -> FeatureRow | None:
+    def feature(self, id: str) -> Features | None:
         """The stored feature with its live state."""
         found = self.stored.feature(id)
-        return None if found is None else self._live([found])[0]
+        return None if found is None else self._live(found)
 
-    def _live(self, features: Sequence[FeatureRow]) -> list[FeatureRow]:
+    def _live(self, features: Features) -> Features:
         scene = self.engine.scene()
         layer = self.stored.description.id
-        found = [scene.topology.ids.row(layer, feature.key.id) for feature in features]
-        known = np.array([row for row in found if row is not None], np.int64)
-        lit = dict(zip(known.tolist(), energised(scene, layer, known).tolist(), strict=True))
-        live: list[FeatureRow] = []
-        for feature, row in zip(features, found, strict=True):
-            state: dict[str, Any] = {"energised": None if row is None else lit[row]}
-            if layer == "switch" and row is not None:
-                state["open"] = bool(scene.state.open[row])
-            live.append(replace(feature, properties={**feature.properties, **state}))
-        return live
+        ids = features.ids
+        assert isinstance(ids, TextColumn)
+        first, end = int(ids.offsets[0]), int(ids.offsets[-1])
+        rows = scene.topology.ids.rows(
+            layer, Texts((ids.offsets - first).astype(np.uint32), ids.data[first:end])
+        )
+        known = rows >= 0
+        lit = np.zeros(len(features), np.bool_)
+        lit[known] = energised(scene, layer, rows[known].astype(np.int64))
+        live: dict[str, Column] = {**features.properties, "energised": truths(lit, known)}
+        if layer == "switch":
+            stored = features.properties["open"]
+            assert isinstance(stored, NumberColumn)
+            now = stored.values != 0
+            now[known] = scene.state.open[rows[known]]
+            live["open"] = truths(now)
+        return replace(features, properties=live)

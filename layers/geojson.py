@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from layers.source import FeatureRow
+from layers.geojson_columns import Features
+from layers.geojson_writer import features_text
+from layers.source import Page
 
 GEOJSON = "application/geo+json"
 Link = Mapping[str, str]
 
 
-def feature_collection(
-    features: Sequence[FeatureRow], *, links: Sequence[Link], stamp: str, members: Mapping[str, Any]
-) -> bytes:
-    """A FeatureCollection; `members` are foreign members beside the standard's own."""
-    return orjson.dumps(
-        {
-            "type": "FeatureCollection",
-            "timeStamp": stamp,
-            "numberReturned": len(features),
-            "links": list(links),
-            **members,
-            "features": [_feature(feature) for feature in features],
-        }
-    )
+def collection_pieces(
+    pages: Iterable[Page],
+    *,
+    stamp: str,
+    members: Mapping[str, Any],
+    links: Callable[[Page], Sequence[Link]],
+) -> Iterator[bytes]:
+    """A FeatureCollection of pages one after another, in pieces; `members` are foreign members.
+
+    What is known only at the end, the number of features and the `links` that follow from the last page,
+    stands behind the features. There is at least one page.
+    """
+    yield orjson.dumps({"type": "FeatureCollection", "timeStamp": stamp, **members})[:-1] + b',"features":['
+    returned = 0
+    for page in pages:
+        for number, piece in enumerate(features_text([page.features])):
+            yield b"," + piece if returned or number else piece
+        returned += len(page.features)
+    yield b"]," + orjson.dumps({"numberReturned": returned, "links": list(links(page))})[1:]
 
 
-def single_feature(feature: FeatureRow, *, links: Sequence[Link], members: Mapping[str, Any]) -> bytes:
+def single_feature(feature: Features, *, links: Sequence[Link], members: Mapping[str, Any]) -> bytes:
     """One Feature with its links."""
-    return orjson.dumps({**_feature(feature), "links": list(links), **members})
-
-
-def _feature(feature: FeatureRow) -> dict[str, Any]:
-    # the geometry is JSON text already: it is laid in, not read and written again
-    geometry = None if feature.geometry is None else orjson.Fragment(feature.geometry)
-    return {"type": "Feature", "id": feature.key.id, "geometry": geometry, "properties": feature.properties}
+    (text,) = features_text([feature])
+    return text[:-1] + b"," + orjson.dumps({"links": list(links), **members})[1:]

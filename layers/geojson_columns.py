@@ -25,8 +25,24 @@ from layers.geojson_rows import (
     TRUTH,
 )
 
-_NO_OFFSETS: I64 = np.zeros(1, dtype=np.int64)
-_NO_COORDS: F64 = np.empty((0, 2))
+
+def _coords(values: npt.ArrayLike) -> F64:
+    return _read_only(np.ascontiguousarray(values, dtype=np.float64).reshape(-1, 2))
+
+
+def _offsets(values: npt.ArrayLike) -> I64:
+    return _read_only(np.ascontiguousarray(values, dtype=np.int64))
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array as one that cannot be written to: compiled code is compiled for that alone."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+_NO_OFFSETS: I64 = _offsets([0])
+_NO_COORDS: F64 = _coords([])
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +176,12 @@ class Features:
         return Features(geometry, columns, None if ids is None else column_of(ids))
 
 
+def truths(values: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_] | None = None) -> NumberColumn:
+    """A column of truths, null where they are not known."""
+    told = None if known is None or known.all() else known.view(np.uint8)
+    return NumberColumn(TRUTH, values.astype(np.int64), told)
+
+
 def column_of(values: Any) -> Column:
     """A column out of a NumPy array, an Arrow array or a sequence of values and None.
 
@@ -242,11 +264,3 @@ def _of_arrow(values: Any) -> Column:
     if pa.types.is_null(kind):
         return NumberColumn(TRUTH, np.zeros(len(values), np.int64), np.zeros(len(values), np.uint8))
     raise TypeError(f"values of the Arrow type {kind} have no column")
-
-
-def _coords(values: npt.ArrayLike) -> F64:
-    return np.ascontiguousarray(values, dtype=np.float64).reshape(-1, 2)
-
-
-def _offsets(values: npt.ArrayLike) -> I64:
-    return np.ascontiguousarray(values, dtype=np.int64)

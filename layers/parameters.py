@@ -12,7 +12,7 @@ import orjson
 from layers.source import BadQuery, Box, Key, Query
 
 DEFAULT_LIMIT = 100
-MAX_LIMIT = 10_000
+MAX_LIMIT = 1_000_000
 FORMATS = ("geojson", "json")
 ITEM_PARAMETERS = ("bbox", "limit", "after", "f")
 

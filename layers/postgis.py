@@ -11,18 +11,34 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import shapely
 from psycopg2 import extensions, sql
 
-from layers.source import Box, Description, FeatureRow, Key, Page, Query
+from layers.geojson_columns import Features, Geometries, column_of
+from layers.source import Box, Description, FieldType, GeometryType, Key, Page, Query
+from sharding.copy import LINE, POINT, copy_out, lines, points
 
 Transaction = Callable[[], AbstractContextManager[extensions.cursor]]
 CountiesOf = Callable[[Box], Collection[str]]
 ExtentOf = Callable[[], Box | None]
 
 
+_GEOMETRY = "geom"
+_FLAT = {"Point": POINT, "LineString": LINE}
+_NOTHING = {"Polygon": shapely.Polygon(), "MultiPolygon": shapely.MultiPolygon()}
+_TYPES: dict[FieldType, Any] = {
+    "string": pa.large_string(),
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+}
+
+
 @dataclass(frozen=True)
 class CountyTable:
-    """One table as a layer.
+    """One table as a layer; the key and the county are among its fields.
 
     Parameters
     ----------
@@ -44,8 +60,12 @@ class CountyTable:
     key: str = "id"
 
     @property
+    def _county_name(self) -> str:
+        return "code" if self.description.id == "county" else "county_code"
+
+    @property
     def _county(self) -> sql.Identifier:
-        return sql.Identifier("code" if self.description.id == "county" else "county_code")
+        return sql.Identifier(self._county_name)
 
     def extent(self) -> Box | None:
         """A box around the layer, as `extent_of` knows it."""
@@ -57,7 +77,7 @@ class CountyTable:
         if query.box is not None:
             counties = self.counties_of(query.box)
             if not counties:
-                return Page((), more=False)
+                return Page(self._features(self._schema().empty_table()), None)
             listed = sql.SQL(", ").join(map(sql.Literal, sorted(counties)))
             conditions.append(sql.SQL("{} IN ({})").format(self._county, listed))
             boxes = [
@@ -77,28 +97,53 @@ class CountyTable:
                 )
             )
         rows = self._select(conditions, query.limit + 1)
-        return Page(rows[: query.limit], more=len(rows) > query.limit)
+        if len(rows) <= query.limit:
+            return Page(self._features(rows), None)
+        last = Key(rows[self._county_name][query.limit - 1].as_py(), rows[self.key][query.limit - 1].as_py())
+        return Page(self._features(rows.slice(0, query.limit)), last)
 
-    def feature(self, id: str) -> FeatureRow | None:
+    def feature(self, id: str) -> Features | None:
         """The feature of an id; asks every shard for one row by its index."""
         rows = self._select([sql.SQL("{} = {}").format(sql.Identifier(self.key), sql.Literal(id))], 1)
-        return rows[0] if rows else None
+        return self._features(rows) if len(rows) else None
 
-    def _select(self, conditions: Collection[sql.Composable], limit: int) -> list[FeatureRow]:
-        names = [field.name for field in self.description.fields]
+    def _schema(self) -> pa.Schema:
+        fields = [(field.name, _TYPES[field.type]) for field in self.description.fields]
+        return pa.schema([*fields, (_GEOMETRY, _FLAT.get(self.description.geometry, pa.large_binary()))])
+
+    def _select(self, conditions: Collection[sql.Composable], limit: int) -> pa.Table:
+        schema = self._schema()
         where = sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
-        statement = sql.SQL("SELECT {}, {}, ST_AsGeoJSON(geom), {} FROM {}{} ORDER BY 1, 2 LIMIT {}").format(
-            self._county,
-            sql.Identifier(self.key),
-            sql.SQL(", ").join(map(sql.Identifier, names)),
+        statement = sql.SQL("SELECT {} FROM {}{} ORDER BY {}, {} LIMIT {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, schema.names)),
             sql.Identifier(self.description.id),
             where,
+            self._county,
+            sql.Identifier(self.key),
             sql.Literal(limit),
         )
         with self.transaction() as cursor:
-            cursor.execute(statement)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
-        return [
-            FeatureRow(Key(county, id), dict(zip(names, values, strict=True)), geometry)
-            for county, id, geometry, *values in found
-        ]
+            return copy_out(cursor, statement, dict(zip(schema.names, schema.types, strict=True)))
+
+    def _features(self, rows: pa.Table) -> Features:
+        properties = {field.name: column_of(rows[field.name]) for field in self.description.fields}
+        return Features(
+            _geometries(self.description.geometry, rows[_GEOMETRY]), properties, properties[self.key]
+        )
+
+
+def _geometries(kind: GeometryType, column: Any) -> Geometries:
+    if kind == "Point":
+        return Geometries.points(points(column))
+    if kind == "LineString":
+        return Geometries.lines(*lines(column))
+    shapes = np.asarray(shapely.from_wkb(column.to_numpy()), dtype=object)
+    # an empty polygon is written as none at all
+    shapes[shapely.is_missing(shapes)] = _NOTHING[kind]
+    if not len(shapes):
+        return Geometries.nowhere(0)
+    _, coords, offsets = shapely.to_ragged_array(shapes)
+    make: Callable[..., Geometries] = (
+        Geometries.of_polygons if kind == "Polygon" else Geometries.of_multipolygons
+    )
+    return make(*reversed(offsets), coords)

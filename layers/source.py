@@ -6,9 +6,10 @@ the key after which the next one starts, so that paging never skips or repeats w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
+
+from layers.geojson_columns import Features
 
 GeometryType = Literal["Point", "LineString", "Polygon", "MultiPolygon"]
 FieldType = Literal["string", "number", "integer", "boolean"]
@@ -88,20 +89,14 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureRow:
-    """One feature: its key, its properties in the order of the fields, its geometry as GeoJSON text."""
-
-    key: Key
-    properties: Mapping[str, Any]
-    geometry: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
-    """Features in order; `more` says that others follow."""
+    """Features in order, their properties in the order of the fields.
 
-    features: Sequence[FeatureRow]
-    more: bool
+    `after` is the key of the last one where others follow it, None where it is the end.
+    """
+
+    features: Features
+    after: Key | None
 
 
 class Source(Protocol):
@@ -117,5 +112,5 @@ class Source(Protocol):
     def page(self, query: Query) -> Page:
         """The features asked for."""
 
-    def feature(self, id: str) -> FeatureRow | None:
-        """The feature of that id, or None."""
+    def feature(self, id: str) -> Features | None:
+        """The feature of that id alone, or None."""

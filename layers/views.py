@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from layers.catalog import Catalog
-from layers.geojson import GEOJSON, feature_collection, single_feature
+from layers.geojson import GEOJSON, collection_pieces, single_feature
 from layers.parameters import check_format, items_query, refuse_unknown, write_after
-from layers.source import NoSuchLayer, Source
+from layers.source import NoSuchLayer, Page, Query, Source
 
 JSON = "application/json"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+
+ROWS_AT_ONCE = 10_000
+"""Features that are read together; a longer answer is sent while it is read, in bounded memory."""
 
 Members = Callable[[], Mapping[str, Any]]
 CatalogOf = Callable[[], Catalog]
@@ -55,23 +60,28 @@ class FeatureViews:
             orjson.dumps(_described(self.catalog()[collection], _base(request))), content_type=JSON
         )
 
-    def items(self, request: HttpRequest, collection: str) -> HttpResponse:
+    def items(self, request: HttpRequest, collection: str) -> HttpResponseBase:
         """A page of features."""
         source = self.catalog()[collection]
         given = {name: request.GET[name] for name in request.GET}
         query = items_query(given)
         members = self.members()
-        page = source.page(query)
         address = f"{_base(request)}/collections/{quote(collection)}"
-        links = [_link(f"{address}/items{_asked(given)}", "self", GEOJSON, "This page")]
-        if page.more:
-            after = write_after(page.features[-1].key)
-            links.append(
-                _link(f"{address}/items{_asked({**given, 'after': after})}", "next", GEOJSON, "Next page")
-            )
-        links.append(_link(address, "collection", JSON, source.description.title))
-        body = feature_collection(page.features, links=links, stamp=_stamp(), members=members)
-        return HttpResponse(body, content_type=GEOJSON)
+
+        def links(last: Page) -> list[dict[str, str]]:
+            found = [_link(f"{address}/items{_asked(given)}", "self", GEOJSON, "This page")]
+            if last.after is not None:
+                following = _asked({**given, "after": write_after(last.after)})
+                found.append(_link(f"{address}/items{following}", "next", GEOJSON, "Next page"))
+            return [*found, _link(address, "collection", JSON, source.description.title)]
+
+        # the first page is read before the answer begins, so that most faults still get their own status
+        pages = _pages(source, query)
+        first = next(pages)
+        pieces = collection_pieces(chain([first], pages), stamp=_stamp(), members=members, links=links)
+        if query.limit <= ROWS_AT_ONCE:
+            return HttpResponse(b"".join(pieces), content_type=GEOJSON)
+        return StreamingHttpResponse(pieces, content_type=GEOJSON)
 
     def item(self, request: HttpRequest, collection: str, id: str) -> HttpResponse:
         """One feature."""
@@ -87,6 +97,18 @@ class FeatureViews:
             _link(address, "collection", JSON, source.description.title),
         ]
         return HttpResponse(single_feature(feature, links=links, members=members), content_type=GEOJSON)
+
+
+def _pages(source: Source, query: Query) -> Iterator[Page]:
+    """The features asked for, a piece of the table at a time, each read when the one before is written."""
+    left = query.limit
+    while True:
+        page = source.page(replace(query, limit=min(left, ROWS_AT_ONCE)))
+        left -= len(page.features)
+        yield page
+        if page.after is None or not left:
+            return
+        query = replace(query, after=page.after)
 
 
 def _check(request: HttpRequest) -> None:

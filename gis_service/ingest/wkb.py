@@ -94,10 +94,20 @@ def plain_lines(column: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.floa
 def binary_buffers(column: Any) -> tuple[I64, U8]:
     """Offsets int64 `(n + 1,)` and bytes of an array of `large_string` or `large_binary`, not copied."""
     if len(column) == 0:
-        return np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.uint8)
+        return _read_only(np.zeros(1, dtype=np.int64)), _NOTHING
     _, starts, data = column.buffers()
     offsets = np.frombuffer(starts, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
-    return offsets, np.empty(0, dtype=np.uint8) if data is None else np.frombuffer(data, dtype=np.uint8)
+    return _read_only(offsets), _NOTHING if data is None else _read_only(np.frombuffer(data, dtype=np.uint8))
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array as one that cannot be written to: the kernels are compiled for that alone."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+_NOTHING: U8 = _read_only(np.empty(0, dtype=np.uint8))
 
 
 def large_binary(column: Any) -> Any:
