@@ -135,6 +135,20 @@ def _write_pair(out: U8, at: int, n: np.uint64) -> int:
 
 
 @borrowing
+def _write_whole(out: U8, at: int, n: np.uint64) -> int:
+    """A number without zeros in front; most have few digits."""
+    if n < _10:
+        out[at] = _ONES[n]
+        return at + 1
+    if n < _100:
+        return _write_pair(out, at, n)
+    if n < _1000:
+        out[at] = _ONES[n // _100]
+        return _write_pair(out, at + 1, n % _100)
+    return _write_digits(out, at, n, _digits_of(n))
+
+
+@borrowing
 def write_null(out: U8, at: int) -> int:
     """`null`."""
     for byte in _NULL:
@@ -158,12 +172,16 @@ def write_integer(out: U8, at: int, value: np.int64) -> int:
 def _write_thousandths(out: U8, at: int, n: np.uint64) -> int:
     """A number of thousandths, without zeros at its end but for one after the point."""
     whole = n // _1000
-    at = _write_digits(out, at, whole, _digits_of(whole))
+    at = _write_whole(out, at, whole)
+    rest = n - whole * _1000
+    pair = rest // _10
+    last = rest - pair * _10
     out[at] = np.uint8(46)
-    at = _write_digits(out, at + 1, n - whole * _1000, 3)
-    while out[at - 1] == np.uint8(48) and out[at - 2] != np.uint8(46):
-        at -= 1
-    return at
+    _write_pair(out, at + 1, pair)
+    out[at + 3] = _ONES[last]
+    if last != _0:
+        return at + 4
+    return at + 3 if _ONES[pair] != np.uint8(48) else at + 2
 
 
 @borrowing
@@ -233,13 +251,7 @@ def write_coordinate(out: U8, at: int, value: float) -> int:
     n = np.uint64(shifted)
     whole = n // _SHIFT
     rest = n - whole * _SHIFT
-    if whole < _10:
-        out[at] = _ONES[whole]
-        at += 1
-    elif whole < _100:
-        at = _write_pair(out, at, whole)
-    else:
-        at = _write_digits(out, at, whole, _digits_of(whole))
+    at = _write_whole(out, at, whole)
     out[at] = np.uint8(46)
     # seven digits as pairs that do not wait for each other
     _write_pair(out, at + 1, rest // np.uint64(100_000))
