@@ -1,7 +1,7 @@
 # What this checkout can do. Everything is installed into .venv and $GRIDGIS_HOME (default .gridgis) on demand.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster check lock clean
+.PHONY: help demo test test-cluster check bench lock clean
 ARGS ?=
 
 help: ## list these commands
@@ -22,6 +22,10 @@ test-cluster: ## the tests that need Citus, on three nodes
 check: ## format, lint, import contracts, types
 	@scripts/bootstrap.sh dev
 	@exec scripts/check.sh
+
+bench: ## the benchmarks, each beside its peer; ARGS="--quick" to try them out
+	@scripts/bootstrap.sh dev
+	@exec .venv/bin/gridgis bench $(ARGS)
 
 lock: ## choose the newest versions that pyproject.toml allows and write requirements/*.lock
 	@scripts/lock.sh

@@ -3,35 +3,73 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import outage
-from benchmarks.pairing import Row, run
+from benchmarks import geojson, http, loading, outage_demo, outage_graphs, outage_sql, reading, sizes
+from benchmarks.chart import draw_charts
+from benchmarks.pairing import Contest, LeftOut, Limit, Match, Row, run
+from benchmarks.setting import Setting
 
-ROUNDS, QUICK_ROUNDS = 9, 3
+Theme = Callable[[Setting], Iterator[Contest | Limit | Match | LeftOut]]
+
+THEMES: tuple[tuple[tuple[str, ...], Theme], ...] = (
+    (outage_demo.NAMES, outage_demo.contests),
+    (outage_sql.NAMES, outage_sql.contests),
+    (outage_graphs.NAMES, outage_graphs.contests),
+    (sizes.NAMES, sizes.contests),
+    (loading.NAMES, loading.contests),
+    (reading.NAMES, reading.contests),
+    (geojson.NAMES, geojson.contests),
+    (http.NAMES, http.contests),
+)
+"""Each with the names that its contests' names begin with: what is not asked for is not prepared."""
 
 
-def run_benchmarks(names: Sequence[str], *, json_file: Path | None, quick: bool) -> list[Row]:
+def run_benchmarks(
+    names: Sequence[str], setting: Setting, *, json_file: Path | None = None, charts: Path | None = None
+) -> list[Row] | None:
     """Run those whose name begins with one of `names` (all without names), and print each row.
 
-    `quick` means less work and fewer rounds, to try it out. Progress goes to stderr.
+    None when there are none of such names. Charts are drawn of those rows that were run.
     """
     rows: list[Row] = []
-    for contest in outage.contests(quick=quick):
-        if names and not any(contest.name.startswith(name) for name in names):
+    some = False
+    for begins, theme in THEMES:
+        if names and not any(_alike(begin, name) for begin in begins for name in names):
             continue
-        row = run(contest, rounds=QUICK_ROUNDS if quick else ROUNDS, progress=_progress)
-        verdict = "" if row.met is None else f", goal {row.goal:g}: {'met' if row.met else 'not met'}"
-        print(f"{row.name}: {row.work}")
-        print(f"  ours {row.ours:.3g} {row.unit}, {row.peer} {row.theirs:.3g} {row.unit}")
-        print(f"  ratio {row.ratio:.1f}{verdict}; answers {'equal' if row.answers_equal else 'DIFFER'}")
-        rows.append(row)
+        for contest in theme(setting):
+            if names and not any(contest.name.startswith(name) for name in names):
+                continue
+            some = True
+            if isinstance(contest, LeftOut):
+                print(f"{contest.name}: left out; {contest.why}", flush=True)
+                continue
+            for row in run(contest, rounds=setting.rounds, progress=setting.say):
+                print(told(row), flush=True)
+                rows.append(row)
+    if charts is not None:
+        draw_charts(rows, charts)
     if json_file is not None:
         json_file.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
-    return rows
+    return rows if some else None
 
 
-def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def told(row: Row) -> str:
+    """A row for a person, with the middle half of the runs in parentheses."""
+    verdict = "" if row.goal is None else f", goal {row.goal:g}: {'met' if row.met else 'not met'}"
+    sides = [
+        f"{figure} ({figure.told(figure.low)} to {figure.told(figure.high)})"
+        if figure.low != figure.high
+        else str(figure)
+        for figure in (row.ours, row.theirs)
+    ]
+    return (
+        f"{row.name}: {row.work}\n"
+        f"  ours {sides[0]}; {row.peer}: {sides[1]}\n"
+        f"  ratio {row.ratio:.1f}{verdict}; answers {'equal' if row.answers_equal else 'DIFFER'}"
+    )
+
+
+def _alike(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)

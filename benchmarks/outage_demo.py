@@ -1,7 +1,7 @@
-"""Who loses supply when an element of the demo grid is out: ours beside pandapower and networkx.
+"""Who loses supply when an element of the demo grid is out: ours beside networkx.
 
-Both peers get their graph ready made, and one element at a time is taken out of it; what the work leaves to
-them is the search itself and the reading off of customers.
+The peer gets its graph ready made, and one element at a time is taken out of it; what the work leaves to it
+is the search itself and the reading off of customers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import networkx as nx
 import numpy as np
 
 from benchmarks.pairing import Contest
+from benchmarks.setting import Setting
 from gis_service.ingest.demo import demo_package
 from gis_service.ingest.package import tables_from_package
 from gis_service.network.build import build_topology
@@ -22,20 +23,21 @@ from gis_service.tracing.outage import outage_impact
 from gis_service.tracing.outs import outs_of
 from gis_service.tracing.supply import supplied
 
+NAMES = ("outage-demo-networkx",)
 ELEMENTS = 200
 SEED = 20
 
 
-def contests(*, quick: bool) -> Iterator[Contest]:
-    """The contests on the demo grid; `quick` takes a tenth of the elements."""
+def contests(setting: Setting) -> Iterator[Contest]:
+    """The contest on the demo grid."""
     topology = build_topology(tables_from_package(demo_package()))
     state = loaded_state(topology)
     choice = np.random.default_rng(SEED).choice(
-        topology.first_edge("energy_source"), ELEMENTS // (10 if quick else 1), replace=False
+        topology.first_edge("energy_source"), setting.some(ELEMENTS), replace=False
     )
     refs = [topology.ref_of_edge(int(edge)) for edge in choice]
 
-    def ours() -> list[list[int]]:
+    def ours(_: None) -> list[list[int]]:
         return [outage_impact(topology, state, outs_of(topology, [ref])).customers.tolist() for ref in refs]
 
     graph = _conducting_graph(topology)
@@ -44,7 +46,7 @@ def contests(*, quick: bool) -> Iterator[Contest]:
         (row, int(node)) for row, node in enumerate(topology.customer_node) if before[row] and node >= 0
     ]
 
-    def theirs() -> list[list[int]]:
+    def theirs(_: None) -> list[list[int]]:
         return [_lost(graph, topology, customers, ref) for ref in refs]
 
     yield Contest(

@@ -1,0 +1,52 @@
+"""The engine's own database on the benchmarks' server, for contests that load a province or serve it.
+
+Names the settings and the database to Django, which can be told only once in a process.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+
+from benchmarks.server import connect, database
+from benchmarks.setting import Setting
+from gis_service.errors import NotReady
+from gis_service.home import DSN_VARIABLE
+from sharding.local import LocalCluster
+
+NAME = "engine"
+
+
+def engine_database(cluster: LocalCluster, setting: Setting) -> str:
+    """The DSN of the engine's database, its tables made; Django knows it from now on.
+
+    Raises
+    ------
+    NotReady
+        When Django works with another database already.
+    """
+    from django.apps import apps
+
+    dsn = database(cluster, NAME, edition="made by migrate", fill=lambda _: None, setting=setting)
+    if apps.ready and os.environ.get(DSN_VARIABLE) != dsn:
+        raise NotReady("this process works with another database: run gridgis bench by itself")
+    os.environ[DSN_VARIABLE] = dsn
+    os.environ["DJANGO_SETTINGS_MODULE"] = "gis_service.settings"
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+    return dsn
+
+
+def empty(dsn: str) -> None:
+    """Take every row out of the engine's tables, and let the server write what it still has to write."""
+    with closing(connect(dsn)) as session, session.cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public' "
+            "AND tablename NOT IN ('django_migrations', 'spatial_ref_sys')"
+        )
+        (tables,) = cursor.fetchone() or ("",)
+        cursor.execute(f"TRUNCATE {tables}")
+        cursor.execute("CHECKPOINT")

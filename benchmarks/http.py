@@ -1,0 +1,197 @@
+"""The outage question over HTTP: the engine's one process beside Django under gunicorn with a recursive CTE.
+
+Both serve the same database on the same machine, one worker each, and are asked in turn by wrk over sixteen
+connections, a random switch each time. A figure is the time of a request: the inverse of their rate.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from benchmarks.http_tables import fill
+from benchmarks.pairing import LeftOut, Match
+from benchmarks.province import COUNTIES, SEED, Ground, ground, province_edition
+from benchmarks.server import connect, database, server
+from benchmarks.setting import Setting
+from gis_service.errors import NotReady
+from gis_service.home import DSN_VARIABLE
+
+NAMES = ("http-outage-counts", "http-outage-lists")
+CUSTOMERS, SWITCHES, COMPARED, CONNECTIONS = 300_000, 2_000, 40, 16
+_INCLUDE: dict[str, list[str]] = {"http-outage-counts": [], "http-outage-lists": ["customers", "districts"]}
+_SCRIPT = """local ids, include = {}, "[]"
+function init(args)
+  for id in io.lines(args[1]) do ids[#ids + 1] = id end
+  include = args[2]
+  math.randomseed(7)
+end
+function request()
+  local body = '{"out":["' .. ids[math.random(#ids)] .. '"],"include":' .. include .. '}'
+  return wrk.format("POST", "/v1/outage-impact", {["Content-Type"] = "application/json"}, body)
+end
+function done(summary)
+  local wrong = summary.errors
+  io.write(string.format("requests=%d us=%d wrong=%d\\n", summary.requests, summary.duration,
+    wrong.connect + wrong.read + wrong.write + wrong.status + wrong.timeout))
+end
+"""
+
+
+def contests(setting: Setting) -> Iterator[Match | LeftOut]:
+    """Counts alone, and the lists of customers and districts."""
+    if shutil.which("wrk") is None:
+        yield from (LeftOut(name, "wrk is not installed: apt-get install wrk") for name in NAMES)
+        return
+    if find_spec("gunicorn") is None:
+        why = "gunicorn is not installed: pip install 'gridgis[bench]'"
+        yield from (LeftOut(name, why) for name in NAMES)
+        return
+    customers = min(CUSTOMERS, setting.customers)
+    here = ground(setting, customers)
+    with server(setting) as cluster:
+        dsn = database(
+            cluster,
+            f"served_{customers}",
+            edition=f"1 {province_edition()}",
+            fill=lambda _: _fill(cluster.dsn(f"served_{customers}"), here, setting),
+            setting=setting,
+        )
+        switches = setting.data / "switches.txt"
+        ids = _ids(here, setting.some(SWITCHES))
+        switches.write_text("\n".join(ids) + "\n")
+        script = setting.data / "ask.lua"
+        script.write_text(_SCRIPT)
+        engine = [sys.executable, "-m", "gis_service", "serve", "--port", "{port}"]
+        peer = [sys.executable, "-m", "gunicorn", "-k", "gthread", "-w", "1", "--threads", str(CONNECTIONS)]
+        peer += ["--keep-alive", "75", "--log-level", "warning", "-b", "127.0.0.1:{port}"]
+        peer += ["benchmarks.http_peer:application"]
+        home = {"GRIDGIS_HOME": str(setting.data / "served"), DSN_VARIABLE: dsn}
+        with (
+            _process(engine, home, ready="/readyz", setting=setting) as ours,
+            _process(
+                peer, {"PEER_DSN": dsn, "DJANGO_SETTINGS_MODULE": ""}, ready="/", setting=setting
+            ) as theirs,
+        ):
+            for name, include in _INCLUDE.items():
+                listed = " and ".join(include) or "counts alone"
+                yield Match(
+                    name=name,
+                    work=f"a random switch out, {listed}, {customers:,} customers, over HTTP by "
+                    f"{CONNECTIONS} connections",
+                    peer="Django without middleware, gunicorn gthread with as many threads, recursive CTE",
+                    ours=partial(_per_request, ours, script, switches, include, setting),
+                    theirs=partial(_per_request, theirs, script, switches, include, setting),
+                    equal=partial(_equal, ours, theirs, ids[:COMPARED], include),
+                    goal=15.0,
+                    rounds=3,
+                )
+
+
+def _fill(dsn: str, here: Ground, setting: Setting) -> None:
+    """The engine's tables by its own commands, then those of the peer."""
+    customers = len(here.topology.tables.customers)
+    package = setting.data / f"draft-{secrets.token_hex(4)}"
+    counties = str(max(1, min(COUNTIES, customers // 1000)))
+    environment = os.environ | {DSN_VARIABLE: dsn}
+    generate = ["generate", "province", "--counties", counties, "--customers", str(customers)]
+    generate += ["--seed", str(SEED), "--shapes", "squares", "-o", str(package)]
+    try:
+        for arguments in (["migrate"], generate, ["load", str(package)]):
+            command = [sys.executable, "-m", "gis_service.cli", *arguments]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise NotReady(f"gridgis {arguments[0]}: {done.stderr.strip()[-500:]}")
+    finally:
+        shutil.rmtree(package, ignore_errors=True)
+    with closing(connect(dsn)) as session:
+        fill(session, here)
+
+
+def _ids(here: Ground, number: int) -> list[str]:
+    edges = here.random_switches(number, seed=25)
+    names = here.topology.tables.switches.id
+    return [str(names[edge - here.topology.first_edge("switch")]) for edge in edges]
+
+
+@contextmanager
+def _process(
+    command: list[str], environment: Mapping[str, str], *, ready: str, setting: Setting
+) -> Iterator[str]:
+    """The address of a server, stopped at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = setting.data / f"{Path(command[2]).name}.log"
+    given = {name: value for name, value in (os.environ | environment).items() if value}
+    with log.open("w") as output:
+        started = subprocess.Popen(
+            [part.format(port=port) for part in command], env=given, stdout=output, stderr=output
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _await(address + ready, started, log)
+            yield address
+        finally:
+            started.terminate()
+            started.wait(30)
+
+
+def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+        except urllib.error.HTTPError as answer:
+            if answer.code == 404:  # the peer has nothing there, and is ready
+                return
+        except OSError:
+            pass
+        else:
+            return
+        time.sleep(0.2)
+    raise NotReady(f"{address} does not answer; {log} says why")
+
+
+def _equal(ours: str, theirs: str, ids: list[str], include: list[str]) -> bool:
+    return all(_answer(ours, id, include) == _answer(theirs, id, include) for id in ids)
+
+
+def _answer(address: str, id: str, include: list[str]) -> Any:
+    """An answer as both should give it: without its time, sums rounded as floats allow."""
+    body = json.dumps({"out": [id], "include": include}).encode()
+    request = urllib.request.Request(
+        f"{address}/v1/outage-impact", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        found = json.load(answer)
+    del found["as_of"]
+    for one in (found["affected"], *found["by_county"].values(), *found.get("districts", [])):
+        one["contracted_kva"] = round(one["contracted_kva"], 3)
+    return found
+
+
+def _per_request(address: str, script: Path, switches: Path, include: list[str], setting: Setting) -> float:
+    seconds = 1 if setting.quick else 4
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), address, "--"]
+    command += [str(switches), json.dumps(include, separators=(",", ":"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = re.search(r"requests=(\d+) us=(\d+) wrong=(\d+)", done.stdout)
+    if told is None or int(told[3]) or not int(told[1]):
+        raise NotReady(f"{address} failed under load: {done.stdout.strip()[-300:]}")
+    return int(told[2]) / int(told[1]) / 1e6

@@ -1,0 +1,169 @@
+"""What the size of a province costs: start, memory, a switch operation, and the same question at every size.
+
+The largest province has ten million customers unless told otherwise. Memory and start are those of a process
+of its own, which maps snapshots that are not in the system's cache.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.one_process import QUESTIONS as QUESTIONS_ASKED
+from benchmarks.outage_graphs import Components
+from benchmarks.outage_sql import as_rows, customers_lost
+from benchmarks.pairing import Contest, LeftOut, Limit
+from benchmarks.province import Ground, ground, province_directory
+from benchmarks.setting import Setting
+from gis_service.errors import NotReady
+from gis_service.kernels.compiled import I32
+from gis_service.tracing.change import Change
+from gis_service.tracing.outs import NOTHING, Outs
+
+NAMES = ("question-", "province-switching", "province-start", "province-memory")
+SIZES = (10_000, 100_000, 1_000_000)
+BANDS = {"switch": (50, 150), "feeder": (1_000, 2_000)}
+OPERATIONS, QUESTIONS, SEARCHED = 400, 40, 3
+_GIB = 2**30
+
+
+def contests(setting: Setting) -> Iterator[Contest | Limit | LeftOut]:
+    """Questions at every size up to the largest, then what the largest alone has to show."""
+    sizes = [*(size for size in SIZES if size < setting.largest), setting.largest]
+    for size in sizes:
+        here = ground(setting, size)
+        peer = Components(here)
+        for what, (low, high) in BANDS.items():
+            asked = _answering(here, low, high, setting.some(QUESTIONS))
+            if not asked:
+                continue
+            yield Contest(
+                name=f"question-{what}-{size}",
+                work=f"ids of the {low} to {high} customers that a switch puts out, of {size:,}",
+                peer="scipy connected_components of the whole network, matrix ready made",
+                ours=customers_lost(here),
+                theirs=_searching(peer),
+                questions=asked[:SEARCHED],
+                same=as_rows,
+                rounds=3,
+            )
+    yield _switching(setting, ground(setting, setting.largest))
+    process = Process(province_directory(setting, setting.largest))
+
+    def right() -> bool:
+        here = ground(setting, setting.largest)
+        edge = here.topology.first_edge("switch") + int(process.last["switch"])
+        dark = Components(here).dark_customers(np.array([edge]))
+        return int(dark.sum()) == process.last["customers"]
+
+    of = f"{setting.largest:,} customers"
+    yield Limit(
+        name="province-start",
+        work=f"from starting a process to its first answer, {of}, snapshots not in the cache",
+        limit=10.0,
+        measure=lambda: process.start()["seconds"],
+        right=right,
+        rounds=3,
+    )
+    yield Limit(
+        name="province-memory",
+        work=f"peak memory of that process after {QUESTIONS_ASKED:,} outage questions, {of}",
+        limit=3.0,
+        measure=lambda: process.last["peak_bytes"] / _GIB,
+        right=right,
+        unit="GiB",
+        rounds=1,
+    )
+
+
+def _answering(here: Ground, low: int, high: int, number: int) -> list[int]:
+    """Random closed switches that put so many customers out."""
+    forest, offset = here.supply.forest, here.supply.customers.offset
+    found: list[int] = []
+    for edge in here.random_switches(40 * number, seed=23):
+        start = forest.below[edge]
+        if low <= offset[forest.end[start]] - offset[start] <= high:
+            found.append(edge)
+    return found[:number]
+
+
+def _searching(peer: Components) -> Any:
+    return lambda edge: np.flatnonzero(peer.dark_customers(np.array([edge])))
+
+
+def _switching(setting: Setting, here: Ground) -> Limit:
+    """A switch is operated, and with the new state it is asked what another one puts out."""
+    topology = here.topology
+    first = topology.first_edge("switch")
+    stream = np.random.default_rng(24)
+    closed = here.closed_switches()
+    pairs = stream.choice(closed, (setting.some(OPERATIONS), 2)).tolist()
+    here.state.moved_from(topology.switchgear.normal_open)
+
+    def ask(operated: int, out: int) -> I32:
+        state = here.state.with_switching([operated - first], [True])
+        lost, _ = Change(topology, state, outs=Outs(NOTHING, np.array([out]), NOTHING)).lost_and_gained()
+        return lost
+
+    def measure() -> float:
+        spent: list[float] = []
+        for operated, out in pairs:
+            begin = time.perf_counter()
+            ask(operated, out)
+            spent.append(time.perf_counter() - begin)
+        return float(np.median(spent))
+
+    def right() -> bool:
+        peer = Components(here)
+        return all(
+            as_rows(ask(operated, out))
+            == np.flatnonzero(
+                peer.dark_customers(np.array([operated, out])) & ~peer.dark_customers(np.array([operated]))
+            ).tolist()
+            for operated, out in pairs[:SEARCHED]
+            if operated != out
+        )
+
+    return Limit(
+        name="province-switching",
+        work=f"a switch operation and the next outage question, {setting.largest:,} customers",
+        limit=100e-6,
+        measure=measure,
+        right=right,
+    )
+
+
+class Process:
+    """Engines of their own over the snapshots of one province."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._last: dict[str, float] | None = None
+
+    @property
+    def last(self) -> dict[str, float]:
+        """What the last one told; starts one if there was none."""
+        return self._last or self.start()
+
+    def start(self) -> dict[str, float]:
+        """Start one when the system has let go of the files, and wait for what it tells."""
+        for path in self._directory.iterdir():
+            handle = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(handle)
+        begin = time.time()
+        command = [sys.executable, "-m", "benchmarks.one_process", str(self._directory)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise NotReady(f"the engine over {self._directory} did not start: {done.stderr.strip()[-500:]}")
+        told = json.loads(done.stdout.splitlines()[-1])
+        self._last = told | {"seconds": told["answered_at"] - begin}
+        return self._last
