@@ -80,7 +80,8 @@ def _write_escaped(out: U8, at: int, source: U8, start: int, end: int) -> int:
 
 
 @borrowing
-def _needs_escapes(pool: U8) -> bool:
+def needs_escapes(pool: U8) -> bool:
+    """Whether any text of a padded pool holds what JSON must escape."""
     found = False
     for byte in pool[: len(pool) - STRIDE]:
         found |= (byte < _SPACE) | (byte == _QUOTE) | (byte == _BACKSLASH)
@@ -190,9 +191,12 @@ def write_features(
     paths: I64,
     polygons: I64,
     multis: I64,
+    escape: bool,
+    begin: int,
+    end: int,
     out: U8,
 ) -> int:
-    """Features, a comma after each; the number of bytes written.
+    """The features from row `begin` until `end`, a comma after each; the number of bytes written.
 
     Parameters
     ----------
@@ -212,10 +216,11 @@ def write_features(
     geometry, first_row, coords, paths, polygons, multis
         Kind of geometry; the place of the first feature in the outermost of the arrays: coordinates
         float64 `(m, 2)`, and offsets of paths into coordinates, polygons into paths, multis into polygons.
+    escape
+        Whether `needs_escapes` found any in the pool.
     """
     at = 0
-    escape = _needs_escapes(pool)
-    for row in range(known.shape[1]):
+    for row in range(begin, end):
         lead = 0
         for column in range(len(kinds)):
             at = _copy(out, at, leads, lead, lead_ends[column])

@@ -16,9 +16,15 @@ from compiling import I64, U8
 from compiling.moving import STRIDE
 from layers.geojson_columns import Features, NumberColumn, TextColumn
 from layers.geojson_numbers import NUMBER_ROOM
-from layers.geojson_rows import CODED, GEOMETRY, LED, TEXT, padded, write_features
+from layers.geojson_rows import CODED, GEOMETRY, LED, TEXT, needs_escapes, padded, write_features
 
-BLOCK_ROWS = 2_048  # their text stays in the processor's cache
+BLOCK_ROWS = 8_192
+"""Rows whose columns are brought together at once."""
+
+PIECE_ROWS = 2_048
+"""Rows whose text is given out at once: it stays in the processor's cache."""
+
+_NO_WORDS: I64 = np.empty((0, 2), dtype=np.int64)
 _GEOMETRY_ROOM = 64  # its type and brackets
 _COORDINATE_ROOM = 2 * NUMBER_ROOM + 4
 _ESCAPED = 6  # bytes of a character as a number
@@ -39,7 +45,7 @@ def feature_collection(parts: Iterable[Features], members: Mapping[str, Any]) ->
 
 
 def features_text(parts: Iterable[Features]) -> Iterator[bytes]:
-    """Features with commas between them, in pieces of at most `BLOCK_ROWS`; none of the pieces is empty."""
+    """Features with commas between them, in pieces of at most `PIECE_ROWS`; none of the pieces is empty."""
     out = np.empty(0, dtype=np.uint8)
     for part in parts:
         leads, lead_ends = _leads(part)
@@ -49,7 +55,9 @@ def features_text(parts: Iterable[Features]) -> Iterator[bytes]:
             room = block.room + (last - first) * len(leads)
             if len(out) < room:
                 out = np.empty(room + room // 4, dtype=np.uint8)
-            yield out[: block.write(out, leads, lead_ends) - 1].tobytes()
+            for begin in range(0, last - first, PIECE_ROWS):
+                end = min(begin + PIECE_ROWS, last - first)
+                yield out[: block.write(out, leads, lead_ends, begin, end) - 1].tobytes()
 
 
 class _Block:
@@ -63,7 +71,7 @@ class _Block:
         self._kinds: I64 = np.empty(len(columns), dtype=np.int64)
         self._values: I64 = np.empty((len(columns), rows + 1), dtype=np.int64)
         self._known: U8 = np.ones((len(columns), rows), dtype=np.uint8)
-        self._pool: list[U8] = []
+        self._texts_taken: list[U8] = []
         self._words: list[I64] = []
         self._pooled = self._word_count = 0
         self.room = STRIDE + _COORDINATE_ROOM * part.geometry.coordinates_between(first, last)
@@ -83,6 +91,9 @@ class _Block:
                     self._kinds[place] = LED
             else:
                 self._coded(place, column, first, last)
+        self._pool = padded(*self._texts_taken)
+        self._escape = bool(needs_escapes(self._pool))
+        self._all_words = np.concatenate([_NO_WORDS, *self._words])
 
     def _texts(self, place: int, column: TextColumn, first: int, last: int) -> None:
         bounds = column.offsets[first : last + 1]
@@ -114,17 +125,18 @@ class _Block:
         self.room += (_ESCAPED * longest + 2) * len(codes)
 
     def _pool_up(self, data: U8) -> None:
-        self._pool.append(data)
+        self._texts_taken.append(data)
         self._pooled += len(data)
 
-    def write(self, out: U8, leads: U8, lead_ends: I64) -> int:
+    def write(self, out: U8, leads: U8, lead_ends: I64, begin: int, end: int) -> int:
+        """Write some of the rows; the number of bytes written."""
         geometry = self._part.geometry
         return write_features(
             self._kinds,
             self._values,
             self._known,
-            np.concatenate(self._words) if self._words else np.empty((0, 2), dtype=np.int64),
-            padded(*self._pool),
+            self._all_words,
+            self._pool,
             leads,
             lead_ends,
             geometry.kind,
@@ -133,6 +145,9 @@ class _Block:
             geometry.paths,
             geometry.polygons,
             geometry.multis,
+            self._escape,
+            begin,
+            end,
             out,
         )
 

@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from layers.geojson_columns import Features, Geometries, TextColumn, column_of, constant
-from layers.geojson_writer import BLOCK_ROWS, feature_collection, features_text
+from layers.geojson_writer import BLOCK_ROWS, PIECE_ROWS, feature_collection, features_text
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=8)
 COORDINATE = st.floats(-180, 180)
@@ -142,7 +142,7 @@ def test_lines_and_polygons_are_those_of_geopandas() -> None:
 
 
 def test_a_collection_of_many_blocks_is_what_geopandas_writes() -> None:
-    n = 2 * BLOCK_ROWS + 17
+    n = 2 * BLOCK_ROWS + PIECE_ROWS + 17
     rng = np.random.default_rng(0)
     columns = {
         "name": np.array([f"客户 {k}" if k % 5 else None for k in range(n)], dtype=object),
@@ -155,7 +155,7 @@ def test_a_collection_of_many_blocks_is_what_geopandas_writes() -> None:
     frame = gpd.GeoDataFrame(columns, geometry=gpd.points_from_xy(*xy.T), index=[f"id-{k}" for k in range(n)])
     ids = np.array(frame.index, dtype=object)
     pieces = list(feature_collection([Features.of(Geometries.points(xy), columns, ids)], {}))
-    assert len(pieces) == 5
+    assert len(pieces) == 2 + 2 * BLOCK_ROWS // PIECE_ROWS + 2
     assert json.loads(b"".join(pieces))["features"] == json.loads(frame.to_json())["features"]
 
 
