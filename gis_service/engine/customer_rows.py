@@ -21,8 +21,8 @@ Codes = npt.NDArray[np.integer[Any]]
 ROW_ROOM = 384
 """Bytes of a row without its texts, at most: names, words, numbers, and what a moving copy overshoots."""
 
-LONGEST_WORD = 40
-"""Bytes of a word with its quotes that `ROW_ROOM` has a place for, at most."""
+LONGEST_WORD = 80
+"""Bytes of a word, with what stands around it, that `ROW_ROOM` has a place for."""
 
 _ESCAPED = 6  # bytes of a character written as a number
 _DECIMALS = 1e7
@@ -44,15 +44,18 @@ def _escapes() -> U8:
 _ESCAPES = _escapes()
 _HEXADECIMAL = np.frombuffer(b"0123456789abcdef", np.uint8)
 _ID = _literal('{"id":"')
-_DISTRICT = _literal('"')
-_NO_DISTRICT = _literal("null")
-_NODE = _literal(',"node_id":"')
-_CLASS = _literal('","customer_class":')
-_GRADE = _literal(',"critical_grade":')
-_KVA = _literal(',"contracted_kva":')
+_QUOTE = _literal('"')
+_QUOTED_NODE = _literal('","node_id":"')
+_NULL_NODE = _literal('null,"node_id":"')
 _POINT = _literal(',"point":[')
 _NOWHERE = _literal(',"point":null},')
 _END = _literal("]},")
+
+CLASS_BETWEEN = ('","customer_class":', ',"critical_grade":')
+"""What a word of the class column is to have before and behind it."""
+
+GRADE_BETWEEN = ("", ',"contracted_kva":')
+"""The same for the grade."""
 
 
 @borrowing
@@ -134,6 +137,7 @@ def write_customers(
     kva: F64,
     xy: F64,
     district: I32,
+    district_base: int,
     districts: I64,
     district_offsets: U32,
     district_data: U8,
@@ -151,47 +155,60 @@ def write_customers(
     county
         What stands between the id and the district, ending in `STRIDE` bytes of no meaning.
     class_ends, class_words, grade_ends, grade_words
-        The words of coded columns as JSON, each ending at its place; none longer than `LONGEST_WORD`.
+        The words of coded columns as JSON between `CLASS_BETWEEN` or `GRADE_BETWEEN`, each ending at its
+        place; none longer than `LONGEST_WORD`.
     district
-        Row of each customer's district, -1 for none; its id is among the texts of `districts`, ascending.
+        Row of each customer's district, -1 for none.
+    district_base, districts
+        Where its id stands among the texts: at its row less the base, or, where `districts` lists rows,
+        ascending, at its place among them.
     """
+    last = np.int64(-2)
+    belongs, belongs_stop = 0, 0  # where the last row says to what it belongs
     while place < rows.size:
         row = rows[place]
         id_start, id_stop = int(np.int64(id_offsets[row])), int(np.int64(id_offsets[row + 1]))
         node_start, node_stop = int(np.int64(node_offsets[row])), int(np.int64(node_offsets[row + 1]))
-        of = district[row]
+        of = np.int64(district[row])
         text_start, text_stop = 0, 0
         if of >= 0:
-            low, high = 0, districts.size
-            while low < high:
-                middle = (low + high) // 2
-                if districts[middle] < of:
-                    low = middle + 1
-                else:
-                    high = middle
-            text_start = int(np.int64(district_offsets[low]))
-            text_stop = int(np.int64(district_offsets[low + 1]))
+            word = of - district_base
+            if districts.size:
+                low, high = 0, districts.size
+                while low < high:
+                    middle = (low + high) // 2
+                    if districts[middle] < of:
+                        low = middle + 1
+                    else:
+                        high = middle
+                word = np.int64(low)
+            text_start = int(np.int64(district_offsets[word]))
+            text_stop = int(np.int64(district_offsets[word + 1]))
         texts = id_stop - id_start + node_stop - node_start + text_stop - text_start
         if out.size - at < ROW_ROOM + county.size + _ESCAPED * texts:
             break
         at = _put(out, at, _ID)
         at = _text(out, at, id_data, id_start, id_stop, plain)
-        at = _put(out, at, county)
-        if of >= 0:
-            at = _put(out, at, _DISTRICT)
-            at = _text(out, at, district_data, text_start, text_stop, plain)
-            at = _put(out, at, _DISTRICT)
+        if of == last:  # neighbours often hang on one transformer
+            begin = at
+            at = _copy(out, at, out, belongs, belongs_stop)
+            belongs, belongs_stop = begin, at
         else:
-            at = _put(out, at, _NO_DISTRICT)
-        at = _put(out, at, _NODE)
+            belongs = at
+            at = _put(out, at, county)
+            if of >= 0:
+                at = _put(out, at, _QUOTE)
+                at = _text(out, at, district_data, text_start, text_stop, plain)
+                at = _put(out, at, _QUOTED_NODE)
+            else:
+                at = _put(out, at, _NULL_NODE)
+            belongs_stop = at
+            last = of
         at = _text(out, at, node_data, node_start, node_stop, plain)
-        at = _put(out, at, _CLASS)
         word = np.int64(class_codes[row])
         at = _copy(out, at, class_words, class_ends[word], class_ends[word + 1])
-        at = _put(out, at, _GRADE)
         word = np.int64(grade_codes[row])
         at = _copy(out, at, grade_words, grade_ends[word], grade_ends[word + 1])
-        at = _put(out, at, _KVA)
         at = write_double(out, at, np.float64(kva[row]).view(np.int64))
         x, y = xy[row, 0], xy[row, 1]
         if np.isnan(x):

@@ -17,15 +17,21 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from compiling import I64, U8
+from compiling import I32, I64, U8
 from compiling.moving import STRIDE
 from gis_service.engine.columns import Rows
-from gis_service.engine.customer_rows import LONGEST_WORD, is_plain, write_customers
+from gis_service.engine.customer_rows import (
+    CLASS_BETWEEN,
+    GRADE_BETWEEN,
+    LONGEST_WORD,
+    is_plain,
+    write_customers,
+)
 from gis_service.engine.tallies import Tally
 from gis_service.network.columns import Coded
 from gis_service.network.joined import JoinedNumbers, JoinedTexts, Parts
 from gis_service.network.tables import Floats
-from gis_service.network.texts import Text, Texts
+from gis_service.network.texts import Texts, frozen
 from gis_service.network.topology import Topology
 
 PIECE_BYTES = 1 << 18
@@ -50,14 +56,12 @@ class Listing:
         self._whole: dict[str, Any] = {}
         self._plain: dict[int, bool] = {}
         self._opened: dict[int, tuple[float, _Held]] = {}
+        self._named: dict[int, tuple[float, _Names]] = {}
         self._districts: dict[int, tuple[bytes, bytes]] = {}
 
     def customers(self, rows: Rows, tally: Tally) -> Iterator[bytes]:
         """Customers with commas between them, in pieces; `rows` ascend, and `tally` is theirs."""
-        districts = np.array(tally.districts, np.int64)
-        names = _taken(self._topology.tables.districts.id, districts)
-        plain = is_plain(names.data)
-        of = self._topology.customer_district
+        names = self._names(tally.districts)
         comma = b""
         out, at = _buffer(), 0
         for county, first, stop in self._cuts(rows, tally):
@@ -71,28 +75,28 @@ class Listing:
                     at,
                     place,
                     there,
-                    plain and held.plain,
+                    names.plain and held.plain,
                     lead,
                     held.id.offsets,
                     held.id.data,
                     held.node.offsets,
                     held.node.data,
                     held.class_.codes,
-                    *_words(held.class_.words),
+                    *_words(held.class_.words, *CLASS_BETWEEN),
                     held.grade.codes,
-                    *_words(held.grade.words),
+                    *_words(held.grade.words, *GRADE_BETWEEN),
                     held.kva,
                     held.xy,
-                    of[held.first :],
-                    districts,
-                    names.offsets,
-                    names.data,
+                    held.district,
+                    names.first,
+                    names.rows,
+                    names.id.offsets,
+                    names.id.data,
                 )
                 if place == there.size:
                     break
                 if at:
-                    piece = comma + out[: at - 1].tobytes()
-                    yield piece
+                    yield comma + out[: at - 1].tobytes()
                     # whoever reads on may be another thread
                     comma, out, at = b",", _buffer(), 0
                 else:  # one row is longer than the buffer
@@ -139,6 +143,26 @@ class Listing:
                 b',"customers_total":%d,"contracted_kva":' % total,
             )
 
+    def _names(self, districts: Sequence[int]) -> _Names:
+        """The ids of some districts, ascending: a part of their column where one holds them all."""
+        ids = self._topology.tables.districts.id
+        if not districts:
+            return _NOBODY
+        parts = ids.parts if isinstance(ids, JoinedTexts) else None
+        part = 0 if parts is None else parts.part_of(districts[0])
+        if parts is not None and parts.part_of(districts[-1]) != part:
+            rows = np.array(districts, np.int64)
+            taken = Texts.of(ids[rows])
+            return _Names(0, is_plain(taken.data), rows, taken)
+        kept = self._named.get(part)
+        now = time.monotonic()
+        if kept is None or now - kept[0] >= _OPEN_S:
+            texts = Texts.of(ids if parts is None else parts.open(part))
+            plain = is_plain(texts.data) if kept is None else kept[1].plain
+            first = 0 if parts is None else parts.firsts[part]
+            kept = self._named[part] = now, _Names(first, plain, _NO_ROWS, texts)
+        return kept[1]
+
     def _cuts(self, rows: Rows, tally: Tally) -> Iterator[tuple[str, int, int]]:
         """Places of rows that lie in one county and in one part of the columns: `(county, first, stop)`."""
         ids = self._topology.tables.customers.id
@@ -168,15 +192,17 @@ class Listing:
         plain = self._plain.get(part)
         if plain is None:
             plain = self._plain[part] = is_plain(id.data) and is_plain(node.data)
+        first = 0 if parts is None else parts.firsts[part]
         return _Held(
-            0 if parts is None else parts.firsts[part],
+            first,
             plain,
             id,
             node,
             Coded.of(self._column("customer_class", part, parts, Coded)),
             Coded.of(self._column("critical_grade", part, parts, Coded)),
-            self._column("contracted_kva", part, parts),
-            self._column("xy", part, parts),
+            frozen(self._column("contracted_kva", part, parts), np.float64),
+            frozen(self._column("xy", part, parts), np.float64),
+            frozen(self._topology.customer_district[first:], np.int32),
         )
 
     def _column(
@@ -206,6 +232,20 @@ class _Held(NamedTuple):
     grade: Coded
     kva: Floats
     xy: Floats
+    district: I32
+
+
+class _Names(NamedTuple):
+    """Ids of districts: from a first row on, or of the rows named; `plain` as for customers."""
+
+    first: int
+    plain: bool
+    rows: I64
+    id: Texts
+
+
+_NO_ROWS: I64 = np.empty(0, np.int64)
+_NOBODY = _Names(0, True, _NO_ROWS, Texts.of([]))
 
 
 _held = threading.local()
@@ -227,19 +267,8 @@ def _county_lead(county: str) -> U8:
 
 
 @lru_cache(maxsize=256)
-def _words(words: tuple[str, ...]) -> tuple[I64, U8]:
-    texts = [orjson.dumps(word or None) for word in words]
+def _words(words: tuple[str, ...], before: str, behind: str) -> tuple[I64, U8]:
+    texts = [before.encode() + orjson.dumps(word or None) + behind.encode() for word in words]
     assert max(map(len, texts), default=0) <= LONGEST_WORD, words
     ends = np.array([0, *accumulate(map(len, texts))], np.int64)
     return ends, np.frombuffer(b"".join(texts) + bytes(STRIDE), np.uint8)
-
-
-def _taken(column: Text, rows: I64) -> Texts:
-    """Some rows of a column, in their order, without strings where it has none."""
-    if isinstance(column, Texts):
-        return column.take(rows)
-    if isinstance(column, JoinedTexts) and rows.size:
-        part = column.parts.part_of(int(rows[0]))
-        if column.parts.part_of(int(rows[-1])) == part:
-            return Texts.of(column.parts.open(part)).take(rows - column.parts.firsts[part])
-    return Texts.of(column[rows])
