@@ -78,7 +78,6 @@ def run_load(arguments: argparse.Namespace) -> None:
         store.rehearse_load(package, replace=arguments.replace)
         _tell_plan(package, store.county_versions())
         return
-    store.acknowledge_loads(died)
     with Progress("loading", sum(package.rows_by_county().values())) as bar:
 
         def moved(county: str, layer: str, rows: int) -> None:
@@ -92,6 +91,7 @@ def run_load(arguments: argparse.Namespace) -> None:
             progress=moved,
             on_loaded=end_restored,
         )
+    store.acknowledge_loads(died)  # told, and no load broke off since
     for one in done:
         verb = "replaced" if one.replaced else "loaded"
         rows = counted(sum(one.rows.values()), "row")

@@ -6,6 +6,7 @@ either. Declared column types are written as declared, also where a column holds
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
 import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
 from pyogrio.raw import write_arrow
 
 from gis_service.errors import InvalidInput
@@ -97,8 +99,17 @@ def is_directory_form(path: str | os.PathLike[str]) -> bool:
 def _writable(target: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        raise InvalidInput(f"{target} cannot be written: {error.strerror}; choose another place") from error
+    except (OSError, DataSourceError, DataLayerError) as error:
+        raise InvalidInput(f"{target} cannot be written: {_reason(error)}; choose another place") from error
+
+
+def _reason(error: Exception) -> str:
+    """Why something could not be written; SQLite and Arrow say it in words of their own."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    said = " ".join(str(error).split())
+    full = "disk is full" in said or os.strerror(errno.ENOSPC) in said
+    return os.strerror(errno.ENOSPC) if full else f"{said} (is there room on the disk?)"
 
 
 def arrow_table(layer: Layer, frame: gpd.GeoDataFrame) -> pa.Table:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -92,6 +94,7 @@ def test_a_killed_load_is_told_until_the_county_is_loaded(
     grid_database: GridDatabase, tmp_path: Path
 ) -> None:
     write_package(trunk_package(["450122"], 3000), tmp_path / "grid")
+    write_package(trunk_package(["450123"], 20), tmp_path / "other")
     process = kill_a_load(tmp_path / "grid", grid_database)
     deadline = time.monotonic() + 30
     while not store.unfinished_loads():  # the server notices within a second that the client is gone
@@ -102,6 +105,17 @@ def test_a_killed_load_is_told_until_the_county_is_loaded(
         assert kind == "load"
         assert f"(process {process} on " in said
         assert "did not finish: the county is not loaded as before; load it again" in said
+    for _ in range(2):  # a load that comes to nothing has told it, and it is told again
+        store.load_package(trunk_package(["450123"], 20), replace=True)
+        refused = subprocess.run(
+            [sys.executable, "-m", "gis_service.cli", "load", str(tmp_path / "other")],
+            env={**os.environ, "GRIDGIS_ENGINE_DSN": grid_database.dsn},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert refused.returncode == 2, refused.stderr
+        assert f"(process {process} on " in refused.stdout
     store.load_package(trunk_package(["450122"], 3000), replace=True)
     with running_engine(grid_database.dsn, tmp_path, name="later") as engine:
         assert recovered(engine) == []
