@@ -1,7 +1,7 @@
 # What this checkout can do. Everything is installed into .venv and $GRIDGIS_HOME (default .gridgis) on demand.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster check bench lock clean
+.PHONY: help demo test test-cluster soak check bench lock clean
 ARGS ?=
 
 help: ## list these commands
@@ -18,6 +18,10 @@ test: ## the whole test suite; ARGS="-k name" goes to pytest
 test-cluster: ## the tests that need Citus, on three nodes
 	@scripts/bootstrap.sh dev
 	@exec .venv/bin/python -m scripts.run_tests --cluster $(ARGS)
+
+soak: ## kill loads, engines and PostgreSQL at random moments; ARGS="load --rounds 10 --seed 7"
+	@scripts/bootstrap.sh dev
+	@exec .venv/bin/python -m soak $(ARGS)
 
 check: ## format, lint, import contracts, types
 	@scripts/bootstrap.sh dev

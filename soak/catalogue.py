@@ -1,0 +1,21 @@
+"""The campaigns by name, in the order in which they run."""
+
+from __future__ import annotations
+
+from soak.campaign import Campaign
+from soak.damage import damaged_snapshots
+from soak.databases import killed_databases
+from soak.disks import full_disks
+from soak.engines import killed_engines
+from soak.loads import killed_loads
+
+CAMPAIGNS = {
+    one.name: one
+    for one in (
+        Campaign("load", "`gridgis load` is killed", killed_loads),
+        Campaign("engine", "the engine is killed amid switch operations", killed_engines),
+        Campaign("database", "PostgreSQL is killed amid loads and switch operations", killed_databases),
+        Campaign("snapshot", "snapshots are damaged between two starts", damaged_snapshots),
+        Campaign("disk", "a disk is full (root only: mounts small ones)", full_disks, rounds=15),
+    )
+}

@@ -1,0 +1,278 @@
+"""Kill `gridgis load` at any moment: each county is the old one or the new one, and the next load just works.
+
+Two versions of one province take turns, with a larger one into an empty grid now and then. What a county may
+hold was read once after loads that nobody disturbed, and compared with the packages then; a reader beside the
+loads compares what it sees all the time.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import make_dsn
+
+from gis_service import store
+from gis_service.ingest.package import read_package, tables_from_package
+from soak.campaign import expect, violated
+from soak.contents import ABSENT, Content, contents, digests
+from soak.killing import wait_for
+from soak.surroundings import GRIDGIS, ROOT, Surroundings
+from tests.store.comparing import assert_same_tables
+
+COUNTIES = 4
+CUSTOMERS = 1_200
+MANY_CUSTOMERS = 14_000  # enough that a first load takes the spatial indexes away and builds them at the end
+MANY_EVERY = 8
+_NAME = "soak_load"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the province: its package, its rows, and how long its load takes."""
+
+    package: Path
+    digests: dict[str, str]
+    seconds: float
+    """from the start of the command to its end"""
+    writing_s: float
+    """from the first line in the journal of loads to the end"""
+
+
+@dataclass
+class Reader:
+    """Looks at the counties all the while, and remembers what must not be."""
+
+    here: Surroundings
+    allowed: dict[str, set[str]]
+    looks: int = 0
+    fault: str = ""
+    _digest_of: dict[tuple[str, int], str] = field(default_factory=dict)
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read beside the block."""
+        thread = threading.Thread(target=self._run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            thread.join()
+
+    def _run(self) -> None:
+        pause = 0.1
+        while not self._ended.wait(pause):
+            began = time.monotonic()
+            try:
+                found = contents(self.here)
+            except psycopg2.Error as error:
+                self.fault = self.fault or f"a reader failed: {error}"
+                continue
+            pause = max(0.1, 2 * (time.monotonic() - began))  # the loads shall have most of the machine
+            self.looks += 1
+            for county, seen in found.items():
+                self._judge(county, seen)
+
+    def _judge(self, county: str, seen: Content) -> None:
+        if seen.digest not in self.allowed.get(county, set()):
+            self.fault = self.fault or f"a reader saw a mixture in county {county}, version {seen.version}"
+        first = self._digest_of.setdefault((county, seen.version), seen.digest)
+        if first != seen.digest:
+            self.fault = self.fault or f"version {seen.version} of county {county} had two contents"
+
+
+class KilledLoads:
+    """Rounds of killed loads over a province of `COUNTIES` counties."""
+
+    def __init__(self, here: Surroundings, versions: list[Version], reader: Reader) -> None:
+        self._here = here
+        self._versions = versions
+        self._reader = reader
+        self._pace = 0.5  # how long a load takes now, beside how long it took undisturbed
+        self._indexes = _spatial_indexes(here)
+        self.seen: Counter[str] = Counter()
+
+    def run(self, number: int, chance: random.Random) -> str:
+        """Kill one load, look, and let the next one through."""
+        many = number % MANY_EVERY == 0
+        target = self._versions[2] if many else self._versions[number % 2]
+        first = many or chance.random() < 0.2
+        if first:
+            store.unload_counties(target.digests)
+        before = contents(self._here)
+        moment = self._kill_a_load(target, chance, replace=not first)
+        after = contents(self._here)
+        new = self._judge(before, after, target)
+        begun = self._journal_tells(target, new)
+        self._nothing_is_left()
+        told = self._complete(target, begun - new)
+        expect(not self._reader.fault, self._reader.fault)
+        place = _place(len(new), len(target.digests), began=bool(begun) or bool(new))
+        self.seen[place] += 1
+        self.seen["looks of the reader"] = self._reader.looks
+        return f"{'first' if first else 'replacing'} load killed {moment}: {place}; {told}"
+
+    def _kill_a_load(self, target: Version, chance: random.Random, *, replace: bool) -> str:
+        child = start_load(self._here, target.package, replace=replace)
+        began = time.monotonic()
+        try:
+            if chance.random() < 0.3:
+                pause = chance.uniform(0, self._pace * target.seconds)
+                told = "anywhere"
+            else:
+                wait_for(lambda: _has_begun(self._here) or child.poll() is not None, "the load writes")
+                pause = chance.uniform(0, self._pace * target.writing_s)
+                told = "while writing"
+            time.sleep(pause)
+            self._pace *= 1.05 if child.poll() is None else 0.8
+        finally:
+            child.kill()
+            child.communicate()
+        moment = time.monotonic() - began
+        wait_for(lambda: _sessions(self._here) == 0, "the killed load's sessions have ended", seconds=20)
+        return f"{told} after {moment:.2f} s"
+
+    def _judge(self, before: dict[str, Content], after: dict[str, Content], target: Version) -> set[str]:
+        """The counties that are new; every other one must be as it was."""
+        new: set[str] = set()
+        for county, expected in target.digests.items():
+            was, now = before.get(county, ABSENT), after.get(county, ABSENT)
+            if now.topology_version == was.topology_version:
+                expect(now == was, f"county {county} changed without a new version")
+            else:
+                expect(now.digest == expected, f"county {county} is neither the old one nor the new one")
+                expect(
+                    now.topology_version == was.topology_version + 1,
+                    f"county {county} went from topology {was.topology_version} to {now.topology_version}",
+                )
+                new.add(county)
+        expect(set(after) <= set(target.digests), "there are counties that no package has")
+        return new
+
+    def _journal_tells(self, target: Version, new: set[str]) -> set[str]:
+        """The counties that the load had begun; the journal must name just those that are not new."""
+        unfinished = {one.county_code for one in store.unfinished_loads()}
+        expect(not unfinished & new, f"{sorted(unfinished & new)} are told unfinished and are new")
+        if unfinished:
+            missing = set(target.digests) - new - unfinished
+            expect(not missing, f"the journal does not tell that {sorted(missing)} were not finished")
+        elif new:
+            expect(new == set(target.digests), f"only {sorted(new)} are new and no load is told unfinished")
+        return unfinished | new
+
+    def _nothing_is_left(self) -> None:
+        left = self._here.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")[0][0]
+        expect(left == 0, f"{left} locks of the killed load are left")
+        staged = self._here.query(
+            "SELECT relname FROM pg_class WHERE relname LIKE 'staged%' OR relpersistence = 't'"
+        )
+        expect(not staged, f"tables of the killed load are left: {staged}")
+
+    def _complete(self, target: Version, unfinished: set[str]) -> str:
+        """The next load goes through and says what it found."""
+        done = self._here.gridgis("load", str(target.package), "--replace")
+        expect(done.returncode == 0, f"the next load fails: {done.stderr or done.stdout}")
+        for county in sorted(unfinished):
+            lines = [line for line in done.stdout.splitlines() if "did not finish" in line and county in line]
+            expect(lines, f"the next load does not say that the load of {county} did not finish")
+        told = [line for line in done.stdout.splitlines() if "did not finish" in line]
+        expect(len(told) >= len(unfinished) and (unfinished or not told), f"the next load told {told}")
+        found = digests(contents(self._here), target.digests)
+        expect(found == target.digests, "the next load did not bring the package")
+        expect(not store.unfinished_loads(), "the next load is told unfinished")
+        indexes = _spatial_indexes(self._here)
+        expect(indexes == self._indexes, f"spatial indexes are {sorted(indexes)}")
+        return f"the next load told of {len(unfinished)} unfinished"
+
+
+def start_load(here: Surroundings, package: Path, *, replace: bool) -> subprocess.Popen[bytes]:
+    """The real command in a process of its own, its sessions named so that they can be found."""
+    environment = here.environment(GRIDGIS_ENGINE_DSN=make_dsn(here.dsn, application_name=_NAME))
+    command = [*GRIDGIS, "load", str(package), *(["--replace"] if replace else [])]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+def make_package(here: Surroundings, name: str, *, customers: int, seed: int) -> Path:
+    """A generated province as a package."""
+    folder = here.home / "packages" / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sized = ["--counties", str(COUNTIES), "--customers", str(customers), "--seed", str(seed)]
+    done = here.gridgis("generate", "province", *sized, "--shapes", "squares", "--force", "-o", str(folder))
+    if done.returncode:
+        violated(f"the province cannot be generated: {done.stderr}")
+    return folder
+
+
+@contextmanager
+def killed_loads(here: Surroundings) -> Iterator[KilledLoads]:
+    """The campaign, its two versions loaded once undisturbed."""
+    here.empty_database()
+    versions = [
+        _undisturbed(here, make_package(here, f"version-{k}", customers=customers, seed=k))
+        for k, customers in enumerate((CUSTOMERS, CUSTOMERS, MANY_CUSTOMERS))
+    ]
+    codes = {code for version in versions for code in version.digests}
+    allowed = {code: {"", *(version.digests[code] for version in versions)} for code in codes}
+    reader = Reader(here, allowed)
+    with reader.reading():
+        yield KilledLoads(here, versions, reader)
+
+
+def _undisturbed(here: Surroundings, package: Path) -> Version:
+    """Load a package as a whole, and hold the database against it."""
+    writing = threading.Event()
+    began_writing: list[float] = []
+
+    def watch() -> None:
+        while not writing.wait(0.01) and not began_writing:
+            if _has_begun(here):
+                began_writing.append(time.monotonic())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.monotonic()
+    done = here.gridgis("load", str(package), "--replace", GRIDGIS_ENGINE_DSN=here.dsn)
+    ended = time.monotonic()
+    writing.set()
+    watcher.join()
+    expect(done.returncode == 0, f"an undisturbed load fails: {done.stderr or done.stdout}")
+    assert_same_tables(store.load_tables()[0], tables_from_package(read_package(package)))
+    found = {code: one.digest for code, one in contents(here).items()}
+    return Version(package, found, ended - began, ended - (began_writing or [began])[0])
+
+
+def _has_begun(here: Surroundings) -> bool:
+    return bool(here.query("SELECT EXISTS (SELECT FROM load_run WHERE finished_at IS NULL)")[0][0])
+
+
+def _sessions(here: Surroundings) -> int:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+    return int(here.query(query, _NAME)[0][0])
+
+
+def _spatial_indexes(here: Surroundings) -> set[str]:
+    query = (
+        "SELECT indexname FROM pg_indexes WHERE indexdef LIKE %s"
+        " UNION ALL SELECT 'to build: ' || name FROM index_to_build"
+    )
+    return {str(name) for (name,) in here.query(query, "% USING gist %")}
+
+
+def _place(new: int, of: int, *, began: bool) -> str:
+    if new == of:
+        return "killed after its last commit"
+    if new:
+        return "killed between two commits"
+    return "killed before its first commit" if began else "killed before it wrote"
