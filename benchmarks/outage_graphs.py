@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from benchmarks.outage_sql import FEEDERS, as_rows, customers_lost
+from benchmarks.outage_sql import FEEDERS, LARGE, as_rows, customers_lost
 from benchmarks.pairing import Ask, Contest, LeftOut, quickest
 from benchmarks.province import Ground, ground
 from benchmarks.setting import Setting
@@ -23,35 +23,43 @@ from gis_service.kernels.fragments import changed_ranges, fragments
 from gis_service.kernels.hung import count_lost, lost_and_gained
 from gis_service.tracing.outs import NOTHING
 
-NAMES = ("outage-feeder-graphs", "outage-10000-scipy")
+NAMES = ("outage-feeder-graphs", "outage-large-graphs", "outage-10000-scipy")
 DEVICES, SETS = 10_000, 10
 
 
 def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
     """A feeder breaker beside the better of igraph and rustworkx; many devices beside scipy."""
     here = ground(setting, setting.customers)
-    yield _beside_graphs(setting, here)
+    yield from _beside_graphs(setting, here)
     yield _beside_scipy(setting, here)
 
 
-def _beside_graphs(setting: Setting, here: Ground) -> Contest | LeftOut:
-    name = "outage-feeder-graphs"
+def _beside_graphs(setting: Setting, here: Ground) -> Iterator[Contest | LeftOut]:
     ways = _igraph(here) | _rustworkx(here)
-    if not ways:
-        return LeftOut(name, "neither igraph nor rustworkx is installed: pip install 'gridgis[bench]'")
     feeders = here.feeder_breakers(setting.some(FEEDERS), seed=21)
-    setting.say(f"{name}: trying the ways of {', '.join(ways)}")
-    best, theirs = quickest(ways, feeders[:5], as_rows)
-    return Contest(
-        name=name,
-        work=f"ids of the customers that a feeder breaker puts out, {len(feeders)} of them",
-        peer=f"{best}, graph ready made",
-        ours=customers_lost(here),
-        theirs=theirs,
-        questions=feeders,
-        same=as_rows,
-        goal=30.0,
-    )
+    large = here.large_breakers(setting.some(LARGE), seed=26)
+    for name, asked, what, goal in (
+        ("outage-feeder-graphs", feeders, "feeder breaker", 30.0),
+        ("outage-large-graphs", large, "breaker of 5,000 customers and more", None),
+    ):
+        if not ways:
+            yield LeftOut(name, "neither igraph nor rustworkx is installed: pip install 'gridgis[bench]'")
+            continue
+        if not asked:
+            yield LeftOut(name, "this province has none; ask for more --customers")
+            continue
+        setting.say(f"{name}: trying the ways of {', '.join(ways)}")
+        best, theirs = quickest(ways, asked[:5], as_rows)
+        yield Contest(
+            name=name,
+            work=f"ids of the customers that a {what} puts out, {len(asked)} of them outside loops",
+            peer=f"{best}, graph ready made",
+            ours=customers_lost(here),
+            theirs=theirs,
+            questions=asked,
+            same=as_rows,
+            goal=goal,
+        )
 
 
 def _customers_on(here: Ground) -> Any:

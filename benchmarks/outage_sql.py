@@ -23,9 +23,9 @@ from gis_service.kernels.hung import changed_in_question
 from gis_service.tracing.change import Change
 from gis_service.tracing.outs import NOTHING, Outs
 
-NAMES = ("outage-switch-cte", "outage-feeder-cte", "outage-feeder-pgrouting")
+NAMES = ("outage-switch-cte", "outage-feeder-cte", "outage-feeder-pgrouting", "outage-large-cte")
 EDITION = "1"
-SWITCHES, FEEDERS = 400, 60
+SWITCHES, FEEDERS, LARGE = 400, 60, 12
 _TRIED = 5
 
 _TREE = """WITH RECURSIVE dark(node) AS (
@@ -114,20 +114,25 @@ def as_rows(answer: Any) -> list[int]:
     return sorted(np.asarray(answer, np.int64).ravel().tolist())
 
 
-def _beside_ctes(setting: Setting, here: Ground, session: connection) -> Iterator[Contest]:
+def _beside_ctes(setting: Setting, here: Ground, session: connection) -> Iterator[Contest | LeftOut]:
     switches = here.random_switches(setting.some(SWITCHES), seed=20)
     feeders = here.feeder_breakers(setting.some(FEEDERS), seed=21)
+    large = here.large_breakers(setting.some(LARGE), seed=26)
     ways = _prepared(session, here)
     undirected = {name: ask for name, ask in ways.items() if name.startswith("undirected")}
     of = f"{here.topology.customer_node.size:,} customers"
     for asked, what, name, goal, mean in (
         (switches, "random closed switch", "outage-switch", 30.0, 50.0),
         (feeders, "feeder breaker", "outage-feeder", 500.0, None),
+        (large, "breaker of 5,000 customers and more", "outage-large", None, None),
     ):
+        if not asked:  # a small province has none
+            yield LeftOut(f"{name}-cte", "this province has none; ask for more --customers")
+            continue
         setting.say(f"{name}: trying the forms of the recursive CTE")
         best, theirs = quickest(ways, asked[:: max(1, len(asked) // _TRIED)], as_rows)
         general, general_theirs = quickest(undirected, asked[:: max(1, len(asked) // _TRIED)], as_rows)
-        work = f"ids of the customers that a {what} puts out, {len(asked)} of them, {of}, none in a loop"
+        work = f"ids of the customers that a {what} puts out, {len(asked)} of them outside loops, {of}"
         peer = "recursive CTE on covering indexes, prepared, psycopg2"
         yield Contest(
             name=f"{name}-cte",

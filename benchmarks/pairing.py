@@ -190,6 +190,13 @@ def quickest(ways: Mapping[str, Ask], questions: Sequence[Any], same: Ask) -> tu
     return name, ways[name]
 
 
+def median_seconds(ask: Ask, questions: Sequence[Any]) -> float:
+    """The median time of a question, all of them asked once before."""
+    for question in questions:
+        ask(question)
+    return statistics.median(_seconds(ask, questions))
+
+
 def _answers_equal(contest: Contest, question: Any) -> bool:
     contest.before()
     ours = contest.same(contest.ours(question))

@@ -25,6 +25,8 @@ from gis_service.province.grid import grid_tables
 from gis_service.snapshots.province import write_counties
 
 COUNTIES, SEED = 10, 1
+LARGE = 5_000
+"""Customers beyond a large breaker."""
 
 
 def province_directory(setting: Setting, customers: int) -> Path:
@@ -96,6 +98,15 @@ class Ground:
         """Edges of random head switches of feeders, likewise."""
         heads = self.topology.feeders.head_row + self._first_switch
         return self._drawn(heads[self._alone(heads)], number, seed)
+
+    def large_breakers(self, number: int, seed: int) -> list[int]:
+        """Edges of random closed switches with as many customers beyond them as several feeders have."""
+        forest, offset = self.supply.forest, self.supply.customers.offset
+        switches = self.closed_switches()
+        start = forest.below[switches]
+        start = np.where(start < 0, 0, start)
+        large = (start > 0) & (offset[forest.end[start]] - offset[start] >= LARGE)
+        return self._drawn(switches[large & self._alone(switches)], number, seed)
 
     def closed_switches(self) -> I64:
         """Edges of all switches that normally conduct."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def run_benchmarks(
     """
     rows: list[Row] = []
     some = False
+    load, processors = os.getloadavg()[0], os.cpu_count() or 1
+    setting.say(f"{processors} processors, load {load:.1f}: what else runs here is measured as well")
     for begins, theme in THEMES:
         if names and not any(_alike(begin, name) for begin in begins for name in names):
             continue
