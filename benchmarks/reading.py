@@ -1,8 +1,8 @@
 """Rows with geometry out of PostGIS into arrays: ours beside geopandas.read_postgis.
 
 Ours gives every column as flat arrays: texts as offsets and bytes, numbers, coordinates; county by county, as
-the engine reads, which spares the bytes of the county's code. The answer of the peer is one GeoDataFrame; that
-coordinates have yet to be taken out of its shapely objects is not held against it.
+the engine reads, which spares the bytes of the county's code. The answer of the peer is one GeoDataFrame: it
+is not held against it that coordinates have yet to be taken out of shapely objects.
 """
 
 from __future__ import annotations
