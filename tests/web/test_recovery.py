@@ -16,6 +16,8 @@ import pytest
 
 from gis_service import store
 from gis_service.ingest.package import write_package
+from gis_service.store.locks import load_session
+from gis_service.store.spatial_indexes import set_aside
 from tests.drawn import drawn_package
 from tests.grid_database import GridDatabase
 from tests.live import LiveEngine, running_engine
@@ -119,3 +121,28 @@ def test_a_killed_load_is_told_until_the_county_is_loaded(
     store.load_package(trunk_package(["450122"], 3000), replace=True)
     with running_engine(grid_database.dsn, tmp_path, name="later") as engine:
         assert recovered(engine) == []
+
+
+def test_spatial_indexes_that_a_load_left_unbuilt_are_built_beside_the_questions(
+    grid_database: GridDatabase, tmp_path: Path
+) -> None:
+    def spatial_indexes() -> list[tuple[str, str]]:
+        return grid_database.query(
+            "SELECT tablename, indexdef FROM pg_indexes WHERE indexdef ~ 'gist' ORDER BY 1, 2"
+        )
+
+    store.load_package(drawn_package())
+    before = spatial_indexes()
+    with load_session() as held:  # what a load does before its rows, and then it dies
+        assert set_aside(held)
+    assert len(spatial_indexes()) < len(before)
+    missing = {table for table, _ in before} - {table for table, _ in spatial_indexes()}
+    with running_engine(grid_database.dsn, tmp_path) as engine:
+        deadline = time.monotonic() + 30
+        while len(engine.ask("/readyz")["recovered"]) < len(missing):
+            assert time.monotonic() < deadline, engine.log_text()
+            time.sleep(0.05)
+        told = recovered(engine)
+    assert spatial_indexes() == before
+    assert {kind for kind, _ in told} == {"index"}
+    assert {said.split()[4].rstrip(",") for _, said in told} == missing
