@@ -190,29 +190,35 @@ def _drop_hidden(
 ) -> int:
     """Move to the front the cuts that count, where before the change nothing was cut; how many they are.
 
-    What lies below an outermost cut was live before, and is dead after unless a chord leads out of it: then
-    alone the cuts below it count. O(cuts + chords below them).
+    What lies below a cut was live before, and is dead after unless a chord leads out of there; then no cut
+    below it counts. O(cuts · log chords + chords below them).
     """
     start, stop = _outermost(cuts, end)
-    bridged = np.zeros(start.size, np.bool_)
-    for c in _chords_in(chords.at, chords.of, start, stop):
+    near = _chords_in(chords.at, chords.of, start, stop)
+    ends = np.empty(2 * near.size, np.int64)  # of chords that conduct after: position, and which chord
+    n = 0
+    for c in near:
         if _conducts(c, chords.edge, open_before, first_switch, gone, come) & _CUT_AFTER:
-            i = np.searchsorted(start, chords.a[c], side="right") - 1
-            j = np.searchsorted(start, chords.b[c], side="right") - 1
-            a_inside, b_inside = i >= 0 and chords.a[c] < stop[i], j >= 0 and chords.b[c] < stop[j]
-            if not (a_inside and b_inside and i == j):
-                if a_inside:
-                    bridged[i] = True
-                if b_inside:
-                    bridged[j] = True
-    kept, k = 0, -1
+            for position in (chords.a[c], chords.b[c]):
+                ends[n] = np.int64(position) << 32 | c
+                n += 1
+    ends = np.sort(ends[:n])
+    kept, until = 0, 0
     for at in range(cuts.size):
-        if k + 1 < start.size and cuts[at] == start[k + 1]:
-            k += 1
-        elif not bridged[k]:
+        if cuts[at] < until:
             continue
-        cuts[kept], flags[kept] = cuts[at], flags[at]
+        position, beyond = cuts[at], np.int64(end[cuts[at]])
+        cuts[kept], flags[kept] = position, flags[at]
         kept += 1
+        leads_out = False
+        k = np.searchsorted(ends, position << 32)
+        while k < n and ends[k] < beyond << 32 and not leads_out:
+            c = ends[k] & 0xFFFFFFFF
+            a, b = chords.a[c], chords.b[c]
+            leads_out = a < position or a >= beyond or b < position or b >= beyond
+            k += 1
+        if not leads_out:
+            until = beyond
     return kept
 
 
