@@ -28,7 +28,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     serve = commands.add_parser("serve", help="answer questions over HTTP until stopped")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=int(os.environ.get("GRIDGIS_ENGINE_PORT", "8001")))
-    serve.add_argument("--threads", type=int, default=4, help="questions answered at the same time")
+    serve.add_argument("--threads", type=int, default=16, help="questions answered at the same time")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -27,6 +27,9 @@ OUTAGE_TYPES = (JSON, GEOJSON, CSV, LINES)
 STREAMED_FROM = 1 << 20
 """Bytes from which on an answer is sent piece by piece, without saying its length first."""
 
+SENT_AT_ONCE = 1 << 18
+"""Bytes of what is then sent at once, at least."""
+
 CUSTOMER_COLUMNS = (
     "id",
     "county_code",
@@ -88,8 +91,21 @@ def gathered(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
         held.append(piece)
         size += len(piece)
         if size > STREAMED_FROM:
-            return b"", chain(held, pieces)
+            return b"", _joined(chain(held, pieces))
     return b"".join(held), None
+
+
+def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces joined to some that are worth sending by themselves."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= SENT_AT_ONCE:
+            yield b"".join(held)
+            held, size = [], 0
+    yield b"".join(held)
 
 
 def customers_csv(

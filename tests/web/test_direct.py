@@ -15,9 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis_service.engine.outage import Case
+from gis_service.network.text import parse_grid
 from gis_service.web.plain import plain_question
 from gis_service.web.questions import OutageCase, OutageQuestion
-from tests.live import LiveEngine
+from gis_service.web.rendering import STREAMED_FROM
+from tests.drawn import package_of
+from tests.live import LiveEngine, load
 
 IDS = ["L1", "L2", "T2", "CB1", "n5", "S1", "D1", "F1", "C3", "ST1", "SW2", "switch:SW2", "TIE"]
 WRONG_IDS = ["nobody", "", "x" * 241, "a\x00b", 7, None, ["L1"], "line_section:nobody", "台区"]
@@ -262,3 +265,28 @@ def test_lines_hold_a_case_each(still_engine: LiveEngine) -> None:
     whole = still_engine.ask("/v1/outage-impact", body)
     assert (head["cases"], head["grid_version"]) == (2, whole["grid_version"])
     assert cases == [{"case": k, **case} for k, case in enumerate(whole["cases"])]
+
+
+def test_a_long_answer_is_sent_as_it_is_written(live_engine: LiveEngine) -> None:
+    """Every customer of a crowd once, in the order of ids, in each form of the answer."""
+    number = 9_000
+    lines = [f"C{k:05d} customer n1 kva=2" for k in range(number)]
+    load(package_of(parse_grid("\n".join(["@450101", "S source n1", *lines]))))
+    live_engine.catch_up()
+    ids = [f"C{k:05d}" for k in range(number)]
+    body = b'{"out":["S"],"include":["customers"]}'
+    direct, django = both(live_engine, body)
+    for answer in (direct, django):
+        assert len(answer.content) > STREAMED_FROM
+        assert answer.headers["transfer-encoding"] == "chunked"
+    assert told(direct) == told(django)
+    assert [one["id"] for one in direct.json()["customers"]] == ids
+    assert direct.json()["affected"]["contracted_kva"] == 2.0 * number
+    csv = live_engine.client.post(
+        "/v1/outage-impact",
+        content=body,
+        headers={"Content-Type": "application/json", "Accept": "text/csv"},
+    )
+    assert [line.split(",")[0] for line in csv.text.splitlines()] == ["id", *ids]
+    many = live_engine.ask("/v1/outage-impact", {"cases": [{"out": ["S"]}] * 2, "include": ["customers"]})
+    assert [[one["id"] for one in case["customers"]] for case in many["cases"]] == [ids, ids]
