@@ -203,7 +203,7 @@ def _drop_hidden(
                 ends[n] = np.int64(position) << 32 | c
                 n += 1
     ends = np.sort(ends[:n])
-    kept, until = 0, 0
+    kept, until = 0, np.int64(0)
     for at in range(cuts.size):
         if cuts[at] < until:
             continue
