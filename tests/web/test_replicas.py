@@ -78,7 +78,7 @@ def test_a_cut_listening_connection_is_made_anew(
     cut = grid_database.query(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%'"
     )
-    assert cut == [(2,)]
+    assert cut[0][0] >= 2  # that of an engine that has just ended may still be there
     drawn_engine.operate({"id": "SW2", "open": True})
     assert seconds_until(lambda: affected(second) == 0) < 3
     seconds_until(lambda: follower()["reconnects"] > before and follower()["listening"])
