@@ -85,7 +85,8 @@ class Parts:
             return self.gather(np.where(rows < 0, rows + self.size, rows), dtype, shape)
         first_part, last_part = self.part_of(low), self.part_of(high)
         if first_part == last_part:
-            return self._taken(first_part, rows)
+            taken: npt.NDArray[Any] = self._taken(first_part, rows)
+            return taken
         out = np.empty((rows.size, *shape), dtype)
         if rising:
             cuts = [

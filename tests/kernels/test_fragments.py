@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis_service.kernels.arcs import build_arcs
-from gis_service.kernels.forest import find_chords, grow_forest, keeps_phases_apart
+from gis_service.kernels.forest import Chords, Forest, find_chords, grow_forest, keeps_phases_apart
 from gis_service.kernels.fragments import changed_ranges, fragments, phases_at, phases_everywhere
 from gis_service.kernels.hung import changed_in_question, count_lost, hang, rows_in
 from gis_service.kernels.reach import reach_masks
@@ -62,7 +62,7 @@ class Drawn:
         closes = self.first + np.flatnonzero(self.before & ~self.after)
         return np.union1d(np.flatnonzero(self.out), opens), closes
 
-    def forests(self):
+    def forests(self) -> list[tuple[int, Forest, Chords]]:
         grown = [(7, grow_forest(*self.arcs, self.conducts(self.normal), 0, 7))]
         if not keeps_phases_apart(self.a, self.b, self.phases, grown[0][1], 7):
             grown = [(bit, grow_forest(*self.arcs, self.conducts(self.normal), 0, bit)) for bit in (1, 2, 4)]

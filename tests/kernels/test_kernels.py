@@ -176,7 +176,7 @@ def test_distances_are_those_of_scipy_and_paths_add_up_to_them(graph: Edges, dat
         weight=np.array(weight, np.float64),
         conducts=np.ones(len(edges), np.bool_),
         allowed=np.ones(n, np.bool_),
-        rank=np.arange(len(edges), dtype=np.int64),
+        rank=np.arange(len(edges), dtype=np.int32),
         seeds=np.array(seeds, np.int64),
     )
     assert tree.distance.tolist() == expected.tolist()
@@ -197,7 +197,7 @@ def test_of_equally_long_ways_the_one_with_fewer_edges_then_the_lower_rank_wins(
         weight=np.array([1.0, 1.0, 2.0, 2.0]),
         conducts=np.ones(4, np.bool_),
         allowed=np.ones(3, np.bool_),
-        rank=np.array([0, 1, 3, 2]),
+        rank=np.array([0, 1, 3, 2], np.int32),
         seeds=np.array([0]),
     )
     assert path_to(tree, 2) == ([0, 2], [3])
