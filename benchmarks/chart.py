@@ -16,6 +16,7 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 400, 70, 250, 36, 52
 _COLOURS = {"switch": ("#1b6ca8", "#b3541e"), "feeder": ("#3d9970", "#d98c3f")}
 _ANSWERS = {"switch": "50 to 150 customers", "feeder": "1,000 to 2,000 customers"}
 _HEAD = 'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="12" fill="#333"'
+_UNITS = ("µs", "ms", "s")
 _TITLE = "Whom does a switch put out? Time of an answer by size of the province"
 
 Point = tuple[float, float]
@@ -56,8 +57,8 @@ def _svg(lines: dict[tuple[str, str], list[Point]]) -> str:
     for decade in range(y_low, y_high + 1):
         _, y = at((10.0**x_low, 10.0**decade))
         parts.append(_line((_LEFT, y), (_WIDTH - _RIGHT, y), "#ddd"))
-        told = f"{10**decade:g} µs" if decade < 3 else f"{10 ** (decade - 3):g} ms"
-        parts.append(_text(_LEFT - 8, y + 4, told, "end"))
+        unit = min(decade // 3, len(_UNITS) - 1)
+        parts.append(_text(_LEFT - 8, y + 4, f"{10 ** (decade - 3 * unit)} {_UNITS[unit]}", "end"))
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(_text(middle, _HEIGHT - 12, "customers of the province", "middle"))
     for (what, whose), line in lines.items():
@@ -83,7 +84,7 @@ def _labels(wanted: dict[tuple[str, str], float]) -> dict[tuple[str, str], float
 
 
 def _decades(values: Sequence[float]) -> tuple[int, int]:
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    low, high = max(0, math.floor(math.log10(min(values)))), math.ceil(math.log10(max(values)))
     return low, max(high, low + 1)
 
 

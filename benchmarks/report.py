@@ -36,11 +36,11 @@ def run_benchmarks(
     """
     rows: list[Row] = []
     some = False
-    load, processors = os.getloadavg()[0], os.cpu_count() or 1
-    setting.say(f"{processors} processors, load {load:.1f}: what else runs here is measured as well")
     for begins, theme in THEMES:
         if names and not any(_alike(begin, name) for begin in begins for name in names):
             continue
+        if not some:
+            setting.say(_busy())
         for contest in theme(setting):
             if names and not any(contest.name.startswith(name) for name in names):
                 continue
@@ -56,6 +56,11 @@ def run_benchmarks(
     if json_file is not None:
         json_file.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
     return rows if some else None
+
+
+def _busy() -> str:
+    load, processors = os.getloadavg()[0], os.cpu_count() or 1
+    return f"{processors} processors, load {load:.1f}: what else runs here is measured as well"
 
 
 def told(row: Row) -> str:
