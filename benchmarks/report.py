@@ -42,7 +42,7 @@ def run_benchmarks(
         if not some:
             setting.say(_busy())
         for contest in theme(setting):
-            if names and not any(contest.name.startswith(name) for name in names):
+            if names and not any(_asked(contest.name, name) for name in names):
                 continue
             some = True
             if isinstance(contest, LeftOut):
@@ -77,6 +77,10 @@ def told(row: Row) -> str:
         f"  ours {sides[0]}; {row.peer}: {sides[1]}\n"
         f"  ratio {row.ratio:.1f}{verdict}; answers {'equal' if row.answers_equal else 'DIFFER'}"
     )
+
+
+def _asked(contest: str, name: str) -> bool:
+    return contest.startswith(name) or name == f"{contest}-mean"
 
 
 def _alike(one: str, other: str) -> bool:
