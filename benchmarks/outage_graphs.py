@@ -19,8 +19,7 @@ from benchmarks.pairing import Ask, Contest, LeftOut, quickest
 from benchmarks.province import Ground, ground
 from benchmarks.setting import Setting
 from gis_service.kernels.compiled import I32, I64
-from gis_service.kernels.fragments import changed_ranges, fragments
-from gis_service.kernels.hung import count_lost, lost_and_gained
+from gis_service.kernels.question import changed_in_question, count_lost_in_question
 from gis_service.tracing.outs import NOTHING
 
 NAMES = ("outage-feeder-graphs", "outage-large-graphs", "outage-10000-scipy")
@@ -131,19 +130,15 @@ def _beside_scipy(setting: Setting, here: Ground) -> Contest:
         for _ in range(setting.some(SETS))
     ]
     peer = Components(here)
-    one, state = here.supply, here.state
+    held, state = here.topology.held, here.state
     first = here.topology.first_edge("switch")
     moved = state.moved_from(here.topology.switchgear.normal_open)
 
-    def ranges(gone: I64) -> Any:
-        pieces = fragments(one.forest, one.chords, one.bits, state.open, first, moved, gone, NOTHING)
-        return changed_ranges(pieces, one.forest.end.size)
-
     def ours(gone: I64) -> int:
-        return count_lost(one.customers, one.forest.path, one.bits, *ranges(gone))
+        return count_lost_in_question(held, state.open, first, moved, gone, NOTHING)
 
     for gone in sets:  # both count in the timed part; that they count the same customers is asserted here
-        lost, _ = lost_and_gained(one.customers, one.forest.path, *ranges(gone))
+        lost, _ = changed_in_question(held, state.open, first, moved, gone, NOTHING)
         if not np.array_equal(np.sort(lost), np.flatnonzero(peer.dark_customers(gone))):
             raise AssertionError("the customers that we put out are not those that scipy cuts off")
     setting.say("outage-10000-scipy: trying the ways of connected_components")

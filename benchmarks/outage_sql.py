@@ -19,7 +19,7 @@ from benchmarks.province import Ground, ground, province_edition
 from benchmarks.server import connect, database, has_extension, server
 from benchmarks.setting import Setting
 from gis_service.kernels.compiled import I32
-from gis_service.kernels.hung import changed_in_question
+from gis_service.kernels.question import changed_in_question
 from gis_service.tracing.change import Change
 from gis_service.tracing.outs import NOTHING, Outs
 
@@ -82,15 +82,12 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
 
 def customers_lost(here: Ground) -> Ask:
     """Ours: the compiled question, from the edge that is taken out to the rows of the customers."""
-    one, state = here.supply, here.state
+    held, state = here.topology.held, here.state
     first = here.topology.first_edge("switch")
     moved = state.moved_from(here.topology.switchgear.normal_open)
 
     def ask(edge: int) -> I32:
-        gone = np.array([edge])
-        lost, _ = changed_in_question(
-            one.forest, one.chords, one.customers, one.bits, state.open, first, moved, gone, NOTHING
-        )
+        lost, _ = changed_in_question(held, state.open, first, moved, np.array([edge]), NOTHING)
         return lost
 
     return ask

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gis_service.kernels.compiled import B1, I32, I64, U8, compiled
-from gis_service.kernels.forest import Chords, Forest
-from gis_service.kernels.fragments import changed_ranges, fragments
+from gis_service.kernels.compiled import I32, I64, U8, compiled
+from gis_service.kernels.forest import Forest
 
 
 class Hung(NamedTuple):
@@ -69,19 +68,33 @@ def hang(forest: Forest, node: I32, needs: U8) -> Hung:
 
 
 @compiled
-def lost_and_gained(hung: Hung, path: U8, starts: I64, stops: I64, had: U8, has: U8) -> tuple[I32, I32]:
+def lost_and_gained(
+    hung: Hung, path: U8, bits: int, starts: I64, stops: I64, had: U8, has: U8
+) -> tuple[I32, I32]:
     """Rows supplied before and not after, and the other way round, in order of position.
 
-    For a forest of all phases; the ranges are those of `kernels.fragments.changed_ranges`.
+    For a forest of all phases (`bits`); the ranges are those of `kernels.fragments.changed_ranges`. A range
+    that loses everything, and in which all had supply, is copied as a whole.
     """
-    total = 0
+    total, mixed = 0, 0
+    whole = np.zeros(starts.size, np.bool_)
     for r in range(starts.size):
-        total += hung.offset[stops[r]] - hung.offset[starts[r]]
+        first, last = hung.offset[starts[r]], hung.offset[stops[r]]
+        fed = hung.fed[stops[r]] - hung.fed[starts[r]]
+        whole[r] = had[r] == bits and not has[r] and fed == last - first
+        total += last - first
+        if not whole[r]:
+            mixed += last - first
     lost = np.empty(total, np.int32)
-    gained = np.empty(total, np.int32)
+    gained = np.empty(mixed, np.int32)
     n_lost, n_gained = 0, 0
     for r in range(starts.size):
         k = hung.offset[starts[r]]
+        if whole[r]:
+            count = hung.offset[stops[r]] - k
+            lost[n_lost : n_lost + count] = hung.row[k : k + count]
+            n_lost += count
+            continue
         for p in range(starts[r], stops[r]):
             before, after = had[r] & path[p], has[r] & path[p]
             while k < hung.offset[p + 1]:
@@ -94,24 +107,6 @@ def lost_and_gained(hung: Hung, path: U8, starts: I64, stops: I64, had: U8, has:
                     n_gained += 1
                 k += 1
     return lost[:n_lost], gained[:n_gained]
-
-
-@compiled
-def changed_in_question(
-    forest: Forest,
-    chords: Chords,
-    hung: Hung,
-    bits: int,
-    open_before: B1,
-    first_switch: int,
-    moved: I64,
-    gone: I64,
-    come: I64,
-) -> tuple[I32, I32]:
-    """`fragments`, `changed_ranges` and `lost_and_gained` in one go: a small question's cost is its calls."""
-    pieces = fragments(forest, chords, bits, open_before, first_switch, moved, gone, come)
-    starts, stops, had, has = changed_ranges(pieces, forest.end.size)
-    return lost_and_gained(hung, forest.path, starts, stops, had, has)
 
 
 @compiled

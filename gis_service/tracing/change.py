@@ -19,7 +19,8 @@ from gis_service.kernels.fragments import (
     phases_at,
     phases_everywhere,
 )
-from gis_service.kernels.hung import changed_in_question, rows_in
+from gis_service.kernels.hung import rows_in
+from gis_service.kernels.question import changed_in_question
 from gis_service.network.forests import SupplyForest
 from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
@@ -69,8 +70,8 @@ class Change:
     def lost_and_gained(self) -> tuple[I32, I32]:
         """Customers supplied before and not after, and the other way round; rows, in no order."""
         if len(self.topology.forests) == 1:
-            one = self.topology.forests[0]
-            lost, gained = changed_in_question(one.forest, one.chords, one.customers, *self._question(one))
+            question = self._question(self.topology.forests[0])
+            lost, gained = changed_in_question(self.topology.held, *question[1:])
         else:
             rows = np.unique(
                 np.concatenate([rows_in(one.customers, *self._ranges[k][:2]) for k, one in self._numbered])

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from gis_service.kernels.arcs import build_arcs
 from gis_service.kernels.forest import Chords, Forest, find_chords, grow_forest, keeps_phases_apart
 from gis_service.kernels.fragments import changed_ranges, fragments, phases_at, phases_everywhere
-from gis_service.kernels.hung import changed_in_question, count_lost, hang, rows_in
+from gis_service.kernels.hung import hang, rows_in
+from gis_service.kernels.question import changed_in_question, count_lost_in_question, hold
 from gis_service.kernels.reach import reach_masks
 
 
@@ -127,11 +128,11 @@ def test_customers_lost_and_gained_are_those_whose_needs_are_met_in_one_world_on
         hung = hang(forest, node, needs)
         question = (bits, drawn.before, drawn.first, moved, gone, come)
         if bits == 7:
-            lost, gained = changed_in_question(forest, chords, hung, *question)
+            lost, gained = changed_in_question(hold(forest, chords, hung, bits), *question[1:])
             assert sorted(lost.tolist()) == sorted(was - is_now)
             assert sorted(gained.tolist()) == sorted(is_now - was)
-            ranges = changed_ranges(fragments(forest, chords, *question), drawn.n)
-            assert count_lost(hung, forest.path, bits, *ranges) == len(was - is_now)
+            held = hold(forest, chords, hung, bits)
+            assert count_lost_in_question(held, *question[1:]) == len(was - is_now)
         else:  # a forest of one phase tells candidates
             pieces = fragments(forest, chords, *question)
             starts, stops, _, _ = changed_ranges(pieces, drawn.n)
