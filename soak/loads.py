@@ -8,6 +8,7 @@ loads compares what it sees all the time.
 from __future__ import annotations
 
 import random
+import select
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import psycopg2
 from psycopg2.extensions import make_dsn
@@ -98,7 +100,6 @@ class KilledLoads:
         self._here = here
         self._versions = versions
         self._reader = reader
-        self._pace = 0.5  # how long a load takes now, beside how long it took undisturbed
         self._indexes = _spatial_indexes(here)
         self.seen: Counter[str] = Counter()
 
@@ -123,21 +124,25 @@ class KilledLoads:
         return f"{'first' if first else 'replacing'} load killed {moment}: {place}; {told}"
 
     def _kill_a_load(self, target: Version, chance: random.Random, *, replace: bool) -> str:
-        child = start_load(self._here, target.package, replace=replace)
-        began = time.monotonic()
-        try:
-            if chance.random() < 0.3:
-                pause = chance.uniform(0, self._pace * target.seconds)
-                told = "anywhere"
-            else:
-                wait_for(lambda: _has_begun(self._here) or child.poll() is not None, "the load writes")
-                pause = chance.uniform(0, self._pace * target.writing_s)
-                told = "while writing"
-            time.sleep(pause)
-            self._pace *= 1.05 if child.poll() is None else 0.8
-        finally:
-            child.kill()
-            child.communicate()
+        with _Commits(self._here) as commits:
+            child = start_load(self._here, target.package, replace=replace)
+            began = time.monotonic()
+            try:
+                if chance.random() < 0.3:
+                    pause = chance.uniform(0, target.seconds)
+                    told = "anywhere"
+                else:
+                    wait_for(lambda: _has_begun(self._here) or child.poll() is not None, "the load writes")
+                    number = chance.randrange(len(target.digests))
+                    commits.wait(number, child)
+                    pause = (
+                        chance.random() ** 3 * target.writing_s / 2
+                    )  # the commits follow one another quickly
+                    told = f"at commit {number}" if number else "while writing"
+                time.sleep(pause)
+            finally:
+                child.kill()
+                child.communicate()
         moment = time.monotonic() - began
         wait_for(lambda: _sessions(self._here) == 0, "the killed load's sessions have ended", seconds=20)
         return f"{told} after {moment:.2f} s"
@@ -193,6 +198,28 @@ class KilledLoads:
         indexes = _spatial_indexes(self._here)
         expect(indexes == self._indexes, f"spatial indexes are {sorted(indexes)}")
         return f"the next load told of {len(unfinished)} unfinished"
+
+
+class _Commits:
+    """Hears each county of a load when it is committed."""
+
+    def __init__(self, here: Surroundings) -> None:
+        self._held = psycopg2.connect(here.dsn)
+        self._held.autocommit = True
+
+    def __enter__(self) -> Self:
+        with self._held.cursor() as cursor:
+            cursor.execute("LISTEN gridgis_county")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def wait(self, number: int, child: subprocess.Popen[bytes]) -> None:
+        """Return when so many counties are committed, or the load has ended."""
+        while child.poll() is None and len(self._held.notifies) < number:
+            select.select([self._held], [], [], 0.2)
+            self._held.poll()
 
 
 def start_load(here: Surroundings, package: Path, *, replace: bool) -> subprocess.Popen[bytes]:
