@@ -103,6 +103,8 @@ def is_refusal(error: Exception) -> bool:
 
 def in_our_words(error: Exception, *, committing: bool = False) -> GridError:
     """The engine's error for one of the driver's; `committing`: the COMMIT had been sent."""
+    while isinstance(error, psycopg2.InterfaceError) and isinstance(error.__context__, psycopg2.Error):
+        error = error.__context__  # what closed the connection, and not who tidied up and found it closed
     said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if committing and (isinstance(error, ShardingError) or getattr(error, "pgcode", None) in (None, "XX000")):
         return OutcomeUnknown(
@@ -112,6 +114,8 @@ def in_our_words(error: Exception, *, committing: bool = False) -> GridError:
         return Conflict(f"another write was in the way ({said}): repeat the request")
     if is_refusal(error):
         return Conflict(f"the database refuses this: {said}")
+    if isinstance(error, errors.DiskFull):
+        return NotReady(f"the disk of the database is full ({said}): make room there, then repeat")
     if isinstance(error, DeadlineExceeded):
         return NotReady(f"{said}: a node may be away; see /readyz")
     return NotReady(f"the database could not do this: {said}")

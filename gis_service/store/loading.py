@@ -247,6 +247,8 @@ class _Load:
 
     def _complete(self, held: extensions.connection, crew: _Crew, rows: int) -> None:
         """Build the indexes that wait for it, and tell the planner of many new rows."""
+        if held.closed:
+            return  # the load failed because of that, and says so; the next one builds them
         definitions = spatial_indexes.to_build(held)
         tasks = [crew.begin(partial(spatial_indexes.build, definition)) for definition in definitions]
         if rows >= _WORTH_ANALYSING:
