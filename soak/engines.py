@@ -63,7 +63,7 @@ class KilledEngines:
         faults = [line for line in faults if "Unexpected exit from worker" not in line]
         expect(not faults, f"the engine logged: {said}")
         self.seen += seen
-        self.seen[f"kills of the {how}"] += 1
+        self.seen[f"kills: {how}"] += 1
         met = ", ".join(f"{count} {what}" for what, count in sorted(seen.items()))
         return f"{how} killed {when}, ready again after {seconds:.1f} s; {met}"
 

@@ -24,7 +24,7 @@ from psycopg2.extensions import make_dsn
 
 from gis_service import store
 from gis_service.ingest.package import read_package, tables_from_package
-from soak.campaign import expect, violated
+from soak.campaign import Violation, expect, violated
 from soak.contents import ABSENT, Content, contents, digests
 from soak.killing import wait_for
 from soak.surroundings import GRIDGIS, ROOT, Surroundings
@@ -34,6 +34,7 @@ COUNTIES = 4
 CUSTOMERS = 1_200
 MANY_CUSTOMERS = 14_000  # enough that a first load takes the spatial indexes away and builds them at the end
 MANY_EVERY = 8
+TRIES = 10
 _NAME = "soak_load"
 
 
@@ -46,7 +47,7 @@ class Version:
     seconds: float
     """from the start of the command to its end"""
     writing_s: float
-    """from the first line in the journal of loads to the end"""
+    """from the first line in the journal of loads to the last commit"""
 
 
 @dataclass
@@ -100,14 +101,23 @@ class KilledLoads:
         self._here = here
         self._versions = versions
         self._reader = reader
+        self._loaded = 2
         self._indexes = _spatial_indexes(here)
         self.seen: Counter[str] = Counter()
 
     def run(self, number: int, chance: random.Random) -> str:
         """Kill one load, look, and let the next one through."""
-        many = number % MANY_EVERY == 0
-        target = self._versions[2] if many else self._versions[number % 2]
-        first = many or chance.random() < 0.2
+        for _ in range(TRIES):
+            target = 2 if number % MANY_EVERY == 0 else int(self._loaded == 0)
+            if told := self._kill_and_look(self._versions[target], chance, first=target == 2):
+                self._loaded = target
+                return told
+            self._loaded = target
+        raise Violation(f"{TRIES} loads ended before they could be killed")
+
+    def _kill_and_look(self, target: Version, chance: random.Random, *, first: bool) -> str:
+        """What happened, or nothing where the load had ended before the moment came."""
+        first = first or chance.random() < 0.2
         if first:
             store.unload_counties(target.digests)
         before = contents(self._here)
@@ -118,12 +128,15 @@ class KilledLoads:
         self._nothing_is_left()
         told = self._complete(target, begun - new)
         expect(not self._reader.fault, self._reader.fault)
+        if not moment:
+            return ""
         place = _place(len(new), len(target.digests), began=bool(begun) or bool(new))
         self.seen[place] += 1
         self.seen["looks of the reader"] = self._reader.looks
         return f"{'first' if first else 'replacing'} load killed {moment}: {place}; {told}"
 
     def _kill_a_load(self, target: Version, chance: random.Random, *, replace: bool) -> str:
+        """Where it was killed; nothing where it had ended by itself."""
         with _Commits(self._here) as commits:
             child = start_load(self._here, target.package, replace=replace)
             began = time.monotonic()
@@ -135,17 +148,17 @@ class KilledLoads:
                     wait_for(lambda: _has_begun(self._here) or child.poll() is not None, "the load writes")
                     number = chance.randrange(len(target.digests))
                     commits.wait(number, child)
-                    pause = (
-                        chance.random() ** 3 * target.writing_s / 2
-                    )  # the commits follow one another quickly
+                    pause = chance.uniform(0, 1.5 * target.writing_s / len(target.digests))
                     told = f"at commit {number}" if number else "while writing"
                 time.sleep(pause)
+                ended = child.poll()
             finally:
                 child.kill()
-                child.communicate()
+                said = child.communicate()[1]
         moment = time.monotonic() - began
+        expect(not ended, f"a load failed before it was killed: {said.decode(errors='replace')}")
         wait_for(lambda: _sessions(self._here) == 0, "the killed load's sessions have ended", seconds=20)
-        return f"{told} after {moment:.2f} s"
+        return f"{told} after {moment:.2f} s" if ended is None else ""
 
     def _judge(self, before: dict[str, Content], after: dict[str, Content], target: Version) -> set[str]:
         """The counties that are new; every other one must be as it was."""
@@ -259,25 +272,19 @@ def killed_loads(here: Surroundings) -> Iterator[KilledLoads]:
 
 def _undisturbed(here: Surroundings, package: Path) -> Version:
     """Load a package as a whole, and hold the database against it."""
-    writing = threading.Event()
-    began_writing: list[float] = []
-
-    def watch() -> None:
-        while not writing.wait(0.01) and not began_writing:
-            if _has_begun(here):
-                began_writing.append(time.monotonic())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
     began = time.monotonic()
-    done = here.gridgis("load", str(package), "--replace", GRIDGIS_ENGINE_DSN=here.dsn)
-    ended = time.monotonic()
-    writing.set()
-    watcher.join()
-    expect(done.returncode == 0, f"an undisturbed load fails: {done.stderr or done.stdout}")
+    with _Commits(here) as commits:
+        child = start_load(here, package, replace=True)
+        wait_for(lambda: _has_begun(here) or child.poll() is not None, "the load writes")
+        writes = time.monotonic()
+        commits.wait(COUNTIES, child)
+        writing_s = time.monotonic() - writes
+        said = child.communicate()[1]
+    expect(child.returncode == 0, f"an undisturbed load fails: {said.decode(errors='replace')}")
+    seconds = time.monotonic() - began
     assert_same_tables(store.load_tables()[0], tables_from_package(read_package(package)))
     found = {code: one.digest for code, one in contents(here).items()}
-    return Version(package, found, ended - began, ended - (began_writing or [began])[0])
+    return Version(package, found, seconds, writing_s)
 
 
 def _has_begun(here: Surroundings) -> bool:
