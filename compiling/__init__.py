@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import config, njit
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -19,6 +19,10 @@ U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
 F64 = npt.NDArray[np.float64]
 B1 = npt.NDArray[np.bool_]
+
+# What is compiled is kept on disk, until what it was made of changes; see `sources`.
+_LOCATORS = ("compiling.sources.InTheGivenDirectory", "compiling.sources.BesideTheSource")
+config.CACHE_LOCATOR_CLASSES = ",".join(_LOCATORS)  # type: ignore[attr-defined]  # set as Numba is imported
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
