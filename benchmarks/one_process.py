@@ -18,9 +18,9 @@ QUESTIONS = 2_000
 
 def main(directory: Path) -> None:
     """Start, ask, and print."""
-    from gis_service.engine.current import CurrentWorld
     from gis_service.engine.engine import Engine
-    from gis_service.engine.mapped import MappedGrid
+    from gis_service.engine.following.current import CurrentWorld
+    from gis_service.engine.following.mapped import MappedGrid
     from gis_service.engine.outage import Case
 
     engine = Engine(CurrentWorld(MappedGrid(directory)))

@@ -15,7 +15,7 @@ import xxhash
 
 import gis_service.province
 from benchmarks.setting import Setting
-from gis_service.engine.mapped import MappedGrid
+from gis_service.engine.following.mapped import MappedGrid
 from gis_service.errors import NotReady
 from gis_service.kernels.compiled import I64
 from gis_service.network.switching import SwitchState, conducting, normal_state

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 import httpx
 
 from gis_service import store
-from gis_service.engine.loaded import end_restored
+from gis_service.engine.recording.loaded import end_restored
 from gis_service.errors import GridError
 from gis_service.ingest.package import GridPackage, tables_from_package
 from sharding.pg_server import RunningServer

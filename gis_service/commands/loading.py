@@ -59,7 +59,7 @@ def run_load(arguments: argparse.Namespace) -> None:
         raise InvalidInput(f"{arguments.package}: there is no such file or directory; check the path")
     connect()
     from gis_service import store
-    from gis_service.engine.loaded import end_restored
+    from gis_service.engine.recording.loaded import end_restored
 
     died = store.unfinished_loads()
     for unfinished in died:

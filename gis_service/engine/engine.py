@@ -8,12 +8,12 @@ from typing import Literal
 
 from gis_service.engine.columns import Answer
 from gis_service.engine.context import NOW, Context
-from gis_service.engine.current import CurrentWorld
 from gis_service.engine.elements import element
+from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.history import Wanted, interruptions_logged, operations_logged
-from gis_service.engine.operated import Operated
-from gis_service.engine.operations import Recorder
 from gis_service.engine.outage import Case, Outage, outage, outages
+from gis_service.engine.recording.operated import Operated
+from gis_service.engine.recording.operations import Recorder
 from gis_service.engine.scene import Clock, scene_of
 from gis_service.engine.supply import area_below, path_to_customer, radius_below
 from gis_service.engine.traces import TraceAsked, traced

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from gis_service.engine.context import Context, Switching
-from gis_service.engine.current import CurrentWorld, apply_readings
+from gis_service.engine.following.current import CurrentWorld, apply_readings
 from gis_service.engine.world import Scene, World
 from gis_service.errors import AmbiguousId, Impossible, InvalidInput, NotReady, UnknownId
 from gis_service.network.ids import IdIndex

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from gis_service.engine.readiness import readiness
-from gis_service.engine.recovery import KINDS
+from gis_service.engine.starting.readiness import readiness
+from gis_service.engine.starting.recovery import KINDS
 from gis_service.web.metrics import (
     FOLLOWER_BEHIND,
     FOLLOWER_LAG,

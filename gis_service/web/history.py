@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from gis_service.engine.columns import Answer
 from gis_service.engine.history import Wanted
-from gis_service.engine.operated import Operated
+from gis_service.engine.recording.operated import Operated
 from gis_service.errors import InvalidInput
 from gis_service.web.answers import InterruptionsAnswer, SwitchLogAnswer, SwitchOperationsAnswer
 from gis_service.web.api import api

@@ -9,12 +9,12 @@ from functools import lru_cache, partial
 
 from gis_service import store
 from gis_service.engine import Engine
-from gis_service.engine.current import CurrentWorld
 from gis_service.engine.engine import system_clock
-from gis_service.engine.follower import Follower, Following
-from gis_service.engine.recovery import Recovery
-from gis_service.engine.stored import StoredGrid
-from gis_service.engine.warm import warm_up
+from gis_service.engine.following.current import CurrentWorld
+from gis_service.engine.following.follower import Follower, Following
+from gis_service.engine.following.stored import StoredGrid
+from gis_service.engine.starting.recovery import Recovery
+from gis_service.engine.starting.warm import warm_up
 from gis_service.engine.world import World
 from gis_service.errors import GridError
 from gis_service.home import home

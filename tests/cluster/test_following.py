@@ -12,11 +12,11 @@ import pytest
 
 from gis_service import store
 from gis_service.engine.context import Context
-from gis_service.engine.current import CurrentWorld
 from gis_service.engine.engine import Engine
-from gis_service.engine.follower import Follower
-from gis_service.engine.operated import Operated
-from gis_service.engine.stored import StoredGrid
+from gis_service.engine.following.current import CurrentWorld
+from gis_service.engine.following.follower import Follower
+from gis_service.engine.following.stored import StoredGrid
+from gis_service.engine.recording.operated import Operated
 from gis_service.engine.world import World
 from tests.cluster.citus_cluster import CitusCluster
 from tests.cluster.test_failures import two_counties_apart

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from gis_service.engine import Engine
 from gis_service.engine.context import Context, Switching
-from gis_service.engine.current import CurrentWorld
-from gis_service.engine.held import HeldTables
+from gis_service.engine.following.current import CurrentWorld
+from gis_service.engine.following.held import HeldTables
 from gis_service.engine.outage import Case
 from gis_service.engine.traces import TraceAsked
 from gis_service.errors import GridError

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from gis_service.engine.current import CurrentWorld, Loaded, SwitchReadings, Versions
+from gis_service.engine.following.current import CurrentWorld, Loaded, SwitchReadings, Versions
 from gis_service.engine.world import CountyVersion, World
 from gis_service.network.tables import GridTables
 from gis_service.network.text import parse_grid

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gis_service.engine.context import Context
-from gis_service.engine.current import CurrentWorld, Loaded, SwitchReadings, Versions
-from gis_service.engine.follower import Follower
+from gis_service.engine.following.current import CurrentWorld, Loaded, SwitchReadings, Versions
+from gis_service.engine.following.follower import Follower
 from gis_service.engine.scene import scene_of
 from gis_service.errors import NotReady, UnknownId
 from tests.engine.test_current_world import ONE, TWO, Changing, opened

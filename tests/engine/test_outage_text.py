@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis_service.engine.context import Switching
-from gis_service.engine.current import CurrentWorld
 from gis_service.engine.engine import Engine
-from gis_service.engine.held import HeldTables
+from gis_service.engine.following.current import CurrentWorld
+from gis_service.engine.following.held import HeldTables
 from gis_service.engine.listing import PIECE_BYTES, Listing
 from gis_service.engine.outage import Case
 from gis_service.engine.outage_text import answer_text, answers_text, geojson_text, lines_text

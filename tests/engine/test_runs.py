@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from gis_service.engine.runs import BrokenRun, begin_run, take_broken_runs
+from gis_service.engine.starting.runs import BrokenRun, begin_run, take_broken_runs
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PROGRAM = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from gis_service.engine.runs import begin_run
+from gis_service.engine.starting.runs import begin_run
 run = begin_run(Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]))
 print("runs", flush=True)
 sys.stdin.readline()

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gis_service.engine.timeline import Event, intervals, play, which_changed
+from gis_service.engine.recording.timeline import Event, intervals, play, which_changed
 from gis_service.network.build import build_topology
 from gis_service.network.switching import loaded_state
 from gis_service.network.tables import GridTables

@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from gis_service.engine import Engine
-from gis_service.engine.held import HeldTables
-from gis_service.engine.mapped import MappedGrid
+from gis_service.engine.following.held import HeldTables
+from gis_service.engine.following.mapped import MappedGrid
 from gis_service.engine.outage import Case
 from gis_service.engine.traces import TraceAsked
 from gis_service.network.tables import GridTables

@@ -25,9 +25,9 @@ from shapely.geometry import box
 
 from gis_service.engine import Engine
 from gis_service.engine.columns import TABLE_OF_LAYER, properties_of, table_of
-from gis_service.engine.current import CurrentWorld, GridSource
-from gis_service.engine.held import HeldTables
-from gis_service.engine.mapped import MappedGrid
+from gis_service.engine.following.current import CurrentWorld, GridSource
+from gis_service.engine.following.held import HeldTables
+from gis_service.engine.following.mapped import MappedGrid
 from gis_service.engine.outage import Case
 from gis_service.engine.shapes import Shapes
 from gis_service.engine.traces import TraceAsked

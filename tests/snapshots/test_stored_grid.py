@@ -15,9 +15,9 @@ import pytest
 
 from gis_service import store
 from gis_service.engine import Engine
-from gis_service.engine.current import CurrentWorld
-from gis_service.engine.operated import Operated
-from gis_service.engine.stored import StoredGrid
+from gis_service.engine.following.current import CurrentWorld
+from gis_service.engine.following.stored import StoredGrid
+from gis_service.engine.recording.operated import Operated
 from gis_service.network.text import parse_grid
 from gis_service.snapshots.file import SnapshotFile
 from tests.drawn import DRAWN, NORTH, drawn_package, package_of

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from gis_service import store
 from gis_service.engine import Engine
-from gis_service.engine.current import CurrentWorld
-from gis_service.engine.operated import Operated
-from gis_service.engine.stored import StoredGrid
+from gis_service.engine.following.current import CurrentWorld
+from gis_service.engine.following.stored import StoredGrid
+from gis_service.engine.recording.operated import Operated
 from gis_service.ingest.package import tables_from_package
 from tests.drawn import drawn_package
 from tests.grid_database import GridDatabase

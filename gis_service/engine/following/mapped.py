@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gis_service.engine.columns import TABLE_OF_LAYER
-from gis_service.engine.current import NO_READINGS, Loaded, SwitchReadings, Versions
+from gis_service.engine.following.current import NO_READINGS, Loaded, SwitchReadings, Versions
 from gis_service.engine.shapes import CountyRun, Shapes
 from gis_service.engine.world import CountyVersion
 from gis_service.errors import NotReady

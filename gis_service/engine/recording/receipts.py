@@ -9,7 +9,7 @@ from datetime import datetime
 import orjson
 
 from gis_service.engine.columns import Answer, rfc3339
-from gis_service.engine.operated import Operated
+from gis_service.engine.recording.operated import Operated
 from gis_service.store import GridTransaction
 
 

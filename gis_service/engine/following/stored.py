@@ -15,8 +15,8 @@ from typing import TypeVar
 import numpy as np
 
 from gis_service import store
-from gis_service.engine.current import Loaded, SwitchReadings, Versions
-from gis_service.engine.mapped import shapes_of
+from gis_service.engine.following.current import Loaded, SwitchReadings, Versions
+from gis_service.engine.following.mapped import shapes_of
 from gis_service.engine.world import CountyVersion
 from gis_service.errors import NotReady, UnknownId
 from gis_service.network.tables import Bools, GridTables

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from gis_service import store
 from gis_service.engine.columns import Answer, rfc3339
 from gis_service.engine.engine import Engine
-from gis_service.engine.follower import Following
-from gis_service.engine.recovery import Recovered
-from gis_service.engine.stored import known_versions
+from gis_service.engine.following.follower import Following
+from gis_service.engine.following.stored import known_versions
+from gis_service.engine.starting.recovery import Recovered
 from gis_service.errors import GridError
 from gis_service.store import health
 

@@ -16,8 +16,8 @@ from typing import Literal, get_args
 
 from gis_service import store
 from gis_service.engine.columns import rfc3339
-from gis_service.engine.runs import BrokenRun, begin_run, take_broken_runs
 from gis_service.engine.scene import Clock
+from gis_service.engine.starting.runs import BrokenRun, begin_run, take_broken_runs
 from gis_service.errors import GridError
 
 log = logging.getLogger("gis_service.engine")

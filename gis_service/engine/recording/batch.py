@@ -17,9 +17,9 @@ import numpy as np
 from gis_service import store
 from gis_service.engine.columns import Answer, Rows, rfc3339
 from gis_service.engine.customers import counted_by_county
-from gis_service.engine.operated import Operated
+from gis_service.engine.recording.operated import Operated
+from gis_service.engine.recording.timeline import Event, intervals, play, which_changed
 from gis_service.engine.scene import CLOCK_SKEW, find_switch
-from gis_service.engine.timeline import Event, intervals, play, which_changed
 from gis_service.engine.world import CountyVersion, Scene, World
 from gis_service.errors import Conflict, Impossible, InvalidInput, UnknownId
 from gis_service.network.switching import SwitchState

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Sequence
 
 from gis_service import store
-from gis_service.engine.batch import Batch, known_operations, resolve
 from gis_service.engine.columns import Answer
-from gis_service.engine.current import CurrentWorld, Versions, same_topology
-from gis_service.engine.operated import Operated, refuse_contradictions
-from gis_service.engine.receipts import Receipts
+from gis_service.engine.following.current import CurrentWorld, Versions, same_topology
+from gis_service.engine.following.stored import known_versions
+from gis_service.engine.recording.batch import Batch, known_operations, resolve
+from gis_service.engine.recording.operated import Operated, refuse_contradictions
+from gis_service.engine.recording.receipts import Receipts
 from gis_service.engine.scene import Clock
-from gis_service.engine.stored import known_versions
 from gis_service.engine.world import World
 from gis_service.errors import NotReady, UnknownId
 

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gis_service.engine.columns import rfc3339
-from gis_service.engine.current import CurrentWorld
+from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.scene import Clock
 from gis_service.errors import GridError, NotReady
 

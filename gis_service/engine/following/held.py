@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from gis_service.engine.current import NO_READINGS, Loaded, SwitchReadings, Versions
+from gis_service.engine.following.current import NO_READINGS, Loaded, SwitchReadings, Versions
 from gis_service.engine.world import CountyVersion
 from gis_service.network.tables import GridTables
 

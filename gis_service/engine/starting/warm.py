@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gis_service.engine.current import CurrentWorld
 from gis_service.engine.engine import Engine
-from gis_service.engine.held import HeldTables
+from gis_service.engine.following.current import CurrentWorld
+from gis_service.engine.following.held import HeldTables
 from gis_service.engine.outage import Case
 from gis_service.engine.outage_text import answer_text
 from gis_service.engine.traces import TraceAsked

@@ -1,0 +1,1 @@
+"""How the world comes into memory and stays current: where it is read from, who says that it moved."""

@@ -1,0 +1,1 @@
+"""What changes the record: switch operations in batches, what they mean in time, what a load brings back."""
