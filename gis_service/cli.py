@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from gis_service import __main__ as process
-from gis_service.commands import benching, checking, converting, generating, loading, snapshots
+from gis_service.commands import benching, checking, clustering, converting, generating, loading, snapshots
 from gis_service.errors import GridError, NotReady
 from gis_service.home import prepare_environment
 
@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     generating.add_commands(commands)
     checking.add_commands(commands)
     benching.add_commands(commands)
+    clustering.add_commands(commands)
     snapshots.add_commands(commands)
     process.add_commands(commands)
     return whole

@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,10 @@ class LocalCluster:
         What the engine's database gets.
     settings
         PostgreSQL settings on top of our own, which they override.
+    databases
+        The databases to make, by the process that uses each; `engine` is one of them.
+    others
+        Ports that belong to other servers, whether these run now or not.
     """
 
     def __init__(
@@ -64,11 +68,15 @@ class LocalCluster:
         port: int | None = None,
         extensions: Sequence[str] = ("postgis",),
         settings: Mapping[str, str] | None = None,
+        databases: Mapping[str, str] = DATABASES,
+        others: Collection[int] = (),
     ) -> None:
         self.home = home.absolute()
         self.port = port
         self.extensions = tuple(extensions)
         self.settings = dict(settings or {})
+        self.databases = dict(databases)
+        self.others = frozenset(others)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -139,9 +147,15 @@ class LocalCluster:
         self._remember(directory="pg" if directory == preferred else str(directory))
         server = self._server_in(directory)
         if not server.is_made:
-            our_account().write(self.home / "pg.password", secrets.token_urlsafe(24) + "\n")
-            server.make((self.home / "pg.password").read_text().strip())
+            server.make(self._new_password())
         return server
+
+    def _new_password(self) -> str:
+        """A new password, or the one that lies here: who makes several servers with one puts it there."""
+        file = self.home / "pg.password"
+        if not file.exists():
+            our_account().write(file, secrets.token_urlsafe(24) + "\n")
+        return file.read_text().strip()
 
     def _server_in(self, directory: Path) -> PrivateServer:
         return PrivateServer(directory, superuser=ROLE, extensions=self.extensions, settings=self.settings)
@@ -155,7 +169,7 @@ class LocalCluster:
                 "set GRIDGIS_PG_PORT to a free one, or unset it to have one chosen"
             )
         for port in (self._memory().get("port"), *range(FIRST_PORT, FIRST_PORT + PORTS_TRIED)):
-            if port is not None and port_is_free(port):
+            if port is not None and port not in self.others and port_is_free(port):
                 return int(port)
         raise ClusterError(
             f"no port of {HOST} from {FIRST_PORT} on is free: set GRIDGIS_PG_PORT to a free one"
@@ -171,17 +185,17 @@ class LocalCluster:
                 raise ClusterError(
                     f"the server on port {self._memory()['port']} is not ours: it serves {served}"
                 )
-            for database in DATABASES.values():
+            for database in self.databases.values():
                 if database not in existing:
                     cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
-        with closing(self._connect(DATABASES["engine"])) as connection, connection.cursor() as cursor:
+        with closing(self._connect(self.databases["engine"])) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT array_agg(extname::text) FROM pg_extension")
             (present,) = cursor.fetchone() or ([],)
             for extension in self.extensions:
                 # asked first, because a Citus worker that rejoins refuses even IF NOT EXISTS
                 if extension not in present:
                     cursor.execute(sql.SQL("CREATE EXTENSION {}").format(sql.Identifier(extension)))
-        for process, database in DATABASES.items():
+        for process, database in self.databases.items():
             our_account().write(self.home / f"{process}.dsn", self.dsn(database) + "\n")
 
     def _connect(self, database: str) -> psycopg2.extensions.connection:

@@ -36,6 +36,11 @@ class ServerPrograms:
         """Whether `CREATE EXTENSION name` would find its control file."""
         return (self.sharedir / "extension" / f"{name}.control").is_file()
 
+    def has_setting(self, name: str) -> bool:
+        """Whether the server itself knows this setting; it does not start with one that it does not know."""
+        described = _output_of(self.program("postgres"), "--describe-config")
+        return any(line.split("\t", 1)[0] == name for line in described.splitlines())
+
 
 def installed_servers() -> list[ServerPrograms]:
     """Every PostgreSQL server of this machine, newest first; the one `pg_config` names wins a tie."""

@@ -116,10 +116,11 @@ class PrivateServer:
             The server ends before it answers; the message quotes its log.
         """
         programs = self._programs()
+        settings = {**pg_settings.needed_by(self.extensions, programs.has_setting), **self.settings}
         self._remove_foreign_pid_file()
         deadline = time.monotonic() + START_SECONDS
         while True:
-            text = pg_settings.settings_text(choose_port(), self.extensions, self.settings)
+            text = pg_settings.settings_text(choose_port(), self.extensions, settings)
             self.account.write(self.data / pg_settings.SETTINGS_FILE, text)
             written = self.log.stat().st_size if self.log.exists() else 0
             command = [programs.program("pg_ctl"), "start", "--wait", f"--timeout={START_SECONDS}"]

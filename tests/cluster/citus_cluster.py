@@ -18,48 +18,23 @@ from django.apps import apps
 from django.db import connections
 from psycopg2.extensions import parse_dsn
 
-from sharding.local import DATABASES, ROLE, LocalCluster
-from sharding.pg_server import PrivateServer
+from sharding.local import DATABASES, LocalCluster
+from sharding.local_citus import EXTENSIONS, LocalCitus
 
 ENGINE = DATABASES["engine"]
-EXTENSIONS = ("citus", "postgis")
 SETTINGS = {
-    "max_prepared_transactions": "100",  # multi-node commits need them
     "shared_buffers": "64MB",
     "fsync": "off",
-    "citus.enable_statistics_collection": "off",
     "citus.shard_count": "8",
     "citus.max_cached_conns_per_worker": "1",
 }
 
 
-class CitusCluster:
+class CitusCluster(LocalCitus):
     """The three servers; the coordinator's engine database is the one everybody talks to."""
 
     def __init__(self, directory: Path) -> None:
-        self.nodes = [
-            LocalCluster(directory / name, extensions=EXTENSIONS, settings=SETTINGS)
-            for name in ("coordinator", "worker-1", "worker-2")
-        ]
-        self.dsn = ""
-
-    def start(self) -> None:
-        ports = [node.start().port for node in self.nodes]
-        self.dsn = self.nodes[0].dsn(ENGINE)
-        password = parse_dsn(self.dsn)["password"]
-        for node in self.nodes:
-            ask(node.dsn(ENGINE), f"ALTER ROLE {ROLE} PASSWORD %s", password)
-            (node.home / "pg.password").write_text(password + "\n")
-            ask(
-                node.dsn(ENGINE),
-                "INSERT INTO pg_dist_authinfo (nodeid, rolename, authinfo) VALUES (0, %s, %s)",
-                ROLE,
-                f"password={password}",
-            )
-        ask(self.dsn, "SELECT citus_set_coordinator_host('127.0.0.1', %s)", ports[0])
-        for port in ports[1:]:
-            ask(self.dsn, "SELECT citus_add_node('127.0.0.1', %s)", port)
-        self.migrate()
+        super().__init__(directory, settings=SETTINGS)
 
     def migrate(self, *target: str) -> None:
         command = [sys.executable, "-m", "gis_service", "migrate", *target]
@@ -71,10 +46,6 @@ class CitusCluster:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-
-    def stop(self) -> None:
-        for node in self.nodes:
-            node.stop()
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return ask(self.dsn, query, *values)
@@ -125,10 +96,11 @@ class CitusCluster:
 
     def revive(self, worker: int) -> None:
         """Start it again on its old port, and finish what was prepared there."""
-        directory = self.nodes[worker].status().directory
-        assert directory is not None
-        server = PrivateServer(directory, superuser=ROLE, extensions=EXTENSIONS, settings=SETTINGS)
-        server.start(lambda: self.ports[worker])
+        port = self.ports[worker]
+        node = self.nodes[worker]
+        LocalCluster(
+            node.home, port=port, extensions=EXTENSIONS, settings=SETTINGS, databases=node.databases
+        ).start()
         self.ask("SELECT recover_prepared_transactions()")
 
     @property

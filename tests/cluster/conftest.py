@@ -20,7 +20,8 @@ def started_cluster(django_db_blocker: Any) -> Iterator[CitusCluster]:
         Path(directory).chmod(0o711)
         cluster = CitusCluster(Path(directory))
         try:
-            cluster.start()
+            cluster.start(workers=2)
+            cluster.migrate()
             yield cluster
         finally:
             store.close_pools()
