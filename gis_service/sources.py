@@ -5,18 +5,22 @@ Registers sources into the layers' catalogue; how they are drawn and served is t
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from psycopg2 import extensions
 
 from gis_service.engine import Engine
+from gis_service.engine.columns import table_of
 from gis_service.engine.live import energised
 from gis_service.engine.shapes import Shapes
+from gis_service.engine.world import World
 from gis_service.ingest.spec import LAYERS, Layer
 from gis_service.network.texts import Texts
+from gis_service.store import Extent, layer_extents
 from gis_service.store.database import in_transaction
 from layers.catalog import Catalog
 from layers.geojson_columns import Column, Features, NumberColumn, TextColumn, truths
@@ -66,7 +70,8 @@ def _source(engine: Engine, layer: Layer) -> CountyTable | LiveLayer:
     table = CountyTable(
         Description(layer.name, title, text, layer.geometry, (own, *fields)),
         transaction=_reading,
-        counties_of=places.counties_of,
+        rows_by_county=places.rows_by_county,
+        counties_of_id=places.counties_of_id,
         extent_of=places.extent,
         key=layer.key,
     )
@@ -77,21 +82,58 @@ def _reading() -> AbstractContextManager[extensions.cursor]:
     return in_transaction(read_only=True)
 
 
-@dataclass(frozen=True)
+class _Load(NamedTuple):
+    county: str
+    topology_version: int
+    loaded_at: datetime | None
+
+
+_NOTHING = Extent(0, None)
+
+
 class Places:
-    """Where each county's elements of one layer lie; measured on the elements, not taken from borders."""
+    """Where each county's elements of one layer lie; measured on the elements, not taken from borders.
 
-    engine: Engine
-    layer: str
+    What the engine holds in memory is measured there. Corridors, the polygons of districts and of counties
+    may reach further than that: these are measured in the database, once for each load of a county.
+    """
 
-    def counties_of(self, box: Box) -> Collection[str]:
-        """Counties that can hold features of the layer meeting a box."""
+    def __init__(self, engine: Engine, layer: str) -> None:
+        self.engine = engine
+        self.layer = layer
+        self._stored: dict[_Load, Extent] = {}
+
+    def rows_by_county(self, box: Box | None) -> dict[str, int]:
+        """Counties that can hold features of the layer meeting a box, and how many features each holds."""
         world = self.engine.current.get()
-        found = county_boxes(world.shapes)
-        if self.layer not in found:
-            # a corridor, a district or the county itself may reach further than its elements
-            return sorted(world.versions)
-        return [county for county, theirs in found[self.layer].items() if box.meets(theirs)]
+        if self.layer in world.shapes.counties:
+            runs = world.shapes.counties[self.layer]
+            held = {one.county: Extent(one.stop - one.first, one.box) for one in runs}
+        else:
+            held = self._extents(world)
+        if box is None:
+            return {county: one.rows for county, one in held.items()}
+        return {county: one.rows for county, one in held.items() if one.box and box.meets(Box(*one.box))}
+
+    def counties_of_id(self, id: str) -> list[str]:
+        """The county that holds an id; all of them where the engine does not know it."""
+        world = self.engine.current.get()
+        if self.layer == "county":
+            return [id] if id in world.versions else []
+        if self.layer in world.topology.ids.layers:
+            row = world.topology.ids.row(self.layer, id)
+            if row is not None:
+                return [str(table_of(world.topology.tables, self.layer).county[row])]
+        return sorted(world.versions)
+
+    def _extents(self, world: World) -> dict[str, Extent]:
+        loads = [_Load(county, one.topology_version, one.loaded_at) for county, one in world.versions.items()]
+        stored = self._stored
+        if fresh := [one for one in loads if one not in stored]:
+            found = layer_extents(self.layer, [one.county for one in fresh])
+            measured = {one: found.get(one.county, _NOTHING) for one in fresh}
+            self._stored = stored = {one: measured[one] if one in measured else stored[one] for one in loads}
+        return {one.county: stored[one] for one in loads}
 
     def extent(self) -> Box | None:
         """A box around the whole grid."""

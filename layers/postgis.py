@@ -1,12 +1,12 @@
 """A layer over one table with `(county_code, id)` and `geom` in PostGIS, spread over shards or not.
 
-Every query names its counties as literals, so that a cluster asks only the shards that hold them; without a
-box it fans out. Whole rows never travel: columns are named one by one.
+Every query names its counties as literals, so that a cluster asks only the shards that hold them: those that
+a box meets, or as few as hold the page. Whole rows never travel: columns are named one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +21,9 @@ from layers.source import Box, Description, FieldType, GeometryType, Key, Page, 
 from sharding.copy import LINE, POINT, copy_out, lines, points
 
 Transaction = Callable[[], AbstractContextManager[extensions.cursor]]
-CountiesOf = Callable[[Box], Collection[str]]
+RowsByCounty = Callable[[Box | None], Mapping[str, int]]
+CountiesOfId = Callable[[str], Collection[str]]
 ExtentOf = Callable[[], Box | None]
-
 
 _GEOMETRY = "geom"
 _FLAT = {"Point": POINT, "LineString": LINE}
@@ -44,9 +44,11 @@ class CountyTable:
     ----------
     transaction
         Opens a read-only transaction and gives its cursor.
-    counties_of
-        The counties that can hold features meeting a box; a county too many costs time, one too few loses
-        features.
+    rows_by_county
+        The counties that can hold features meeting a box (any features, without one), and about how many
+        features each holds at most. A county too many costs time, one too few loses features.
+    counties_of_id
+        The counties that can hold the feature of an id, likewise.
     extent_of
         A box around the whole layer, from whoever knows it cheaply.
     key
@@ -55,7 +57,8 @@ class CountyTable:
 
     description: Description
     transaction: Transaction
-    counties_of: CountiesOf
+    rows_by_county: RowsByCounty
+    counties_of_id: CountiesOfId
     extent_of: ExtentOf
     key: str = "id"
 
@@ -73,13 +76,53 @@ class CountyTable:
 
     def page(self, query: Query) -> Page:
         """Features by (county, id)."""
+        conditions = self._conditions(query)
+        parts: list[pa.Table] = []
+        missing = query.limit + 1
+        for counties in self._portions(query):
+            parts.append(self._select(counties, conditions, missing))
+            missing -= len(parts[-1])
+            if not missing:
+                break
+        rows = pa.concat_tables(parts or [self._schema().empty_table()]).combine_chunks()
+        if len(rows) <= query.limit:
+            return Page(self._features(rows), None)
+        last = Key(rows[self._county_name][query.limit - 1].as_py(), rows[self.key][query.limit - 1].as_py())
+        return Page(self._features(rows.slice(0, query.limit)), last)
+
+    def feature(self, id: str) -> Features | None:
+        """The feature of an id; asks the county that holds it, or every county where nobody knows which."""
+        counties = self.counties_of_id(id)
+        if not counties:
+            return None
+        rows = self._select(
+            counties, [sql.SQL("{} = {}").format(sql.Identifier(self.key), sql.Literal(id))], 1
+        )
+        return self._features(rows) if len(rows) else None
+
+    def _portions(self, query: Query) -> Iterator[list[str]]:
+        """Counties to ask, in the order of pages, until the page is full.
+
+        All that a box meets together, for they answer at the same time; without a box only as many as should
+        hold the page, and then the next.
+        """
+        held = self.rows_by_county(query.box)
+        first = "" if query.after is None else query.after.county
+        left = sorted(county for county in held if county >= first)
+        while left:
+            taken = len(left)
+            if query.box is None:
+                taken = expected = 0
+                while taken < len(left) and expected <= query.limit:
+                    # of the county that the page begins in, nobody knows how many are left
+                    expected += 0 if left[taken] == first else held[left[taken]]
+                    taken += 1
+            yield left[:taken]
+            left = left[taken:]
+
+    def _conditions(self, query: Query) -> list[sql.Composable]:
         conditions: list[sql.Composable] = []
         if query.box is not None:
-            counties = self.counties_of(query.box)
-            if not counties:
-                return Page(self._features(self._schema().empty_table()), None)
-            listed = sql.SQL(", ").join(map(sql.Literal, sorted(counties)))
-            conditions.append(sql.SQL("{} IN ({})").format(self._county, listed))
             boxes = [
                 sql.SQL("ST_Intersects(geom, ST_MakeEnvelope({}, 4326))").format(
                     sql.SQL(", ").join(map(sql.Literal, part))
@@ -96,28 +139,21 @@ class CountyTable:
                     sql.Literal(query.after.id),
                 )
             )
-        rows = self._select(conditions, query.limit + 1)
-        if len(rows) <= query.limit:
-            return Page(self._features(rows), None)
-        last = Key(rows[self._county_name][query.limit - 1].as_py(), rows[self.key][query.limit - 1].as_py())
-        return Page(self._features(rows.slice(0, query.limit)), last)
-
-    def feature(self, id: str) -> Features | None:
-        """The feature of an id; asks every shard for one row by its index."""
-        rows = self._select([sql.SQL("{} = {}").format(sql.Identifier(self.key), sql.Literal(id))], 1)
-        return self._features(rows) if len(rows) else None
+        return conditions
 
     def _schema(self) -> pa.Schema:
         fields = [(field.name, _TYPES[field.type]) for field in self.description.fields]
         return pa.schema([*fields, (_GEOMETRY, _FLAT.get(self.description.geometry, pa.large_binary()))])
 
-    def _select(self, conditions: Collection[sql.Composable], limit: int) -> pa.Table:
+    def _select(
+        self, counties: Collection[str], conditions: Collection[sql.Composable], limit: int
+    ) -> pa.Table:
         schema = self._schema()
-        where = sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
-        statement = sql.SQL("SELECT {} FROM {}{} ORDER BY {}, {} LIMIT {}").format(
+        listed = sql.SQL(", ").join(map(sql.Literal, sorted(counties)))
+        statement = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}, {} LIMIT {}").format(
             sql.SQL(", ").join(map(sql.Identifier, schema.names)),
             sql.Identifier(self.description.id),
-            where,
+            sql.SQL(" AND ").join([sql.SQL("{} IN ({})").format(self._county, listed), *conditions]),
             self._county,
             sql.Identifier(self.key),
             sql.Literal(limit),

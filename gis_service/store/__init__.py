@@ -11,6 +11,7 @@ from gis_service.store.county_load import LoadedCounty
 from gis_service.store.county_rows import CountyTables, PackageByCounty
 from gis_service.store.database import OutcomeUnknown, close_pools
 from gis_service.store.exporting import export_counties, export_package
+from gis_service.store.extents import Extent, layer_extents
 from gis_service.store.identity import database_identity
 from gis_service.store.interruptions import (
     Customer,
@@ -43,6 +44,7 @@ __all__ = [
     "CountyTables",
     "CountyVersion",
     "Customer",
+    "Extent",
     "GridTransaction",
     "Interruption",
     "LoadedCounty",
@@ -65,6 +67,7 @@ __all__ = [
     "export_counties",
     "export_package",
     "interruptions",
+    "layer_extents",
     "listening",
     "load_columns",
     "load_county",

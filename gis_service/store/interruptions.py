@@ -13,6 +13,7 @@ from typing import Any
 from psycopg2 import extensions
 
 from gis_service.store.database import in_transaction
+from gis_service.store.schema import in_pairs
 
 Customer = tuple[str, str]
 """County code and customer id."""
@@ -52,13 +53,9 @@ def interruptions(
     conditions = ["during && tstzrange(%(since)s, %(until)s)"]
     values: dict[str, Any] = {"since": since, "until": until}
     if customers is not None:
-        of = {code: sorted(id for county, id in customers if county == code) for code, _ in customers}
-        counties = of.keys() if counties is None else of.keys() & set(counties)
-        conditions.append(
-            "(county_code, customer_id) IN (SELECT * FROM unnest(%(codes)s::text[], %(ids)s::text[]))"
-        )
-        pairs = sorted(customers)
-        values |= {"codes": [code for code, _ in pairs], "ids": [id for _, id in pairs]}
+        condition, named = in_pairs("customer_id", customers)
+        conditions.append(condition)
+        values |= named
     if counties is not None:
         conditions.append("county_code = ANY(%(counties)s)")
         values["counties"] = sorted(counties)

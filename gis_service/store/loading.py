@@ -31,10 +31,12 @@ from gis_service.store.refusals import refuse_before_any_work
 from gis_service.store.schema import ELEMENT_LAYERS
 from gis_service.store.stored_ids import StoredIds
 from gis_service.store.versions import read_versions
+from sharding.placement import nodes
 
 _WORTH_ANALYSING = 20_000  # rows; below, autovacuum is soon enough
 _MANY = 50_000  # rows expected of the load; below, one county after another is as quick
 _AT_ONCE = 2
+_AT_ONCE_FOR_A_WORKER, _MOST_AT_ONCE = 2, 8  # on a cluster; each county under way is held in memory
 
 _T = TypeVar("_T")
 
@@ -166,10 +168,10 @@ class _Load:
                     hold_for_loading(cursor, county)
                 refuse_before_any_work(cursor, self._package, self._counties, self._terms.replace)
                 empty = not read_versions(cursor)
-                spread = distributed(cursor)
+                at_once = _sessions(cursor)
                 runs = begin_runs(cursor, self._counties, self._terms.at)
             try:
-                return self._run(held, runs, empty=empty, spread=spread)
+                return self._run(held, runs, empty=empty, at_once=at_once)
             except BaseException:
                 with suppress(Error):  # then the journal tells it later
                     held.rollback()
@@ -178,14 +180,14 @@ class _Load:
                 raise
 
     def _run(
-        self, held: extensions.connection, runs: Mapping[str, int], *, empty: bool, spread: bool
+        self, held: extensions.connection, runs: Mapping[str, int], *, empty: bool, at_once: int
     ) -> list[LoadedCounty]:
         first = tables_of(self._package, self._counties[0])
         many = len(self._counties) * sum(map(len, first.values())) >= _MANY
         if many and empty:
             spatial_indexes.set_aside(held)
         done: list[LoadedCounty] = []
-        with _crew(held, _AT_ONCE if many and not spread else 1) as crew:
+        with _crew(held, at_once if many else 1) as crew:
             try:
                 done = self._load_counties(crew, runs, first)
             finally:
@@ -255,6 +257,14 @@ class _Load:
             tasks += [crew.begin(partial(_analyse, layer.name)) for layer in ELEMENT_LAYERS]
         for task in tasks:
             task.result()
+
+
+def _sessions(cursor: extensions.cursor) -> int:
+    """How many counties are worth loading side by side: a cluster takes each in at another node."""
+    if not distributed(cursor):
+        return _AT_ONCE
+    workers = sum(not node.coordinator for node in nodes(cursor))
+    return min(_MOST_AT_ONCE, max(_AT_ONCE, _AT_ONCE_FOR_A_WORKER * workers))
 
 
 def _analyse(table: str, held: extensions.connection) -> None:

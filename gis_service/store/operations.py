@@ -18,7 +18,7 @@ from psycopg2 import extensions, sql
 from gis_service.network.tables import Bools, Text
 from gis_service.store.consistent import read_consistently
 from gis_service.store.database import in_transaction
-from gis_service.store.schema import in_counties
+from gis_service.store.schema import in_counties, of_counties
 from gis_service.store.versions import CountyVersion, read_versions
 from sharding.copy import copy_out, sorted_by, texts, truths
 
@@ -93,11 +93,15 @@ def _as_of(at: datetime, counties: Collection[str] | None) -> sql.Composable:
             SELECT DISTINCT ON (o.county_code, o.switch_id) o.county_code, o.switch_id, o.open
             FROM switch_operation o
             JOIN county_version v ON v.county_code = o.county_code AND v.topology_version = o.epoch
-            WHERE o.at <= {}
+            WHERE o.at <= {} AND {}
             ORDER BY o.county_code, o.switch_id, o.at DESC, o.id DESC
         ) latest ON latest.county_code = s.county_code AND latest.switch_id = s.id
         """
-    ).format(_where(counties), sql.Literal(at))
+    ).format(
+        _where(counties),
+        sql.Literal(at),
+        sql.SQL("true") if counties is None else of_counties(counties, sql.Identifier("o", "county_code")),
+    )
 
 
 def operations_between(

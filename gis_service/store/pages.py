@@ -12,6 +12,7 @@ from typing import Any
 from gis_service.store.database import in_transaction
 from gis_service.store.interruptions import Interruption, read_interruptions
 from gis_service.store.operations import Operation, read_operations
+from gis_service.store.schema import in_pairs
 
 OperationKey = tuple[datetime, str, int]
 InterruptionKey = tuple[datetime, str, int]
@@ -79,9 +80,7 @@ def causes(keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
     """The switch of each operation, given as (county, id)."""
     if not keys:
         return {}
-    pairs = sorted(keys)
-    values = {"codes": [county for county, _ in pairs], "ids": [id for _, id in pairs]}
-    condition = "(county_code, id) IN (SELECT * FROM unnest(%(codes)s::text[], %(ids)s::bigint[]))"
+    condition, values = in_pairs("id", keys)
     with in_transaction(read_only=True) as cursor:
         found = read_operations(cursor, condition, values)
     return {(one.county_code, one.id): one.switch_id for one in found}

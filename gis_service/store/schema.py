@@ -45,9 +45,29 @@ def select_layer(
     return query + in_counties(counties, key)
 
 
+def in_pairs(column: str, pairs: Collection[tuple[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """A condition for rows of these (county, value of `column`), and its values by name.
+
+    Written county by county, so that a cluster asks the right shards only.
+    """
+    by_county: dict[str, list[Any]] = {}
+    for county, value in sorted(pairs):
+        by_county.setdefault(county, []).append(value)
+    parts, values = ["false"], dict[str, Any]()
+    for number, (county, listed) in enumerate(by_county.items()):
+        parts.append(f"county_code = %(county_{number})s AND {column} = ANY(%(of_{number})s)")
+        values |= {f"county_{number}": county, f"of_{number}": listed}
+    return f"({' OR '.join(f'({one})' for one in parts)})", values
+
+
 def in_counties(counties: Collection[str], key: str = "county_code") -> sql.Composable:
     """A WHERE clause for these counties; an empty collection matches nothing."""
+    return sql.SQL(" WHERE ") + of_counties(counties, sql.Identifier(key))
+
+
+def of_counties(counties: Collection[str], key: sql.Composable) -> sql.Composable:
+    """A condition for these counties; an empty collection matches nothing."""
     if not counties:
-        return sql.SQL(" WHERE false")
+        return sql.SQL("false")
     listed = sql.SQL(", ").join(map(sql.Literal, sorted(counties)))
-    return sql.SQL(" WHERE {} IN ({})").format(sql.Identifier(key), listed)
+    return sql.SQL("{} IN ({})").format(key, listed)
