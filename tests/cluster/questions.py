@@ -1,0 +1,380 @@
+"""Questions to the engine about any grid: every address, with every field, value and form of answer it has.
+
+Chosen from the tables of the grid by a seed, small grids wholly. What must be among them is not known here
+but read from the description of the interface (`tests.cluster.interface`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import cycle
+from typing import Any
+from urllib.parse import quote
+
+from gis_service.network.tables import Lines
+from gis_service.sources import TITLES
+from tests.cluster.corpus import Grid
+
+JSON, GEOJSON, CSV, LINES = "application/json", "application/geo+json", "text/csv", "application/x-ndjson"
+TRACES = ("upstream", "downstream", "connected", "subnetwork", "shortest_path", "loops", "isolation")
+LAYERS = ("substations", "nodes", "sources", "lines", "switches", "transformers", "districts", "customers")
+LONG_AGO, SOON = "2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+NOBODY = "no such thing"
+LONG_AGO_TIME = datetime.fromisoformat(LONG_AGO)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request; `route` is its address as the interface is described, `body` bytes go as they are."""
+
+    route: str
+    path: str
+    method: str = "GET"
+    query: tuple[tuple[str, str], ...] = ()
+    body: Any = None
+    accept: str = JSON
+    content_type: str = JSON
+
+    def __str__(self) -> str:
+        query = "&".join(f"{name}={value}" for name, value in self.query)
+        body = "" if self.body is None else repr(self.body)[:300]
+        return f"{self.method} {self.path}{'?' if query else ''}{query} {body} ({self.accept})"
+
+
+def get(route: str, *query: tuple[str, str], accept: str = JSON, **parts: str) -> Question:
+    """A GET; the parts of the address by name."""
+    path = route
+    for name, value in parts.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    return Question(route, path, query=query, accept=accept)
+
+
+def post(route: str, body: Any, *, accept: str = JSON, **parts: str) -> Question:
+    """A POST with a JSON body."""
+    return replace(get(route, accept=accept, **parts), method="POST", body=body)
+
+
+class Asker:
+    """The questions about one grid.
+
+    Parameters
+    ----------
+    moments
+        Times at which something was operated; empty before that.
+    many
+        How many elements of each layer are asked about.
+    """
+
+    def __init__(self, grid: Grid, moments: list[datetime], *, many: int = 3, seed: int = 1) -> None:
+        self.grid = grid
+        self.moments = moments
+        self._draw = random.Random(seed)
+        self.ids = {name: self._some(getattr(grid.tables, name).id.tolist(), many) for name in LAYERS}
+        self.crossing = self._some(grid.crossing(), many)
+        self.elements = [
+            *self.crossing,
+            *(id for name in LAYERS if name not in ("substations", "districts") for id in self.ids[name]),
+        ]
+        self._worlds = cycle(list(self._contexts()))
+
+    def all(self) -> Iterator[Question]:
+        """Every question, in an order that stays."""
+        yield from self.about_the_process()
+        yield from self.traces()
+        yield from self.outages()
+        yield from self.supplies()
+        yield from self.single_elements()
+        yield from self.records()
+        yield from self.layers()
+
+    def about_the_process(self) -> Iterator[Question]:
+        for route in ("/healthz", "/readyz", "/metrics", "/v1/docs", "/v1/openapi.json", "/v1/"):
+            yield get(route, accept="*/*")
+
+    def traces(self) -> Iterator[Question]:
+        parts = cycle([["elements"], ["customers", "districts"], ["geometry"], [], ["elements", "customers"]])
+        phases = cycle(["ABC", "A", "BC"])
+        for number, start in enumerate(self.elements):
+            for kind in TRACES if number < len(TRACES) else self._some(TRACES, 2):
+                body: dict[str, Any] = {"type": kind, "from": [start], "result": next(parts)}
+                if kind == "shortest_path":
+                    body["to"] = self._some(self.ids["nodes"], 2)
+                if number % 3 == 1:
+                    body["barriers"] = self._some(self.ids["switches"] or self.ids["lines"], 2)
+                    body["phases"] = next(phases)
+                accept = GEOJSON if number % 4 == 3 else JSON
+                yield post("/v1/trace", body | next(self._worlds), accept=accept)
+        yield post("/v1/trace", {"type": "loops", "from": []})
+        yield post("/v1/trace", {"type": "connected", "from": self.elements[:3]})
+
+    def outages(self) -> Iterator[Question]:
+        include = cycle([["customers", "districts", "elements", "geometry"], [], ["customers"], ["elements"]])
+        forms = cycle([JSON, CSV, GEOJSON, LINES, JSON])
+        route = "/v1/outage-impact"
+        for id in [*self.elements, *self.ids["districts"]]:
+            for way in ("out", "faults"):
+                body = {way: [id], "include": next(include)} | next(self._worlds)
+                yield post(route, body, accept=next(forms))
+            yield post(route, {"out": [id]})
+        for area in self.areas():
+            yield post(
+                route,
+                {"area": area, "include": ["customers", "elements"]} | next(self._worlds),
+                accept=next(forms),
+            )
+        cases: list[dict[str, Any]] = [{"out": [id]} for id in self.elements[:8]]
+        cases += [{"faults": [id], "switching": self._switching()} for id in self.elements[-4:]]
+        cases += [{"area": area} for area in self.areas()[:1] + self.areas()[-1:]]
+        for accept in (JSON, CSV, LINES, GEOJSON):
+            yield post(route, {"cases": cases, "include": next(include)} | next(self._worlds), accept=accept)
+
+    def supplies(self) -> Iterator[Question]:
+        for number, id in enumerate(self.ids["customers"]):
+            accept = GEOJSON if number % 2 else JSON
+            route = "/v1/supply-path/{customer_id}"
+            yield get(route, accept=accept, customer_id=id)
+            for query in self._queries():
+                yield get(route, *query, customer_id=id)
+            yield post(route, next(self._worlds), accept=accept, customer_id=id)
+        feeders = [one for one in self.grid.tables.switches.feeder_id.tolist() if one]
+        for id in [*self.ids["sources"], *self.ids["switches"], *self.ids["transformers"], *feeders[:3]]:
+            yield post("/v1/supply-area", {"from": id} | next(self._worlds))
+        yield post("/v1/supply-area", {"from": self.ids["switches"]})
+        for number, id in enumerate([*self.crossing, *self.ids["switches"], *self.ids["transformers"]]):
+            body = {"from": id, "mode": ("full", "trunk")[number % 2]} | next(self._worlds)
+            yield post("/v1/supply-radius", body, accept=(JSON, JSON, GEOJSON)[number % 3])
+
+    def single_elements(self) -> Iterator[Question]:
+        for name in LAYERS:
+            for id in self.ids[name]:
+                yield get("/v1/elements/{id}", id=id)
+        for query in self._queries():
+            yield get("/v1/elements/{id}", *query, id=self.elements[0])
+
+    def records(self) -> Iterator[Question]:
+        """The log and the interruptions: whole, by page, of a county, an element, a time."""
+        times = [moment.isoformat() for moment in self.moments] or [LONG_AGO, SOON]
+        for route, name, ids in (
+            ("/v1/switch-operations", "switch", self.ids["switches"]),
+            ("/v1/interruptions", "customer", self.ids["customers"]),
+        ):
+            yield get(route)
+            yield get(route, ("limit", "3"))
+            for county in self._some(self.grid.counties, 3):
+                yield get(route, ("county", county), ("limit", "2"))
+            for id in ids:
+                yield get(route, (name, id))
+            yield get(route, ("since", times[0]), ("until", times[-1]))
+            yield get(route, ("until", times[len(times) // 2]), ("limit", "4"))
+            yield get(route, ("county", NOBODY))
+            yield get(route, ("after", "of-no-page"))
+
+    def layers(self) -> Iterator[Question]:
+        base = "/ogc/collections"
+        yield get(base)
+        yield get(base, ("f", "json"))
+        for layer in TITLES:
+            yield get(f"{base}/{{collection}}", collection=layer)
+            items = f"{base}/{{collection}}/items"
+            yield get(items, collection=layer, accept=GEOJSON)
+            for limit in ("1", "7", "1000000"):
+                yield get(items, ("limit", limit), ("f", "geojson"), collection=layer)
+            for box in self.boxes():
+                yield get(items, ("bbox", box), ("limit", "40"), collection=layer)
+            frame = self.grid.package[layer]
+            for id in self._some(frame["code" if layer == "county" else "id"].tolist(), 3):
+                yield get(f"{items}/{{id}}", collection=layer, id=id)
+            yield get(f"{items}/{{id}}", ("f", "json"), collection=layer, id=NOBODY)
+            yield get(items, ("after", "of-no-page"), collection=layer)
+
+    def wrong(self) -> Iterator[Question]:
+        """Requests that are refused, for every address."""
+        customer, element = self.ids["customers"][0], self.elements[0]
+        posts = {
+            "/v1/trace": {"type": "upstream", "from": [element]},
+            "/v1/supply-area": {"from": self.ids["switches"][0]},
+            "/v1/supply-radius": {"from": element},
+            "/v1/outage-impact": {"out": [element]},
+        }
+        for route, body in posts.items():
+            yield from self._wrong_posts(post(route, body))
+            yield post(
+                route, {name: NOBODY if name == "from" else [NOBODY] for name in body} | {"type": "upstream"}
+            )
+            key = next(name for name in body if name in ("from", "out"))
+            unknown = NOBODY if isinstance(body[key], str) else [NOBODY]
+            yield post(route, body | {key: unknown})
+        path = "/v1/supply-path/{customer_id}"
+        yield from self._wrong_posts(post(path, {}, customer_id=customer))
+        yield post(path, {}, customer_id=NOBODY)
+        for route, part, id in ((path, "customer_id", customer), ("/v1/elements/{id}", "id", element)):
+            yield get(route, **{part: NOBODY})
+            yield get(route, ("colour", "red"), **{part: id})
+            yield get(route, ("switching", "half"), **{part: id})
+            yield get(route, ("at", LONG_AGO), ("state", "normal"), **{part: id})
+            yield get(route, ("at", SOON), **{part: id})
+            yield get(route, accept="image/png", **{part: id})
+        for route in ("/v1/switch-operations", "/v1/interruptions"):
+            yield get(route, ("colour", "red"))
+            yield get(route, ("limit", "0"))
+            yield get(route, ("since", SOON), ("until", LONG_AGO))
+            yield get(route, accept="image/png")
+        operation = {"id": self.ids["switches"][0], "open": True}
+        yield from self._wrong_posts(post("/v1/switch-operations", [operation]), in_list=True)
+        yield post("/v1/switch-operations", [operation | {"id": NOBODY}])
+        yield post("/v1/switch-operations", [operation | {"id": self.ids["lines"][0]}])
+        yield post("/v1/switch-operations", [operation, operation | {"open": False}])
+        base = "/ogc/collections"
+        yield get(base, ("colour", "red"))
+        yield get(f"{base}/{{collection}}", collection=NOBODY)
+        items = f"{base}/{{collection}}/items"
+        for layer in ("switch", "county", NOBODY):
+            yield get(items, ("colour", "red"), collection=layer)
+            yield get(items, ("limit", "none"), collection=layer)
+            yield get(items, ("bbox", "1,2,3"), collection=layer)
+            yield get(items, ("bbox", "9,9,0,0"), collection=layer)
+            yield get(items, ("f", "html"), collection=layer)
+            yield get(f"{items}/{{id}}", collection=layer, id=NOBODY)
+        yield Question(base, "/ogc/collections", method="POST", body={})
+        yield Question("", "/v1/nothing/here")
+
+    def _wrong_posts(self, right: Question, *, in_list: bool = False) -> Iterator[Question]:
+        yield replace(right, body=b'{"type": ')
+        yield replace(right, body=b"")
+        yield replace(right, content_type="text/plain")
+        yield replace(right, accept="image/png")
+        yield replace(right, method="DELETE", body=None)
+        if in_list:
+            (operation,) = right.body
+            yield replace(right, body=[operation | {"colour": "red"}])
+            yield replace(right, body=[operation | {"at": SOON}])
+            yield replace(right, body=[])
+            return
+        yield replace(right, body=right.body | {"colour": "red"})
+        yield replace(right, body=right.body | {"at": LONG_AGO, "state": "normal"})
+        yield replace(right, body=right.body | {"at": SOON})
+        yield replace(right, body=right.body | {"switching": [{"id": NOBODY, "open": True}]})
+        yield replace(right, body=right.body | {"at_least": {self.grid.counties[0]: 1_000_000}})
+
+    def boxes(self) -> list[str]:
+        """Boxes of one element, around a border, over everything, over the 180th meridian, and of nothing."""
+        west, south, east, north = (
+            float(edge) for edge in self.grid.package["connectivity_node"].total_bounds
+        )
+        x, y = (west + east) / 2, (south + north) / 2
+        boxes = [
+            (west, south, east, north),
+            (west, south, x, y),
+            (170.0, -90.0, -10.0, 90.0),
+            (-179.9, -89.9, -179.8, -89.8),
+        ]
+        for id in self.crossing[:2] or self.ids["lines"][:1]:
+            a, b, c, d = self._bounds(id)
+            boxes.append((a - 0.001, b - 0.001, c + 0.001, d + 0.001))
+        text = [",".join(f"{edge:.6f}" for edge in box) for box in boxes]
+        return [*text, f"{west},{south},-50,{east},{north},900"]
+
+    def areas(self) -> list[dict[str, Any]]:
+        """Polygons around elements, across borders first, and one that holds nothing."""
+        found: list[dict[str, Any]] = []
+        for id in [*self.crossing[:2], *self.ids["lines"][:2]]:
+            a, b, c, d = self._bounds(id)
+            ring = [
+                [a - 0.002, b - 0.002],
+                [c + 0.002, b - 0.002],
+                [c + 0.002, d + 0.002],
+                [a - 0.002, b - 0.002],
+            ]
+            found.append({"type": "Polygon", "coordinates": [ring], "bbox": [a, b, c, d]})
+        far = [[-170.0, -80.0], [-169.0, -80.0], [-169.0, -79.0], [-170.0, -80.0]]
+        found.append(
+            {
+                "type": "MultiPolygon",
+                "coordinates": [[far], found[0]["coordinates"]],
+                "bbox": [-170, -80, 0, 0],
+            }
+        )
+        return found
+
+    def switches_by_county(self, counties: int) -> list[str]:
+        """A feeder's head switch, or the first switch, of some counties."""
+        table = self.grid.tables.switches
+        found: list[str] = []
+        for county in self._some(sorted(set(table.county.tolist())), counties):
+            own = table.id[table.county == county]
+            heads = table.id[(table.county == county) & (table.feeder_id != "")]
+            found.append(str((heads if len(heads) else own)[0]))
+        return found
+
+    def _bounds(self, id: str) -> tuple[float, float, float, float]:
+        for table in (self.grid.tables.lines, self.grid.tables.switches, self.grid.tables.transformers):
+            (rows,) = (table.id == id).nonzero()
+            if rows.size:
+                row = int(rows[0])
+                xy = (
+                    table.coords[table.offsets[row] : table.offsets[row + 1]]
+                    if isinstance(table, Lines)
+                    else table.xy[row : row + 1]
+                )
+                low, high = xy.min(axis=0).tolist(), xy.max(axis=0).tolist()
+                return low[0], low[1], high[0], high[1]
+        raise LookupError(id)
+
+    def _contexts(self) -> Iterator[dict[str, Any]]:
+        """Worlds to ask in, as fields of a body."""
+        yield {}
+        yield {"state": "normal"}
+        yield {"switching": self._switching()}
+        yield {"at_least": dict.fromkeys(self._some(self.grid.counties, 2), 1)}
+        yield {"state": "normal", "switching": self._switching()}
+        yield {"state": "current"}
+        for moment in self.moments:
+            yield {"at": moment.isoformat()}
+        yield {"at": LONG_AGO}
+        if self.moments:
+            yield {"at": self.moments[-1].isoformat(), "switching": self._switching()}
+
+    def _queries(self) -> Iterator[list[tuple[str, str]]]:
+        """The same as parameters."""
+        yield [("state", "normal")]
+        yield [("at", (self.moments[0] if self.moments else LONG_AGO_TIME).isoformat())]
+        yield [
+            ("switching", f"{one['id']}:{'open' if one['open'] else 'closed'}") for one in self._switching()
+        ]
+        yield [("at_least", f"{self.grid.counties[0]}:1"), ("state", "current")]
+
+    def _switching(self) -> list[dict[str, Any]]:
+        return [{"id": id, "open": number % 2 == 0} for number, id in enumerate(self.ids["switches"][:3])]
+
+    def _some(self, from_: Any, number: int) -> list[Any]:
+        """So many of these, the first among them."""
+        listed = list(dict.fromkeys(from_))
+        if len(listed) <= number:
+            return listed
+        return [listed[0], *self._draw.sample(listed[1:], number - 1)]
+
+
+def operations(asker: Asker, begin: datetime) -> Iterator[Question]:
+    """Switch operations in turn: batches over counties, late ones, repeats, and what is refused."""
+    route = "/v1/switch-operations"
+
+    def at(tenths: int) -> str:
+        return (begin + timedelta(seconds=tenths / 10)).isoformat()
+
+    switches = list(dict.fromkeys([*asker.ids["switches"], *asker.switches_by_county(4)]))
+    for number, id in enumerate(switches):
+        one = {"id": id, "open": number % 3 != 2, "at": at(2 * number), "operator": "ann", "reason": "storm"}
+        yield post(route, [one | {"idempotency_key": f"job-{number}"}])
+    batch = [
+        {"id": id, "open": False, "at": at(2 * len(switches)), "idempotency_key": f"back-{number}"}
+        for number, id in enumerate(switches)
+    ]
+    yield post(route, batch)
+    yield post(route, batch)
+    yield post(route, [batch[0] | {"open": True}])  # the key is taken
+    yield post(route, [{"id": switches[0], "open": True, "at": at(1)}])  # late: before what is recorded
+    yield post(route, [{"id": id, "open": True, "at": at(2 * len(switches) + 2)} for id in switches[:2]])
+    yield post(route, [{"id": switches[-1], "open": False, "at": at(3)}])
