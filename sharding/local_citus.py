@@ -12,16 +12,14 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-from psycopg2 import extensions
-
+from sharding.coordinator import Coordinator, looking
 from sharding.local import DATABASES, ROLE, LocalCluster
-from sharding.membership import add_worker, let_nodes_in, make_coordinator, registered, set_address
+from sharding.membership import add_worker, let_nodes_in, make_coordinator, move_addresses, registered
 from sharding.pg_account import our_account
 from sharding.pg_server import ClusterError, RunningServer
 from sharding.pg_settings import HOST
@@ -30,6 +28,7 @@ EXTENSIONS = ("citus", "postgis")
 ENGINE = DATABASES["engine"]
 COORDINATOR = "coordinator"
 DEFAULT_WORKERS = 2
+_PURPOSE = "gridgis cluster local"
 MOST_WORKERS = 32
 NOT_ADDED = 0  # Citus counts its nodes from 1
 
@@ -86,17 +85,17 @@ class LocalCitus:
         with self._turn():
             coordinator = self._prepared(COORDINATOR)
             started = [LocalNode(COORDINATOR, coordinator.start())]
-            with closing(_connect(coordinator.dsn(ENGINE))) as held, held.cursor() as cursor:
-                let_nodes_in(cursor, ROLE, self._password())
-                self._forget_removed(cursor)
+            with looking({"dsn": coordinator.dsn(ENGINE)}, _PURPOSE) as session:
+                let_nodes_in(session, ROLE, self._password())
+                self._forget_removed(session)
                 numbers = self._memory()
                 for name in self._members(workers):
                     self._remember({**self._memory(), name: numbers.get(name, NOT_ADDED)})
                     worker = self._prepared(name)
                     started.append(LocalNode(name, worker.start()))
-                    with closing(_connect(worker.dsn(ENGINE))) as theirs, theirs.cursor() as inside:
-                        let_nodes_in(inside, ROLE, self._password())
-                self._register(cursor, started)
+                    with looking({"dsn": worker.dsn(ENGINE)}, _PURPOSE) as theirs:
+                        let_nodes_in(theirs, ROLE, self._password())
+                self._register(session, started)
             our_account().write(self.directory / "engine.dsn", self.dsn + "\n")
             return started
 
@@ -129,27 +128,26 @@ class LocalCitus:
         last = max((int(match[1]) for match in used if match), default=0)
         return [f"worker-{last + k}" for k in range(1, number + 1)]
 
-    def _forget_removed(self, cursor: extensions.cursor) -> None:
+    def _forget_removed(self, session: Coordinator) -> None:
         """Let go of workers that were taken out of the cluster since; their directories stay."""
-        numbers = {NOT_ADDED, *registered(cursor)}
+        numbers = {NOT_ADDED, *registered(session)}
         kept = {name: number for name, number in self._memory().items() if number in numbers}
         for name in self._memory().keys() - kept.keys():
             self._node(name).stop()
         self._remember(kept)
 
-    def _register(self, cursor: extensions.cursor, started: list[LocalNode]) -> None:
+    def _register(self, session: Coordinator, started: list[LocalNode]) -> None:
         """Tell the coordinator where everybody listens today, and make new servers its workers."""
-        (_, own), *others = ((one.name, one.server) for one in started)
-        assert own is not None
+        own, *others = ((one.name, one.server.port) for one in started if one.server is not None)
+        numbers = self._memory()
+        move_addresses(
+            session, {numbers[name]: (HOST, port) for name, port in others if numbers[name] != NOT_ADDED}
+        )
         # with workers to come, the coordinator holds no shards
-        make_coordinator(cursor, HOST, own.port, alone=not others)
-        for name, server in others:
-            assert server is not None
-            number = self._memory()[name]
-            if number == NOT_ADDED:
-                self._remember({**self._memory(), name: add_worker(cursor, HOST, server.port)})
-            elif registered(cursor)[number].port != server.port:
-                set_address(cursor, number, HOST, server.port)
+        make_coordinator(session, HOST, own[1], alone=not others)
+        for name, port in others:
+            if numbers[name] == NOT_ADDED:
+                self._remember({**self._memory(), name: add_worker(session, HOST, port)})
 
     def _prepared(self, name: str) -> LocalCluster:
         """A node whose password is the cluster's, so that the nodes can log in to each other."""
@@ -202,9 +200,3 @@ class LocalCitus:
     def _remember(self, numbers: Mapping[str, int]) -> None:
         if numbers != self._memory() or not (self.directory / "citus.json").exists():
             our_account().write(self.directory / "citus.json", json.dumps(dict(numbers)) + "\n")
-
-
-def _connect(dsn: str) -> extensions.connection:
-    held = psycopg2.connect(dsn, connect_timeout=10)
-    held.autocommit = True
-    return held

@@ -12,7 +12,7 @@ from sharding.local import ClusterError
 from sharding.pg_programs import NoServerPrograms
 from soak.campaign import Result, run_campaign
 from soak.catalogue import CAMPAIGNS
-from soak.surroundings import surroundings
+from soak.surroundings import citus_is_installed, surroundings
 
 
 def main() -> int:
@@ -25,6 +25,9 @@ def main() -> int:
         "campaigns", nargs="*", metavar="CAMPAIGN", help=f"{about}. Default: all, one after another."
     )
     parser.add_argument("--rounds", type=int, help="rounds of each campaign instead of its own number")
+    parser.add_argument(
+        "--customers", type=int, default=1_000_000, help="of the province of growth (default 1,000,000)"
+    )
     parser.add_argument("--seed", type=int, help="repeats the moments of a run; default: a new one")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.campaigns if name not in CAMPAIGNS]
@@ -35,9 +38,12 @@ def main() -> int:
     began = time.monotonic()
     results: list[Result] = []
     try:
-        with surroundings() as here:
+        with surroundings(arguments.customers) as here:
             for name in arguments.campaigns or CAMPAIGNS:
                 campaign = CAMPAIGNS[name]
+                if not arguments.campaigns and not citus_is_installed() and campaign.citus:
+                    print(f"{name} is left out: the Citus extension is not installed", flush=True)
+                    continue
                 rounds = campaign.rounds if arguments.rounds is None else arguments.rounds
                 results.append(run_campaign(campaign, here, rounds=rounds, seed=seed))
     except (ClusterError, NoServerPrograms, PermissionError) as error:

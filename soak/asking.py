@@ -57,6 +57,28 @@ def compare_answers(client: httpx.Client, tables: GridTables, chance: random.Ran
         expect(found == expected, f"{path} {body} is answered otherwise than by a fresh engine: {found!r}")
 
 
+def fixed_questions(
+    tables: GridTables, chance: random.Random, since: datetime
+) -> list[tuple[str, dict[str, Any] | None, dict[str, str], Any]]:
+    """Questions whose answers no later operation changes: path, body, parameters, what must come back.
+
+    Half of them ask for the normal state, half for the moment `since`, at which the switches of `tables`
+    stood as they normally do: the latter are read out of the switch log.
+    """
+    fresh = Engine(CurrentWorld(HeldTables(tables)), clock=lambda: datetime.now(UTC))
+    found = []
+    for number, (path, body, ask) in enumerate(_questions(tables, chance)):
+        world = {"state": "normal"} if number % 2 else {"at": since.isoformat()}
+        expected = _in_memory(fresh, ask)
+        found.append((path, None if body is None else {**body, **world}, {} if body else world, expected))
+    return found
+
+
+def without_head(answer: Any) -> Any:
+    """An answer without its versions and times."""
+    return {key: value for key, value in answer.items() if key not in _HEAD}
+
+
 def _in_memory(engine: Engine, ask: Ask) -> Any:
     """The answer as a client reads it; the status of a refusal."""
     try:

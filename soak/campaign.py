@@ -62,12 +62,13 @@ class Rounds(Protocol):
 
 @dataclass(frozen=True)
 class Campaign:
-    """A campaign by name: `prepare` gives its rounds for as long as a block lasts."""
+    """A campaign by name: `prepare` gives its rounds for as long as a block lasts; `citus`: it needs that."""
 
     name: str
     about: str
     prepare: Callable[[Surroundings], AbstractContextManager[Rounds]]
     rounds: int = 50
+    citus: bool = False
 
 
 @dataclass

@@ -18,16 +18,18 @@ from typing import Any
 import psycopg2
 
 from sharding.local import DATABASES, LocalCluster
+from sharding.pg_programs import NoServerPrograms, find_server
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """One home directory with its cluster."""
+    """One home directory with its cluster; `customers` is the size of a province where one is asked for."""
 
     home: Path
     cluster: LocalCluster
+    customers: int = 1_000_000
 
     @property
     def dsn(self) -> str:
@@ -48,7 +50,7 @@ class Surroundings:
             cursor.execute(sql, values or None)
             return cursor.fetchall() if cursor.description else []
 
-    def gridgis(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def gridgis(self, *arguments: str, seconds: float = 300, **more: str) -> subprocess.CompletedProcess[str]:
         """A whole `gridgis` command."""
         return subprocess.run(
             [*GRIDGIS, *arguments],
@@ -56,7 +58,7 @@ class Surroundings:
             env=self.environment(**more),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=seconds,
             check=False,
         )
 
@@ -72,6 +74,15 @@ class Surroundings:
 GRIDGIS = [sys.executable, "-m", "gis_service.cli"]
 
 
+def citus_is_installed() -> bool:
+    """Whether this machine has a PostgreSQL with PostGIS and Citus."""
+    try:
+        find_server(("postgis", "citus"))
+    except NoServerPrograms:
+        return False
+    return True
+
+
 def migrate(here: Surroundings) -> None:
     """Make the tables, or bring them up to date."""
     done = here.gridgis("migrate")
@@ -80,14 +91,14 @@ def migrate(here: Surroundings) -> None:
 
 
 @contextmanager
-def surroundings() -> Iterator[Surroundings]:
+def surroundings(customers: int) -> Iterator[Surroundings]:
     """A running cluster with migrated tables; this process' own Django reads the same database."""
     home = Path(os.environ.get("GRIDGIS_HOME") or ".gridgis").absolute() / "soak"
     os.environ.setdefault("NUMBA_CACHE_DIR", str(home / "numba"))
     cluster = LocalCluster(home)
     try:
         cluster.start()
-        here = Surroundings(home, cluster)
+        here = Surroundings(home, cluster, customers)
         os.environ["DJANGO_SETTINGS_MODULE"] = "gis_service.settings"
         os.environ["GRIDGIS_ENGINE_DSN"] = here.dsn
         migrate(here)

@@ -17,14 +17,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import psycopg2
 
 from gis_service.network.tables import GridTables
 from soak.campaign import expect, violated
-from soak.surroundings import Surroundings
 from tests.oracles import replay
 
 UNCONFIRMED = "sent but not confirmed"
@@ -37,6 +36,17 @@ _LOG = (
 )
 
 Batch = list[dict[str, Any]]
+
+
+class Asked(Protocol):
+    """A database that can be asked past the store."""
+
+    @property
+    def dsn(self) -> str:
+        """Its address."""
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
 
 
 @dataclass
@@ -61,9 +71,11 @@ class Clients:
     switches: Sequence[str]
     seed: int
     pause_s: float = 0.0
+    late_share: float = LATE_SHARE
     sent: list[Sent] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
+    slowest_s: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -90,10 +102,14 @@ class Clients:
 
     def send(self, client: httpx.Client, sent: Sent) -> None:
         """Send a batch, for the first time or again, and remember what came back."""
+        began = time.monotonic()
         try:
             answer = client.post("/v1/switch-operations", json=sent.batch)
         except httpx.TransportError:
             return
+        finally:
+            with self._lock:
+                self.slowest_s = max(self.slowest_s, time.monotonic() - began)
         with self._lock:
             self.statuses[answer.status_code] += 1
         if answer.status_code == 200:
@@ -133,7 +149,7 @@ class Clients:
                 "operator": "soak",
                 "idempotency_key": secrets.token_hex(8),
             }
-            if chance.random() < LATE_SHARE:
+            if chance.random() < self.late_share:
                 one["at"] = (datetime.now(UTC) - timedelta(seconds=chance.uniform(0, 3))).isoformat()
             batch.append(one)
         return batch
@@ -154,12 +170,12 @@ class Recorded:
     key: str
 
 
-def read_log(here: Surroundings) -> list[Recorded]:
+def read_log(here: Asked) -> list[Recorded]:
     """The log, by county and number."""
     return [Recorded(*row) for row in here.query(_LOG)]
 
 
-def check_promises(here: Surroundings, clients: Clients) -> Counter[str]:
+def check_promises(here: Asked, clients: Clients) -> Counter[str]:
     """Hold the log against what was sent and answered, before anything is sent again.
 
     Raises
@@ -201,7 +217,7 @@ def send_again(clients: Clients) -> None:
     expect(not clients.odd, "; ".join(clients.odd[:3]))
 
 
-def check_effects(here: Surroundings, tables: GridTables) -> list[replay.Done]:
+def check_effects(here: Asked, tables: GridTables) -> list[replay.Done]:
     """Hold switches and intervals against a replay of the log.
 
     Returns
@@ -234,7 +250,7 @@ def check_effects(here: Surroundings, tables: GridTables) -> list[replay.Done]:
     return done
 
 
-def _check_answer(here: Surroundings, sent: Sent, by_key: dict[str, Recorded]) -> None:
+def _check_answer(here: Asked, sent: Sent, by_key: dict[str, Recorded]) -> None:
     told = httpx.Response(200, content=sent.answer).json()["operations"]
     for asked, one in zip(sent.batch, told, strict=True):
         row = by_key[asked["idempotency_key"]]
@@ -248,7 +264,7 @@ def _check_answer(here: Surroundings, sent: Sent, by_key: dict[str, Recorded]) -
         expect(same, f"operation {row.key} was acknowledged as {one} and is on record as {row}")
 
 
-def _check_numbers(here: Surroundings, log: list[Recorded], clients: Clients) -> None:
+def _check_numbers(here: Asked, log: list[Recorded], clients: Clients) -> None:
     """Numbers in the log have no gaps, and no county stands at an older version than somebody was told."""
     rows = here.query("SELECT county_code, version, last_operation FROM county_version")
     versions = {code: version for code, version, _ in rows}
@@ -262,7 +278,7 @@ def _check_numbers(here: Surroundings, log: list[Recorded], clients: Clients) ->
             expect(not behind, f"counties stand at {versions}, and somebody was told {behind}")
 
 
-def pause(here: Surroundings, seconds: float, *, then_commit: bool) -> str:
+def pause(here: Asked, seconds: float, *, then_commit: bool) -> str:
     """Let the clients work; `then_commit`: until some transaction has just committed. What was waited for."""
     time.sleep(seconds)
     if not then_commit:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gis_service import store
-from tests.cluster.citus_cluster import CitusCluster, stored_in
+from soak.spread import SpreadGrid, spread_grid
+from tests.cluster.citus_cluster import SETTINGS, CitusCluster, stored_in
 from tests.grid_database import grid_database, migrated_database
 
 __all__ = ["grid_database", "migrated_database"]
@@ -26,6 +27,16 @@ def started_cluster(django_db_blocker: Any) -> Iterator[CitusCluster]:
         finally:
             store.close_pools()
             cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def growing(django_db_blocker: Any) -> Iterator[SpreadGrid]:
+    """A cluster of one node, and two servers that may join it."""
+    with tempfile.TemporaryDirectory(prefix="gridgis-grows-") as made:
+        Path(made).chmod(0o711)
+        with spread_grid(Path(made), settings=SETTINGS) as grid:
+            yield grid
+            store.close_pools()
 
 
 @pytest.fixture

@@ -40,6 +40,11 @@ def trunk_package(counties: Sequence[str], nodes: int, *, mark: str = "") -> Gri
     return GridPackage.of({layer: _joined(parts) for layer, parts in frames.items()})
 
 
+def joined_packages(*packages: GridPackage) -> GridPackage:
+    """The counties of all of them."""
+    return GridPackage.of({name: _joined([one[name] for one in packages]) for name in packages[0].layers})
+
+
 def awkward_package() -> GridPackage:
     """The small sound package with an element per awkward text: in ids, names and references."""
     frames = sound_frames()
