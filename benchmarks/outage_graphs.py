@@ -19,7 +19,7 @@ from benchmarks.pairing import Ask, Contest, LeftOut, quickest
 from benchmarks.province import Ground, ground
 from benchmarks.setting import Setting
 from gis_service.kernels.compiled import I32, I64
-from gis_service.kernels.question import changed_in_question, count_lost_in_question
+from gis_service.kernels.question import count_lost_in_question, lost_in_question
 from gis_service.tracing.outs import NOTHING
 
 NAMES = ("outage-feeder-graphs", "outage-large-graphs", "outage-10000-scipy")
@@ -130,15 +130,14 @@ def _beside_scipy(setting: Setting, here: Ground) -> Contest:
         for _ in range(setting.some(SETS))
     ]
     peer = Components(here)
-    held, state = here.topology.held, here.state
-    first = here.topology.first_edge("switch")
+    (held,), state = here.topology.held, here.state
     moved = state.moved_from(here.topology.switchgear.normal_open)
 
     def ours(gone: I64) -> int:
-        return count_lost_in_question(held, state.open, first, moved, gone, NOTHING)
+        return count_lost_in_question(held, state.open, moved, gone, NOTHING)
 
     for gone in sets:  # both count in the timed part; that they count the same customers is asserted here
-        lost, _ = changed_in_question(held, state.open, first, moved, gone, NOTHING)
+        lost = lost_in_question(held, state.open, moved, gone)
         if not np.array_equal(np.sort(lost), np.flatnonzero(peer.dark_customers(gone))):
             raise AssertionError("the customers that we put out are not those that scipy cuts off")
     setting.say("outage-10000-scipy: trying the ways of connected_components")

@@ -19,7 +19,7 @@ from benchmarks.province import Ground, ground, province_edition
 from benchmarks.server import connect, database, has_extension, server
 from benchmarks.setting import Setting
 from gis_service.kernels.compiled import I32
-from gis_service.kernels.question import changed_in_question
+from gis_service.kernels.question import lost_in_question
 from gis_service.tracing.change import Change
 from gis_service.tracing.outs import NOTHING, Outs
 
@@ -82,13 +82,11 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
 
 def customers_lost(here: Ground) -> Ask:
     """Ours: the compiled question, from the edge that is taken out to the rows of the customers."""
-    held, state = here.topology.held, here.state
-    first = here.topology.first_edge("switch")
+    (held,), state = here.topology.held, here.state
     moved = state.moved_from(here.topology.switchgear.normal_open)
 
     def ask(edge: int) -> I32:
-        lost, _ = changed_in_question(held, state.open, first, moved, np.array([edge]), NOTHING)
-        return lost
+        return lost_in_question(held, state.open, moved, np.array([edge]))
 
     return ask
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gis_service.kernels.compiled import B1, I32, I64, U8, compiled
+from gis_service.kernels.compiled import I32, I64, U8, compiled
 
 
 class Forest(NamedTuple):
@@ -116,36 +116,3 @@ def keeps_phases_apart(edge_from: I32, edge_to: I32, edge_phases: U8, forest: Fo
     return bool(
         _keeps_phases_apart(edge_from, edge_to, edge_phases, forest.place, forest.path, forest.below, bits)
     )
-
-
-class Chords(NamedTuple):
-    """Edges outside the forest (ties, the second half of a loop), and where their ends are.
-
-    edge : int32 (n_chords,)
-    a, b : int32 (n_chords,), positions of the two ends
-    mask : uint8 (n_chords,), phases that the edge carries and that both its ends can have
-    at : int32 (2 · n_chords,), positions of all ends, ascending
-    of : int32 (2 · n_chords,), the chord behind each of `at`
-    """
-
-    edge: I32
-    a: I32
-    b: I32
-    mask: U8
-    at: I32
-    of: I32
-
-
-def find_chords(edge_from: I32, edge_to: I32, edge_phases: U8, forest: Forest, bits: int) -> Chords:
-    """The edges that the forest leaves out, of those that carry one of its phases; read-only."""
-    known: B1 = (edge_from >= 0) & (edge_to >= 0) & (forest.below < 0) & ((edge_phases & np.uint8(bits)) != 0)
-    edge = np.flatnonzero(known).astype(np.int32)
-    a, b = forest.place[edge_from[edge]], forest.place[edge_to[edge]]
-    mask = edge_phases[edge] & np.uint8(bits) & forest.path[a] & forest.path[b]
-    ends = np.concatenate([a, b])
-    order = np.argsort(ends, kind="stable")
-    of = np.tile(np.arange(edge.size, dtype=np.int32), 2)[order]
-    chords = Chords(edge, a, b, mask, ends[order], of)
-    for array in chords:
-        array.setflags(write=False)
-    return chords

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gis_service.kernels.compiled import I32, I64, U8, compiled
+from gis_service.kernels.compiled import I32, I64, U8, borrowing, compiled
 from gis_service.kernels.forest import Forest
 
 
@@ -28,8 +28,9 @@ class Hung(NamedTuple):
     fed: I32
 
 
-@compiled
-def _supplied(needs: int, phases: int) -> bool:
+@borrowing
+def supplied_by(needs: int, phases: int) -> bool:
+    """Whether phases that stand at a node are enough for a row that needs some; 0: any one will do."""
     return (phases & needs) == needs if needs else phases != 0
 
 
@@ -54,7 +55,7 @@ def _hang(place: I32, path: U8, node: I32, needs: U8) -> tuple[I32, I32, U8, I32
     for p in range(place.size):
         fed[p + 1] = fed[p]
         for k in range(offset[p], offset[p + 1]):
-            if _supplied(ordered[k], path[p]):
+            if supplied_by(ordered[k], path[p]):
                 fed[p + 1] += 1
     return offset, row, ordered, fed
 
@@ -65,64 +66,6 @@ def hang(forest: Forest, node: I32, needs: U8) -> Hung:
     for array in hung:
         array.setflags(write=False)
     return hung
-
-
-@compiled
-def lost_and_gained(
-    hung: Hung, path: U8, bits: int, starts: I64, stops: I64, had: U8, has: U8
-) -> tuple[I32, I32]:
-    """Rows supplied before and not after, and the other way round, in order of position.
-
-    For a forest of all phases (`bits`); the ranges are those of `kernels.fragments.changed_ranges`. A range
-    that loses everything, and in which all had supply, is copied as a whole.
-    """
-    total, mixed = 0, 0
-    whole = np.zeros(starts.size, np.bool_)
-    for r in range(starts.size):
-        first, last = hung.offset[starts[r]], hung.offset[stops[r]]
-        fed = hung.fed[stops[r]] - hung.fed[starts[r]]
-        whole[r] = had[r] == bits and not has[r] and fed == last - first
-        total += last - first
-        if not whole[r]:
-            mixed += last - first
-    lost = np.empty(total, np.int32)
-    gained = np.empty(mixed, np.int32)
-    n_lost, n_gained = 0, 0
-    for r in range(starts.size):
-        k = hung.offset[starts[r]]
-        if whole[r]:
-            count = hung.offset[stops[r]] - k
-            lost[n_lost : n_lost + count] = hung.row[k : k + count]
-            n_lost += count
-            continue
-        for p in range(starts[r], stops[r]):
-            before, after = had[r] & path[p], has[r] & path[p]
-            while k < hung.offset[p + 1]:
-                was, is_now = _supplied(hung.needs[k], before), _supplied(hung.needs[k], after)
-                if was and not is_now:
-                    lost[n_lost] = hung.row[k]
-                    n_lost += 1
-                elif is_now and not was:
-                    gained[n_gained] = hung.row[k]
-                    n_gained += 1
-                k += 1
-    return lost[:n_lost], gained[:n_gained]
-
-
-@compiled
-def count_lost(hung: Hung, path: U8, bits: int, starts: I64, stops: I64, had: U8, has: U8) -> int:
-    """How many are supplied before, not after, in a forest of all phases; reads no row where all is lost."""
-    count = 0
-    for r in range(starts.size):
-        if had[r] == bits and not has[r]:
-            count += hung.fed[stops[r]] - hung.fed[starts[r]]
-            continue
-        for p in range(starts[r], stops[r]):
-            for k in range(hung.offset[p], hung.offset[p + 1]):
-                was = _supplied(hung.needs[k], had[r] & path[p])
-                if was and not _supplied(hung.needs[k], has[r] & path[p]):
-                    count += 1
-    return count
 
 
 @compiled

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from gis_service.kernels.arcs import Arcs
+from gis_service.kernels.chords import Chords, find_chords
 from gis_service.kernels.compiled import I32, U8
-from gis_service.kernels.forest import Chords, Forest, find_chords, grow_forest, keeps_phases_apart
+from gis_service.kernels.forest import Forest, grow_forest, keeps_phases_apart
 from gis_service.kernels.hung import Hung, hang
 from gis_service.network.tables import ALL_PHASES
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gis_service.kernels.arcs import Arcs
-from gis_service.kernels.forest import Chords, Forest
+from gis_service.kernels.chords import Chords
+from gis_service.kernels.forest import Forest
 from gis_service.kernels.hung import Hung
 from gis_service.network.forests import SupplyForest
 from gis_service.network.ids import IdIndex

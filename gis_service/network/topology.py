@@ -15,7 +15,7 @@ import numpy as np
 
 from gis_service.kernels.arcs import Arcs
 from gis_service.kernels.compiled import B1, F64, I32, I64, U8
-from gis_service.kernels.question import Held, hold
+from gis_service.kernels.held import Held, hold
 from gis_service.network.forests import SupplyForest
 from gis_service.network.ids import IdIndex, Ref
 from gis_service.network.tables import GridTables
@@ -119,10 +119,13 @@ class Topology:
         return np.unique(np.concatenate([fed, forest.trees[1:], [forest.end.size]])).astype(np.int64)
 
     @cached_property
-    def held(self) -> Held:
-        """The first forest as the compiled outage question holds it."""
-        one = self.forests[0]
-        return hold(one.forest, one.chords, one.customers, one.bits)
+    def held(self) -> tuple[Held, ...]:
+        """The forests as compiled questions hold them."""
+        first, n = self.first_edge("switch"), len(self.tables.switches)
+        return tuple(
+            hold(one.forest, one.chords, one.customers, one.bits, first_switch=first, n_switches=n)
+            for one in self.forests
+        )
 
     def first_edge(self, layer: str) -> int:
         """The edge of row 0 of a layer."""

@@ -12,19 +12,17 @@ import numpy as np
 
 from gis_service.kernels.arcs import arcs_of
 from gis_service.kernels.compiled import B1, I32, I64, U8
-from gis_service.kernels.fragments import (
-    Fragments,
-    changed_ranges,
-    fragments,
-    phases_at,
-    phases_everywhere,
-)
+from gis_service.kernels.fragments import Fragments, fragments, phases_at, phases_everywhere
 from gis_service.kernels.hung import rows_in
-from gis_service.kernels.question import changed_in_question
+from gis_service.kernels.question import changed_in_question, lost_in_question
+from gis_service.kernels.ranges import Ranges, changed_ranges
+from gis_service.kernels.step import Step
 from gis_service.network.forests import SupplyForest
 from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
 from gis_service.tracing.outs import NOTHING, NOTHING_OUT, Outs
+
+_NOBODY = np.empty(0, np.int32)
 
 
 class Change:
@@ -69,14 +67,15 @@ class Change:
 
     def lost_and_gained(self) -> tuple[I32, I32]:
         """Customers supplied before and not after, and the other way round; rows, in no order."""
-        if len(self.topology.forests) == 1:
-            question = self._question(self.topology.forests[0])
-            lost, gained = changed_in_question(self.topology.held, *question[1:])
-        else:
-            rows = np.unique(
-                np.concatenate([rows_in(one.customers, *self._ranges[k][:2]) for k, one in self._numbered])
-            )
-            lost, gained = self._compared(rows)
+        held = self.topology.held
+        if len(held) > 1:
+            found = [rows_in(one.customers, *self._ranges[k][:2]) for k, one in self._numbered]
+            lost, gained = self._compared(np.unique(np.concatenate(found)))
+        elif self._come.size:
+            lost, gained = changed_in_question(held[0], self.before.open, self._moved, self._gone, self._come)
+        else:  # the usual case: what only goes gives nobody supply
+            lost = lost_in_question(held[0], self.before.open, self._moved, self._gone)
+            gained = _NOBODY
         if self.outs.customers.size:
             was, _ = self.supplied(self.outs.customers)
             lost = np.union1d(lost, self.outs.customers[was]).astype(np.int32)
@@ -174,17 +173,18 @@ class Change:
     def _numbered(self) -> list[tuple[int, SupplyForest]]:
         return list(enumerate(self.topology.forests))
 
-    def _question(self, one: SupplyForest) -> tuple[int, B1, int, I64, I64, I64]:
+    @property
+    def _step(self) -> Step:
         first = self.topology.first_edge("switch")
-        return one.bits, self.before.open, first, self._moved, self._gone, self._come
+        return Step(self.before.open, first, self._moved, self._gone, self._come)
 
     @cached_property
     def _pieces(self) -> list[Fragments]:
-        return [fragments(one.forest, one.chords, *self._question(one)) for one in self.topology.forests]
+        return [fragments(held, self._step) for held in self.topology.held]
 
     @cached_property
-    def _ranges(self) -> list[tuple[I64, I64, U8, U8]]:
-        return [changed_ranges(self._pieces[k], one.forest.end.size) for k, one in self._numbered]
+    def _ranges(self) -> list[Ranges]:
+        return [changed_ranges(held, self._step) for held in self.topology.held]
 
 
 def supplied_among(topology: Topology, state: SwitchState, rows: I64) -> B1:

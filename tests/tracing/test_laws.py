@@ -12,6 +12,7 @@ from gis_service.network.ids import Ref
 from gis_service.network.switching import SwitchState, loaded_state, normal_state
 from gis_service.network.tables import GridTables
 from gis_service.network.topology import EDGE_LAYERS, Topology
+from gis_service.tracing.change import Change
 from gis_service.tracing.outage import outage_impact
 from gis_service.tracing.outs import NOTHING_OUT, outs_of
 from gis_service.tracing.paths import supply_path, supply_radius
@@ -95,6 +96,50 @@ def test_outage_impact_is_supplied_before_and_not_after(tables: GridTables, data
     impact = outage_impact(topology, state, outs_of(topology, out))
 
     assert set(tables.customers.id[impact.customers]) == before - oracle.supplied()
+
+
+@given(grids(max_nodes=9, max_joins=14), st.data())
+def test_switching_while_much_is_out_takes_and_gives_supply_as_a_search_says(
+    tables: GridTables, data: st.DataObject
+) -> None:
+    topology = build_topology(tables)
+    before = loaded_state(topology)
+    every = [*elements(topology), *(Ref("connectivity_node", row) for row in range(len(tables.nodes)))]
+    out = data.draw(st.lists(st.sampled_from(every), max_size=12))
+    rows = st.integers(0, max(0, len(tables.switches) - 1))
+    switched = sorted(data.draw(st.sets(rows, max_size=4))) if len(tables.switches) else []
+    after = before.with_switching(switched, [data.draw(st.booleans()) for _ in switched])
+    was = brute(topology, before).supplied()
+    oracle = brute(topology, after)
+    oracle.out = {key_of(topology, ref) for ref in out if ref.layer != "connectivity_node"}
+    oracle.out_nodes = {tables.nodes.id[ref.row] for ref in out if ref.layer == "connectivity_node"}
+    is_now = oracle.supplied()
+
+    lost, gained = Change(topology, before, after, outs_of(topology, out)).lost_and_gained()
+
+    assert sorted(tables.customers.id[lost]) == sorted(was - is_now)
+    assert sorted(tables.customers.id[gained]) == sorted(is_now - was)
+
+
+@given(grids(), st.data())
+def test_a_fault_beside_other_outs_takes_what_it_and_its_protection_take(
+    tables: GridTables, data: st.DataObject
+) -> None:
+    topology = build_topology(tables)
+    state = loaded_state(topology)
+    every = elements(topology)
+    if not every:
+        return
+    out = data.draw(st.lists(st.sampled_from(every), max_size=6))
+    faults = data.draw(st.lists(st.sampled_from(every), min_size=1, max_size=2))
+    was = brute(topology, state).supplied()
+    opened = opened_by(topology, state, faults)  # held against an oracle of its own below
+    oracle = brute(topology, state.with_switching(opened.tolist(), [True] * opened.size))
+    oracle.out = {key_of(topology, ref) for ref in [*out, *faults]}
+
+    impact = outage_impact(topology, state, outs_of(topology, out), faults)
+
+    assert set(tables.customers.id[impact.customers]) == was - oracle.supplied()
 
 
 @given(grids(max_nodes=6, max_joins=8), st.data())
