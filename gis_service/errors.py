@@ -55,3 +55,19 @@ class Impossible(GridError):
 
 class NotReady(GridError):
     """The data needed is not there yet, or its shard is away."""
+
+
+class CountyAway(NotReady):
+    """Counties whose rows are needed, and whose node does not answer."""
+
+    def __init__(self, counties: Sequence[str], why: str) -> None:
+        self.counties = tuple(sorted(counties))
+        self.why = why
+        named = (
+            f"county {self.counties[0]}"
+            if len(self.counties) == 1
+            else f"counties {', '.join(self.counties)}"
+        )
+        super().__init__(
+            f"{named} cannot be reached ({why}): ask again when /readyz names the node as answering"
+        )

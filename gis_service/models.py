@@ -252,6 +252,26 @@ class CountyVersion(models.Model):
         db_table = "county_version"
 
 
+class CountyRegister(models.Model):
+    """What every county stands at, written in the transaction that changes it.
+
+    Kept on the coordinator of a cluster: the county's own row is `CountyVersion`, beside its shard; this one
+    answers when the shard does not.
+    """
+
+    county_code = models.TextField(primary_key=True, db_collation="C")
+    version = models.BigIntegerField()
+    topology_version = models.BigIntegerField()
+    last_operation = models.BigIntegerField()
+    loaded_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField()
+    operated_until = models.DateTimeField(null=True)  # no operation of the present load is later
+    recent = models.JSONField(default=list)  # the newest switchings; see `store.register`
+
+    class Meta:
+        db_table = "county_register"
+
+
 class SwitchOperation(models.Model):
     """One operation of one switch, as reported; rows are added and never changed.
 

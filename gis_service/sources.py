@@ -5,13 +5,13 @@ Registers sources into the layers' catalogue; how they are drawn and served is t
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
-from psycopg2 import extensions
+import pyarrow as pa
 
 from gis_service.engine import Engine
 from gis_service.engine.columns import table_of
@@ -21,10 +21,11 @@ from gis_service.engine.world import World
 from gis_service.ingest.spec import LAYERS, Layer
 from gis_service.network.texts import Texts
 from gis_service.store import Extent, layer_extents
+from gis_service.store.by_node import read_by_node
 from gis_service.store.database import in_transaction
 from layers.catalog import Catalog
 from layers.geojson_columns import Column, Features, NumberColumn, TextColumn, truths
-from layers.postgis import CountyTable
+from layers.postgis import CountyTable, ReadOf
 from layers.source import Box, Description, Field, FieldType, Page, Query
 
 TITLES = {
@@ -69,7 +70,7 @@ def _source(engine: Engine, layer: Layer) -> CountyTable | LiveLayer:
     places = Places(engine, layer.name)
     table = CountyTable(
         Description(layer.name, title, text, layer.geometry, (own, *fields)),
-        transaction=_reading,
+        read=_reading_whole if layer.name == "county" else _reading,
         rows_by_county=places.rows_by_county,
         counties_of_id=places.counties_of_id,
         extent_of=places.extent,
@@ -78,8 +79,15 @@ def _source(engine: Engine, layer: Layer) -> CountyTable | LiveLayer:
     return LiveLayer(table, engine) if layer.name in _LIVE else table
 
 
-def _reading() -> AbstractContextManager[extensions.cursor]:
-    return in_transaction(read_only=True)
+def _reading(counties: Collection[str], read: ReadOf) -> tuple[list[pa.Table], Collection[str]]:
+    parts, away = read_by_node(counties, read)
+    return parts, away.keys()
+
+
+def _reading_whole(counties: Collection[str], read: ReadOf) -> tuple[list[pa.Table], Collection[str]]:
+    """The table of counties lies on every node, so that the coordinator's own is enough."""
+    with in_transaction(read_only=True) as cursor:
+        return [read(cursor, counties)], ()
 
 
 class _Load(NamedTuple):
@@ -89,6 +97,7 @@ class _Load(NamedTuple):
 
 
 _NOTHING = Extent(0, None)
+_ANYTHING = Extent(0, (-180.0, -90.0, 180.0, 90.0))  # of a county that cannot be measured now
 
 
 class Places:
@@ -111,6 +120,7 @@ class Places:
             held = {one.county: Extent(one.stop - one.first, one.box) for one in runs}
         else:
             held = self._extents(world)
+        held |= dict.fromkeys(world.absent, _ANYTHING)
         if box is None:
             return {county: one.rows for county, one in held.items()}
         return {county: one.rows for county, one in held.items() if one.box and box.meets(Box(*one.box))}
@@ -119,21 +129,25 @@ class Places:
         """The county that holds an id; all of them where the engine does not know it."""
         world = self.engine.current.get()
         if self.layer == "county":
-            return [id] if id in world.versions else []
+            return [id] if id in {*world.versions, *world.absent} else []
         if self.layer in world.topology.ids.layers:
             row = world.topology.ids.row(self.layer, id)
             if row is not None:
                 return [str(table_of(world.topology.tables, self.layer).county[row])]
-        return sorted(world.versions)
+        return sorted({*world.versions, *world.absent})
 
     def _extents(self, world: World) -> dict[str, Extent]:
         loads = [_Load(county, one.topology_version, one.loaded_at) for county, one in world.versions.items()]
         stored = self._stored
         if fresh := [one for one in loads if one not in stored]:
-            found = layer_extents(self.layer, [one.county for one in fresh])
-            measured = {one: found.get(one.county, _NOTHING) for one in fresh}
-            self._stored = stored = {one: measured[one] if one in measured else stored[one] for one in loads}
-        return {one.county: stored[one] for one in loads}
+            found, away = layer_extents(self.layer, [one.county for one in fresh])
+            measured = {one: found.get(one.county, _NOTHING) for one in fresh if one.county not in away}
+            self._stored = stored = {
+                one: measured[one] if one in measured else stored[one]
+                for one in loads
+                if one in measured or one in stored
+            }
+        return {one.county: stored.get(one, _ANYTHING) for one in loads}
 
     def extent(self) -> Box | None:
         """A box around the whole grid."""
@@ -172,7 +186,7 @@ class LiveLayer:
     def page(self, query: Query) -> Page:
         """The stored features, each with its live state."""
         page = self.stored.page(query)
-        return Page(self._live(page.features), page.after)
+        return replace(page, features=self._live(page.features))
 
     def feature(self, id: str) -> Features | None:
         """The stored feature with its live state."""

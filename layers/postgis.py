@@ -1,13 +1,13 @@
 """A layer over one table with `(county_code, id)` and `geom` in PostGIS, spread over shards or not.
 
 Every query names its counties as literals, so that a cluster asks only the shards that hold them: those that
-a box meets, or as few as hold the page. Whole rows never travel: columns are named one by one.
+a box meets, or as few as hold the page. They are read node by node, so that one that does not answer costs
+its own features and no others. Whole rows never travel: columns are named one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,11 @@ import shapely
 from psycopg2 import extensions, sql
 
 from layers.geojson_columns import Features, Geometries, column_of
-from layers.source import Box, Description, FieldType, GeometryType, Key, Page, Query
-from sharding.copy import LINE, POINT, copy_out, lines, points
+from layers.source import Box, Description, FieldType, GeometryType, Key, Page, Query, Unreachable
+from sharding.copy import LINE, POINT, copy_out, lines, points, sorted_by
 
-Transaction = Callable[[], AbstractContextManager[extensions.cursor]]
+ReadOf = Callable[[extensions.cursor, Collection[str]], pa.Table]
+ReadByNode = Callable[[Collection[str], ReadOf], tuple[list[pa.Table], Collection[str]]]
 RowsByCounty = Callable[[Box | None], Mapping[str, int]]
 CountiesOfId = Callable[[str], Collection[str]]
 ExtentOf = Callable[[], Box | None]
@@ -42,8 +43,8 @@ class CountyTable:
 
     Parameters
     ----------
-    transaction
-        Opens a read-only transaction and gives its cursor.
+    read
+        Reads counties node by node: what was read, and the counties whose node did not answer.
     rows_by_county
         The counties that can hold features meeting a box (any features, without one), and about how many
         features each holds at most. A county too many costs time, one too few loses features.
@@ -56,7 +57,7 @@ class CountyTable:
     """
 
     description: Description
-    transaction: Transaction
+    read: ReadByNode
     rows_by_county: RowsByCounty
     counties_of_id: CountiesOfId
     extent_of: ExtentOf
@@ -78,26 +79,40 @@ class CountyTable:
         """Features by (county, id)."""
         conditions = self._conditions(query)
         parts: list[pa.Table] = []
-        missing = query.limit + 1
+        away: set[str] = set()
+        left = query.limit + 1
         for counties in self._portions(query):
-            parts.append(self._select(counties, conditions, missing))
-            missing -= len(parts[-1])
-            if not missing:
+            part, lost = self._select(counties, conditions, left)
+            parts.append(part)
+            away.update(lost)
+            left -= len(part)
+            if not left:
                 break
+        missing = tuple(sorted(away))
         rows = pa.concat_tables(parts or [self._schema().empty_table()]).combine_chunks()
         if len(rows) <= query.limit:
-            return Page(self._features(rows), None)
+            return Page(self._features(rows), None, missing)
         last = Key(rows[self._county_name][query.limit - 1].as_py(), rows[self.key][query.limit - 1].as_py())
-        return Page(self._features(rows.slice(0, query.limit)), last)
+        return Page(self._features(rows.slice(0, query.limit)), last, missing)
 
     def feature(self, id: str) -> Features | None:
-        """The feature of an id; asks the county that holds it, or every county where nobody knows which."""
+        """The feature of an id; asks the county that holds it, or every county where nobody knows which.
+
+        Raises
+        ------
+        Unreachable
+            When no county that answers has it, and others do not answer.
+        """
         counties = self.counties_of_id(id)
         if not counties:
             return None
-        rows = self._select(
-            counties, [sql.SQL("{} = {}").format(sql.Identifier(self.key), sql.Literal(id))], 1
-        )
+        wanted = sql.SQL("{} = {}").format(sql.Identifier(self.key), sql.Literal(id))
+        rows, away = self._select(counties, [wanted], 1)
+        if away and not len(rows):
+            raise Unreachable(
+                f"county {', '.join(sorted(away))} may hold {id!r} of {self.description.id}, and its node "
+                f"does not answer: ask again when it is back"
+            )
         return self._features(rows) if len(rows) else None
 
     def _portions(self, query: Query) -> Iterator[list[str]]:
@@ -147,19 +162,27 @@ class CountyTable:
 
     def _select(
         self, counties: Collection[str], conditions: Collection[sql.Composable], limit: int
-    ) -> pa.Table:
+    ) -> tuple[pa.Table, Collection[str]]:
+        """The first rows of these counties, and those of the counties that could not be read."""
         schema = self._schema()
-        listed = sql.SQL(", ").join(map(sql.Literal, sorted(counties)))
-        statement = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}, {} LIMIT {}").format(
-            sql.SQL(", ").join(map(sql.Identifier, schema.names)),
-            sql.Identifier(self.description.id),
-            sql.SQL(" AND ").join([sql.SQL("{} IN ({})").format(self._county, listed), *conditions]),
-            self._county,
-            sql.Identifier(self.key),
-            sql.Literal(limit),
-        )
-        with self.transaction() as cursor:
+
+        def read(cursor: extensions.cursor, some: Collection[str]) -> pa.Table:
+            listed = sql.SQL(", ").join(map(sql.Literal, sorted(some)))
+            statement = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}, {} LIMIT {}").format(
+                sql.SQL(", ").join(map(sql.Identifier, schema.names)),
+                sql.Identifier(self.description.id),
+                sql.SQL(" AND ").join([sql.SQL("{} IN ({})").format(self._county, listed), *conditions]),
+                self._county,
+                sql.Identifier(self.key),
+                sql.Literal(limit),
+            )
             return copy_out(cursor, statement, dict(zip(schema.names, schema.types, strict=True)))
+
+        parts, away = self.read(counties, read)
+        if len(parts) == 1:
+            return parts[0], away
+        rows = pa.concat_tables(parts) if parts else schema.empty_table()
+        return sorted_by(rows, self._county_name, self.key).slice(0, limit), away
 
     def _features(self, rows: pa.Table) -> Features:
         properties = {field.name: column_of(rows[field.name]) for field in self.description.fields}

@@ -27,6 +27,10 @@ class NoSuchLayer(LayerError):
     """A collection or feature that does not exist."""
 
 
+class Unreachable(LayerError):
+    """What was asked for may be there, but not all of the layer can be read now; the message names why."""
+
+
 class Box(NamedTuple):
     """A box in lon/lat; `west > east` crosses the 180th meridian."""
 
@@ -92,11 +96,13 @@ class Query:
 class Page:
     """Features in order, their properties in the order of the fields.
 
-    `after` is the key of the last one where others follow it, None where it is the end.
+    `after` is the key of the last one where others follow it, None where it is the end. `missing` are
+    counties whose features could not be read: none of theirs is in the page.
     """
 
     features: Features
     after: Key | None
+    missing: tuple[str, ...] = ()
 
 
 class Source(Protocol):

@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 from layers.catalog import Catalog
 from layers.geojson import GEOJSON, collection_pieces, single_feature
 from layers.parameters import check_format, items_query, refuse_unknown, write_after
-from layers.source import NoSuchLayer, Page, Query, Source
+from layers.source import NoSuchLayer, Page, Query, Source, Unreachable
 
 JSON = "application/json"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -78,6 +78,10 @@ class FeatureViews:
         # the first page is read before the answer begins, so that most faults still get their own status
         pages = _pages(source, query)
         first = next(pages)
+        if first.missing:
+            told = {*members.get("missing_counties", ()), *first.missing}
+            members = {**members, "partial": True, "missing_counties": sorted(told)}
+        pages = _as_whole_as(first, pages)
         pieces = collection_pieces(chain([first], pages), stamp=_stamp(), members=members, links=links)
         if query.limit <= ROWS_AT_ONCE:
             return HttpResponse(b"".join(pieces), content_type=GEOJSON)
@@ -109,6 +113,20 @@ def _pages(source: Source, query: Query) -> Iterator[Page]:
         if page.after is None or not left:
             return
         query = replace(query, after=page.after)
+
+
+def _as_whole_as(first: Page, pages: Iterator[Page]) -> Iterator[Page]:
+    """The further pages of an answer that has named what it misses: more must not be missing silently.
+
+    Raises
+    ------
+    Unreachable
+        Breaks the answer off.
+    """
+    for page in pages:
+        if not set(page.missing) <= set(first.missing):
+            raise Unreachable(f"county {', '.join(page.missing)} went away while its features were sent")
+        yield page
 
 
 def _check(request: HttpRequest) -> None:

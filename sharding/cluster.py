@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -75,6 +75,21 @@ class Pool:
             yield held
         finally:
             held.close()
+
+    def watched(self, held: connection) -> AbstractContextManager[None]:
+        """Let a block use a dedicated connection without a deadline, but so that it can be given up."""
+        return self._watch.within(held, None)
+
+    def rely(self, held: connection, on: Iterable[Hashable], *, only: bool = False) -> None:
+        """Note what the block that uses this connection now cannot do without, such as a node.
+
+        `only`: and nothing that was noted before.
+        """
+        self._watch.rely(held, on, only=only)
+
+    def give_up(self, on: Hashable, why: str) -> None:
+        """Cut off every block that relies on this: GivenUp says why."""
+        self._watch.give_up(on, why)
 
     def close(self) -> None:
         """Close the connections at rest; those in use are not touched."""

@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
@@ -35,13 +35,19 @@ class DeadlineExceeded(ShardingError):
     """The work was cut off because it took longer than its caller allows."""
 
 
-class _Work:
-    """Work on a connection; `done` and `expired` change under the watch's lock."""
+class GivenUp(DeadlineExceeded):
+    """The work was cut off because something that it relies on went away."""
 
-    def __init__(self, held: connection) -> None:
+
+class _Work:
+    """Work on a connection; `done`, `expired` and `relies_on` change under the watch's lock."""
+
+    def __init__(self, held: connection, late: str) -> None:
         self.held = held
         self.backend = held.info.backend_pid
         self.done = self.expired = False
+        self.relies_on: set[Hashable] = set()
+        self.failure = DeadlineExceeded(late)
 
 
 class Watch:
@@ -62,6 +68,7 @@ class Watch:
         self._due: list[tuple[float, int, _Work]] = []
         self._count = 0
         self._wakes_at: float | None = None  # None: there is no thread
+        self._at_work: dict[connection, _Work] = {}
 
     @contextmanager
     def within(self, held: connection, deadline_s: float | None) -> Iterator[None]:
@@ -74,20 +81,45 @@ class Watch:
         Unreachable
             The connection was lost inside the block.
         """
-        work = _Work(held)
+        work = _Work(held, "" if deadline_s is None else _LATE.format(deadline_s))
+        with self._changed:
+            self._at_work[held] = work
         if deadline_s is not None:
             self._add(work, deadline_s)
         try:
             yield
         except BaseException as error:
             if not self._ended_in_time(work):
-                raise DeadlineExceeded(_LATE.format(deadline_s)) from error
+                raise work.failure from error
             if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and held.closed:
+                while isinstance(error, psycopg2.InterfaceError) and isinstance(
+                    error.__context__, psycopg2.Error
+                ):
+                    error = error.__context__  # what closed it, and not who tidied up and found it closed
                 said = f"the connection to the database was lost: {str(error).strip()}"
                 raise Unreachable(said) from error
             raise
         if not self._ended_in_time(work):
-            raise DeadlineExceeded(_LATE.format(deadline_s))
+            raise work.failure
+
+    def rely(self, held: connection, on: Iterable[Hashable], *, only: bool) -> None:
+        """Note what the work on this connection cannot do without; see `give_up`.
+
+        `only`: and nothing that was noted before.
+        """
+        with self._changed:
+            if held in self._at_work:
+                before = set() if only else self._at_work[held].relies_on
+                self._at_work[held].relies_on = {*before, *on}
+
+    def give_up(self, on: Hashable, why: str) -> None:
+        """Cut off at once whatever relies on this; its owner gets GivenUp with the reason."""
+        with self._changed:
+            lost = [one for one in self._at_work.values() if on in one.relies_on and not one.expired]
+            for work in lost:
+                work.failure = GivenUp(why)
+        for work in lost:
+            self._add(work, 0.0)
 
     def _add(self, work: _Work, seconds: float) -> None:
         at = time.monotonic() + seconds
@@ -104,6 +136,7 @@ class Watch:
     def _ended_in_time(self, work: _Work) -> bool:
         with self._changed:
             work.done = True
+            self._at_work.pop(work.held, None)
             while self._due and self._due[0][2].done:
                 heapq.heappop(self._due)
             if work.expired:

@@ -10,6 +10,7 @@ from soak.engines import killed_engines
 from soak.growth import grown_province
 from soak.loads import killed_loads
 from soak.moves import moved_shards
+from soak.workers import lost_workers
 
 CAMPAIGNS = {
     one.name: one
@@ -18,6 +19,7 @@ CAMPAIGNS = {
         Campaign("engine", "the engine is killed amid switch operations", killed_engines),
         Campaign("database", "PostgreSQL is killed amid loads and switch operations", killed_databases),
         Campaign("snapshot", "snapshots are damaged between two starts", damaged_snapshots),
+        Campaign("workers", "a worker of a cluster is killed or frozen", lost_workers, citus=True),
         Campaign("moves", "a Citus cluster moves its shards under load", moved_shards, rounds=20, citus=True),
         Campaign("growth", "a province on one node, three, two", grown_province, rounds=1, citus=True),
         Campaign("disk", "a disk is full (root only: mounts small ones)", full_disks, rounds=15),

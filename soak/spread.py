@@ -78,6 +78,7 @@ class SpreadGrid:
         rows = self.here.query("SELECT logicalrelid::text FROM pg_dist_partition ORDER BY partmethod")
         for (table,) in rows:  # the county table, which all have, comes last
             self.here.query(f"DELETE FROM {table}")
+        self.here.query("DELETE FROM county_register")  # which lies on the coordinator alone
 
     def row_counts(self, tables: Sequence[str]) -> dict[str, int]:
         """Rows of each of these tables, now."""

@@ -29,6 +29,7 @@ from tests.oracles import replay
 UNCONFIRMED = "sent but not confirmed"
 CLIENTS = 3
 LATE_SHARE = 0.15
+WRITE_DEADLINE_S = 40.0
 REST_S = 0.4  # after a batch that was not acknowledged
 _LOG = (
     "SELECT county_code, id, switch_id, open, at, recorded_at, reason, operator, idempotency_key"
@@ -105,12 +106,16 @@ class Clients:
         began = time.monotonic()
         try:
             answer = client.post("/v1/switch-operations", json=sent.batch)
+        except httpx.TimeoutException:
+            self.odd.append(f"{sent.keys} were not answered within {client.timeout.read} s")
+            return
         except httpx.TransportError:
             return
         finally:
             with self._lock:
                 self.slowest_s = max(self.slowest_s, time.monotonic() - began)
         with self._lock:
+            self.slowest_s = max(self.slowest_s, time.monotonic() - began)
             self.statuses[answer.status_code] += 1
         if answer.status_code == 200:
             if sent.answer and sent.answer != answer.content:
@@ -124,7 +129,7 @@ class Clients:
 
     def _work(self, chance: random.Random, number: int) -> None:
         mine: list[Sent] = []
-        with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=self.url, timeout=WRITE_DEADLINE_S, trust_env=False) as client:
             while not self._stop.wait(self.pause_s):
                 if mine and chance.random() < 0.1:
                     again = chance.choice(mine)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -18,6 +19,15 @@ from gis_service.engine.scene import Clock, scene_of
 from gis_service.engine.supply import area_below, path_to_customer, radius_below
 from gis_service.engine.traces import TraceAsked, traced
 from gis_service.engine.world import Scene
+from gis_service.errors import CountyAway, UnknownId
+
+
+def _named(cases: Sequence[Case]) -> list[str] | None:
+    """The ids that cases name; None where one of them names an area."""
+    if any(case.area is not None for case in cases):
+        return None
+    switches = (f"switch:{one.id}" for case in cases for one in case.switching)
+    return [*(id for case in cases for id in (*case.out, *case.faults)), *switches]
 
 
 def system_clock() -> datetime:
@@ -47,23 +57,24 @@ class Engine:
 
     def trace(self, asked: TraceAsked, context: Context = NOW) -> Answer:
         """Elements connected to the starts, by the kind of trace."""
-        scene = self.scene(context)
-        return scene.head() | traced(scene, asked)
+        named = (*asked.starts, *asked.targets, *asked.barriers) if asked.starts else None
+        with self._asked_of(context, named) as scene:
+            return scene.head() | traced(scene, asked)
 
     def supply_path(self, customer_id: str, context: Context = NOW) -> Answer:
         """The elements from a source to a customer."""
-        scene = self.scene(context)
-        return scene.head() | path_to_customer(scene, customer_id)
+        with self._asked_of(context, [customer_id]) as scene:
+            return scene.head() | path_to_customer(scene, customer_id)
 
     def supply_area(self, starts: Sequence[str], context: Context = NOW) -> Answer:
         """Customers, districts and outline of what some elements supply."""
-        scene = self.scene(context)
-        return scene.head() | area_below(scene, starts)
+        with self._asked_of(context, starts) as scene:
+            return scene.head() | area_below(scene, starts)
 
     def supply_radius(self, start: str, mode: Literal["trunk", "full"], context: Context = NOW) -> Answer:
         """The longest electrical path below an element."""
-        scene = self.scene(context)
-        return scene.head() | radius_below(scene, start, mode)
+        with self._asked_of(context, [start]) as scene:
+            return scene.head() | radius_below(scene, start, mode)
 
     def outage_impact(self, case: Case, include: Sequence[str], context: Context = NOW) -> Answer:
         """Who loses supply when a case goes out."""
@@ -77,17 +88,35 @@ class Engine:
 
     def find_outage(self, case: Case, context: Context = NOW) -> Outage:
         """What a case does, to be told as values or as text."""
-        return outage(self.scene(context), case)
+        with self._asked_of(context, _named([case])) as scene:
+            return outage(scene, case)
 
     def find_outages(self, cases: Sequence[Case], context: Context = NOW) -> tuple[Scene, list[Outage]]:
         """The same for many cases, and the scene they are asked of."""
-        scene = self.scene(context)
-        return scene, outages(scene, cases)
+        with self._asked_of(context, _named(cases)) as scene:
+            return scene, outages(scene, cases)
 
     def element(self, id: str, context: Context = NOW) -> Answer:
         """One element: properties, geometry, live state."""
+        with self._asked_of(context, [id]) as scene:
+            return scene.head() | element(scene, id)
+
+    @contextmanager
+    def _asked_of(self, context: Context, ids: Iterable[str] | None) -> Iterator[Scene]:
+        """The scene of a question about these elements (None: about any), and how its faults are told.
+
+        An id that nothing has, while counties are not in the world, may be one of theirs.
+        """
         scene = self.scene(context)
-        return scene.head() | element(scene, id)
+        if ids is not None and scene.missing:
+            scene = scene.about([*ids, *(f"switch:{one.id}" for one in context.switching)])
+        try:
+            yield scene
+        except UnknownId as error:
+            absent = scene.world.absent
+            if not absent:
+                raise
+            raise CountyAway(absent, f"among the other counties, {error}") from error
 
     def record_operations(self, operations: Sequence[Operated]) -> Answer:
         """Record a batch of switch operations; see `Recorder.record`."""

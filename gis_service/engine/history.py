@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ import orjson
 
 from gis_service.engine.columns import Answer, rfc3339
 from gis_service.engine.world import Scene
-from gis_service.errors import InvalidInput, UnknownId
+from gis_service.errors import CountyAway, InvalidInput, UnknownId
 from gis_service.store import pages
 
 
@@ -35,10 +35,12 @@ def operations_logged(scene: Scene, wanted: Wanted) -> Answer:
     ------
     UnknownId
         For a county that is not loaded.
+    CountyAway
+        For a county whose node does not answer; without a county, those are left out and named.
     InvalidInput
         For a token this service did not write.
     """
-    rows = pages.operations_page(
+    rows, away = pages.operations_page(
         wanted.limit + 1,
         counties=_counties(scene, wanted),
         switch_id=wanted.id,
@@ -46,6 +48,7 @@ def operations_logged(scene: Scene, wanted: Wanted) -> Answer:
         until=wanted.until,
         before=_key(wanted.after),
     )
+    missing = _missing(wanted, away)
     shown = rows[: wanted.limit]
     versions = scene.world.versions
     return {
@@ -68,12 +71,13 @@ def operations_logged(scene: Scene, wanted: Wanted) -> Answer:
         "next": _token((shown[-1].at, shown[-1].county_code, shown[-1].id))
         if len(rows) > len(shown)
         else None,
+        **missing,
     }
 
 
 def interruptions_logged(scene: Scene, wanted: Wanted) -> Answer:
     """A page of interruptions by beginning; `next` and errors as for the log."""
-    rows = pages.interruptions_page(
+    rows, away = pages.interruptions_page(
         wanted.limit + 1,
         counties=_counties(scene, wanted),
         customer_id=wanted.id,
@@ -82,7 +86,8 @@ def interruptions_logged(scene: Scene, wanted: Wanted) -> Answer:
         after=_key(wanted.after),
     )
     shown = rows[: wanted.limit]
-    switch_of = pages.causes({one.cause for one in shown if one.cause is not None})
+    switch_of, unknown = pages.causes({one.cause for one in shown if one.cause is not None})
+    missing = _missing(wanted, {**unknown, **away})
     return {
         "interruptions": [
             {
@@ -97,13 +102,21 @@ def interruptions_logged(scene: Scene, wanted: Wanted) -> Answer:
         "next": _token((shown[-1].began, shown[-1].county_code, shown[-1].id))
         if len(rows) > len(shown)
         else None,
+        **missing,
     }
+
+
+def _missing(wanted: Wanted, away: Mapping[str, str]) -> Answer:
+    """What the head says of counties whose record could not be read; refuses where it was one asked for."""
+    if wanted.county is not None and wanted.county in away:
+        raise CountyAway([wanted.county], away[wanted.county])
+    return {"partial": bool(away), "missing_counties": sorted(away)}
 
 
 def _counties(scene: Scene, wanted: Wanted) -> Sequence[str] | None:
     if wanted.county is None:
         return None
-    if wanted.county not in scene.world.versions:
+    if wanted.county not in scene.world.versions and wanted.county not in scene.world.missing_counties:
         raise UnknownId([wanted.county], what="county")
     return [wanted.county]
 

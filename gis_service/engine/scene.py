@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from gis_service.engine.context import Context, Switching
-from gis_service.engine.following.current import CurrentWorld, apply_readings
+from gis_service.engine.following.current import CurrentWorld, Versions, apply_readings
 from gis_service.engine.world import Scene, World
-from gis_service.errors import AmbiguousId, Impossible, InvalidInput, NotReady, UnknownId
+from gis_service.errors import AmbiguousId, CountyAway, Impossible, InvalidInput, NotReady, UnknownId
 from gis_service.network.ids import IdIndex
 from gis_service.network.switching import SwitchState, loaded_state
 from gis_service.network.topology import Topology
@@ -34,6 +36,8 @@ def scene_of(current: CurrentWorld, context: Context, clock: Clock) -> Scene:
         For ids of `switching` and counties of `at_least` that are not loaded.
     Impossible
         When `at` lies in the future.
+    CountyAway
+        When a version of `at_least` is one that cannot be read, because the county's node is away.
     NotReady
         When a version of `at_least` does not come within two seconds, or the database does not answer.
     """
@@ -43,14 +47,16 @@ def scene_of(current: CurrentWorld, context: Context, clock: Clock) -> Scene:
             f"at: {context.at.isoformat()} lies in the future; switch states are known until now"
         )
     world = _seen_at_least(current, context.at_least)
+    missing = world.missing_counties
     if context.state == "normal":
         state, as_of = world.normal, now
     elif context.at is not None:
-        world, state = _as_of(current, world, context.at)
+        world, state, unread = _as_of(current, world, context.at)
+        missing = tuple(sorted({*world.missing_counties, *unread}))
         as_of = context.at
     else:
         state, as_of = world.current, now
-    return Scene(world, with_what_if(world.topology, state, context.switching), as_of)
+    return Scene(world, with_what_if(world.topology, state, context.switching), as_of, missing)
 
 
 def _seen_at_least(current: CurrentWorld, wanted: Mapping[str, int]) -> World:
@@ -64,6 +70,9 @@ def _seen_at_least(current: CurrentWorld, wanted: Mapping[str, int]) -> World:
         raise UnknownId(unknown, what="county")
     until = time.monotonic() + _WAIT_S
     while not _reaches(world, wanted):
+        away = wanted.keys() & set(world.missing_counties)
+        if away and all(one in away for one in wanted if not _reaches(world, {one: wanted[one]})):
+            raise CountyAway(sorted(away), "its later state is on a node that does not answer")
         if time.monotonic() > until:
             raise NotReady(_too_early(world, wanted))
         time.sleep(_WAIT_STEP_S)
@@ -91,19 +100,38 @@ def _too_early(world: World, wanted: Mapping[str, int]) -> str:
     return f"county {county} has been loaded and is being read: ask again in a moment"
 
 
-def _as_of(current: CurrentWorld, world: World, at: datetime) -> tuple[World, SwitchState]:
-    """The states of a moment, read from the log at the very versions of the world returned."""
+def _as_of(current: CurrentWorld, world: World, at: datetime) -> tuple[World, SwitchState, set[str]]:
+    """The states of a moment, read from the log at the very versions of the world returned.
+
+    And the counties whose log could not be read: their switches stand as they do now.
+    """
     until = time.monotonic() + _WAIT_S
     while True:
         seen, readings = current.source.switches_at(at)
-        if seen == world.versions:
-            return world, apply_readings(world.topology, loaded_state(world.topology), readings)
+        unread = readings.away.keys() & world.versions.keys()
+        lacking = {*world.missing_counties, *unread}
+        if _known(seen, lacking) == _known(world.versions, lacking):
+            state = apply_readings(world.topology, loaded_state(world.topology), readings)
+            return world, _standing(world, state, readings.as_now), unread
         if time.monotonic() > until:
             raise NotReady(
                 "the grid is being loaded, or switched faster than its log can be read: ask again in a moment"
             )
         time.sleep(_WAIT_STEP_S)
         world = current.recent()
+
+
+def _known(versions: Versions, lacking: Collection[str]) -> Versions:
+    return {county: one for county, one in versions.items() if county not in lacking}
+
+
+def _standing(world: World, state: SwitchState, counties: Collection[str]) -> SwitchState:
+    """A state with the switches of some counties as they stand now."""
+    if not counties:
+        return state
+    of = world.topology.tables.switches.county
+    rows = np.flatnonzero(np.logical_or.reduce([of == county for county in sorted(counties)]))
+    return state.with_switching(rows.tolist(), world.current.open[rows].tolist())
 
 
 def with_what_if(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,6 +15,7 @@ from gis_service.engine.columns import Answer, rfc3339
 from gis_service.engine.listing import Listing
 from gis_service.engine.shapes import Shapes
 from gis_service.engine.tallies import Tallies
+from gis_service.engine.ties import counties_of, tied_counties
 from gis_service.network.switching import SwitchState, normal_state
 from gis_service.network.tables import GridTables
 from gis_service.network.topology import Topology
@@ -37,7 +38,8 @@ class CountyVersion:
 class World:
     """One topology with its current switch states, and the versions of the counties that both were read at.
 
-    `missing_counties`: known counties whose shard did not answer; their elements are not in the topology.
+    `missing_counties`: counties of which a later version is known that cannot be read, because their node is
+    away. Those without a version here are not in the topology at all.
     """
 
     topology: Topology
@@ -48,12 +50,42 @@ class World:
 
     def switched(self, current: SwitchState, versions: Mapping[str, CountyVersion]) -> World:
         """This world with other switch states, at other versions of some counties."""
-        other = replace(self, current=current, versions={**self.versions, **versions})
-        # what follows from the topology alone is not worked out again
-        for name in ("normal", "district_sizes", "tallies", "listing", "last_load"):
+        return self._kept(replace(self, current=current, versions={**self.versions, **versions}))
+
+    def lacking(self, counties: Sequence[str]) -> World:
+        """This world with other missing counties."""
+        missing = tuple(counties)
+        if missing == self.missing_counties:
+            return self
+        return self._kept(replace(self, missing_counties=missing))
+
+    def _kept(self, other: World) -> World:
+        """What follows from the topology alone is not worked out again."""
+        for name in ("normal", "district_sizes", "tallies", "listing", "last_load", "tied"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
+
+    def narrowed(self, missing: Collection[str], counties: Collection[str]) -> tuple[str, ...]:
+        """Those of the missing counties that may have a say in a question about some counties, sorted.
+
+        Those whose network is joined to theirs, and those that are not in the topology: what these are joined
+        to is not known.
+        """
+        near = {self.tied.get(county, county) for county in counties}
+        return tuple(
+            sorted(one for one in missing if one not in self.versions or self.tied.get(one, one) in near)
+        )
+
+    @property
+    def absent(self) -> list[str]:
+        """The missing counties that are not in the topology, sorted."""
+        return sorted(set(self.missing_counties) - self.versions.keys())
+
+    @cached_property
+    def tied(self) -> dict[str, str]:
+        """County → one that stands for all counties whose networks are joined, whatever the switches do."""
+        return tied_counties(self.topology)
 
     @cached_property
     def normal(self) -> SwitchState:
@@ -89,24 +121,42 @@ class World:
         """Version by county, counties in order."""
         return {county: self.versions[county].version for county in sorted(self.versions)}
 
-    @cached_property
-    def head_text(self) -> bytes:
+    def head_text(self, missing: tuple[str, ...]) -> bytes:
         """The fields of an answer's head that are this world's own, as the beginning of a JSON object."""
-        head = {
-            "grid_version": self.grid_version,
-            "partial": bool(self.missing_counties),
-            "missing_counties": list(self.missing_counties),
-        }
-        return orjson.dumps(head)[:-1]
+        kept = self._head_texts.get(missing)
+        if kept is None:
+            head = {
+                "grid_version": self.grid_version,
+                "partial": bool(missing),
+                "missing_counties": list(missing),
+            }
+            kept = self._head_texts[missing] = orjson.dumps(head)[:-1]
+        return kept
+
+    @cached_property
+    def _head_texts(self) -> dict[tuple[str, ...], bytes]:
+        """By missing counties; what is kept goes with the world."""
+        return {}
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What one question is asked of: a world, the switch states asked for, and the moment they stand for."""
+    """What one question is asked of: a world, the switch states asked for, and the moment they stand for.
+
+    `missing`: counties whose part of it is not known to be right; every answer names them.
+    """
 
     world: World
     state: SwitchState
     as_of: datetime
+    missing: tuple[str, ...] = ()
+
+    def about(self, ids: Iterable[str]) -> Scene:
+        """The scene of a question that names just these elements: what cannot touch them is not missed."""
+        if not self.missing:
+            return self
+        counties = counties_of(self.topology, ids)
+        return replace(self, missing=self.world.narrowed(self.missing, counties))
 
     @property
     def topology(self) -> Topology:
@@ -124,8 +174,8 @@ class Scene:
         return {
             "grid_version": self.world.grid_version,
             "as_of": rfc3339(self.as_of),
-            "partial": bool(self.world.missing_counties),
-            "missing_counties": list(self.world.missing_counties),
+            "partial": bool(self.missing),
+            "missing_counties": list(self.missing),
             "loaded_later": self._loaded_later(),
         }
 
@@ -133,7 +183,7 @@ class Scene:
         """The same as the beginning of a JSON object, to which the rest of an answer is written."""
         later = orjson.dumps(self._loaded_later())
         return b'%b,"as_of":"%b","loaded_later":%b' % (
-            self.world.head_text,
+            self.world.head_text(self.missing),
             rfc3339(self.as_of).encode(),
             later,
         )

@@ -50,6 +50,7 @@ def build_topology(tables: GridTables) -> Topology:
     edge_phases = np.concatenate(
         [np.asarray(t.phases) for t in (lines, switches, transformers, sources)], dtype=np.uint8
     )
+    _hang(edge_from, edge_to, edge_phases, root)
     edge_length_m: F64 = np.zeros(edge_from.size)
     edge_length_m[: len(lines)] = lines.length_m
     switchgear = _switchgear(tables)
@@ -58,6 +59,7 @@ def build_topology(tables: GridTables) -> Topology:
     arcs = build_arcs(root + 1, edge_from, edge_to)
     forests = grow(arcs, edge_from, edge_to, edge_phases, normally, root)
     customer_node = ids.rows("connectivity_node", tables.customers.node_id)
+    customer_node[customer_node < 0] = root  # what supplies them is not here, so nothing here takes it away
     customer_needs = _customer_needs(np.asarray(tables.customers.phases), customer_node, forests)
     district_transformer = ids.rows("power_transformer", tables.districts.transformer_id)
     edge_rank = _rank(lines.id, switches.id, transformers.id, sources.id)
@@ -87,6 +89,21 @@ def build_topology(tables: GridTables) -> Topology:
     for array in topology_arrays(topology).values():
         array.setflags(write=False)
     return topology
+
+
+def _hang(edge_from: I32, edge_to: I32, phases: U8, root: int) -> None:
+    """Let elements that reach into a county which is not there hang at the end that is; in place.
+
+    One with no end here conducts nothing, and neither does a source without its node.
+    """
+    lost_from, lost_to = edge_from < 0, edge_to < 0
+    if not (lost_from.any() or lost_to.any()):
+        return
+    nowhere = (lost_from & lost_to) | (lost_to & (edge_from == root))
+    phases[nowhere] = 0
+    edge_from[lost_from & ~lost_to] = edge_to[lost_from & ~lost_to]
+    edge_to[lost_to & ~lost_from] = edge_from[lost_to & ~lost_from]
+    edge_from[nowhere] = edge_to[nowhere] = root
 
 
 def index_ids(tables: GridTables, feeders: Feeders) -> IdIndex:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from gis_service.store.changes import ChangeListener, OperatedSwitches, listening, operated_since
 from gis_service.store.county_load import LoadedCounty
 from gis_service.store.county_rows import CountyTables, PackageByCounty
-from gis_service.store.database import OutcomeUnknown, close_pools
+from gis_service.store.database import (
+    NodeLost,
+    OutcomeUnknown,
+    close_pools,
+    counties_away,
+    look_at_nodes,
+)
 from gis_service.store.exporting import export_counties, export_package
 from gis_service.store.extents import Extent, layer_extents
 from gis_service.store.identity import database_identity
@@ -27,17 +33,20 @@ from gis_service.store.operations import (
     Operation,
     SwitchStates,
     current_switches,
+    current_where_answered,
     operations_after,
     operations_between,
+    states_where_answered,
     switch_states_at,
 )
 from gis_service.store.record import GridTransaction, transaction
+from gis_service.store.register import Unsettled
 from gis_service.store.server import server_started_at, settle_prepared_transactions
 from gis_service.store.spatial_indexes import build_missing_indexes
 from gis_service.store.stored_ids import StoredIds
 from gis_service.store.tables import load_columns, load_county_tables, load_grid, load_tables
 from gis_service.store.unloading import unload_counties, unload_county
-from gis_service.store.versions import CountyVersion, county_versions
+from gis_service.store.versions import CountyVersion, county_versions, operated_until
 
 __all__ = [
     "ChangeListener",
@@ -50,6 +59,7 @@ __all__ = [
     "LoadedCounty",
     "NewInterruption",
     "NewOperation",
+    "NodeLost",
     "OperatedSwitches",
     "Operation",
     "OutcomeUnknown",
@@ -57,11 +67,14 @@ __all__ = [
     "StoredIds",
     "SwitchStates",
     "UnfinishedLoad",
+    "Unsettled",
     "acknowledge_loads",
     "build_missing_indexes",
     "close_pools",
+    "counties_away",
     "county_versions",
     "current_switches",
+    "current_where_answered",
     "customers_interrupted_at",
     "database_identity",
     "export_counties",
@@ -75,12 +88,15 @@ __all__ = [
     "load_grid",
     "load_package",
     "load_tables",
+    "look_at_nodes",
     "operated_since",
+    "operated_until",
     "operations_after",
     "operations_between",
     "rehearse_load",
     "server_started_at",
     "settle_prepared_transactions",
+    "states_where_answered",
     "switch_states_at",
     "transaction",
     "unfinished_loads",

@@ -2,13 +2,14 @@
 
 An announcement wakes whoever listens within milliseconds; it can be missed (a broken line, a server that was
 restarted), so the versions themselves are what counts. The log of switch operations only grows, so what was
-operated since a position is read from there, and nothing else is read.
+operated since a position is read from there, or from what the register keeps of it, and nothing else is read.
 """
 
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -17,10 +18,14 @@ from psycopg2 import extensions
 
 from gis_service.errors import NotReady
 from gis_service.network.tables import Bools
+from gis_service.store.by_node import read_by_node
 from gis_service.store.database import distributed, in_transaction, session
+from gis_service.store.register import mend, recently_switched, stored_versions
 from gis_service.store.versions import CHANNEL, CountyVersion, read_versions
 
 _TRIES = 20
+_STEP_S = 0.05
+_COMMITTING = 5  # tries within which a write that its node has comes to stand in the register as well
 
 
 class ChangeListener:
@@ -66,15 +71,22 @@ def listening() -> Iterator[ChangeListener]:
 
 
 class OperatedSwitches(NamedTuple):
-    """Switches as they stand now, in no order, and the versions of their counties at that moment."""
+    """Switches as they stand now, in no order, and the versions of their counties at that moment.
+
+    `away` are counties that moved and could not be read, with the reason: nothing is told of them.
+    """
 
     id: list[str]
     open: Bools
     versions: dict[str, CountyVersion]
+    away: dict[str, str]
 
 
 def operated_since(positions: Mapping[str, int | None]) -> OperatedSwitches:
     """How the switches stand that were operated after a position of their county's log.
+
+    What the register keeps is taken from there, all counties as of one moment; a county that is further
+    behind is read from its own rows.
 
     Parameters
     ----------
@@ -87,19 +99,49 @@ def operated_since(positions: Mapping[str, int | None]) -> OperatedSwitches:
     NotReady
         When the database does not answer, or a cluster changes faster than it can be read.
     """
-    for _ in range(_TRIES):
+    for turn in range(_TRIES):
         with in_transaction(read_only=True) as cursor:
             versions = read_versions(cursor, positions)
-            rows = [row for county in versions for row in _operated(cursor, county, positions[county])]
-            moment = not distributed(cursor)
-        if not moment:  # each node of a cluster gives a snapshot of its own: look whether nothing moved
+            switched, told = recently_switched(cursor, positions)
+            further = {county: positions[county] for county in versions if county not in told}
+            own, away = dict[str, CountyVersion](), dict[str, str]()
+            if further and not distributed(cursor):
+                rows, own = _read(further)(cursor, list(further))
+                switched.update(rows)
+                further = {}
+        if further:
+            parts, away = read_by_node(list(further), _read(further))
+            for rows, part in parts:
+                switched.update(rows)
+                own |= part
             with in_transaction(read_only=True) as cursor:
-                moment = read_versions(cursor, positions) == versions
-        if moment:
-            return OperatedSwitches(
-                [id for id, _ in rows], np.array([open_ for _, open_ in rows], np.bool_), versions
-            )
+                again = read_versions(cursor, positions)
+        else:
+            again = versions
+        stands = {county: one for county, one in versions.items() if county not in away}
+        # each node of a cluster gives a snapshot of its own, and carries a write out in its own time
+        settled = all(one.version == stands[county].version for county, one in own.items())
+        if settled and all(again.get(county) == one for county, one in stands.items()):
+            return OperatedSwitches(list(switched), np.array(list(switched.values()), np.bool_), stands, away)
+        ahead = [county for county, one in own.items() if one.version > stands[county].version]
+        if ahead and turn >= _COMMITTING:
+            with in_transaction(counties=ahead) as cursor:
+                mend(cursor, ahead)
+        time.sleep(_STEP_S)
     raise NotReady("the counties change faster than they can be read; try again in a moment")
+
+
+def _read(
+    positions: Mapping[str, int | None],
+) -> Callable[..., tuple[dict[str, bool], dict[str, CountyVersion]]]:
+    def read(
+        cursor: extensions.cursor, counties: Collection[str]
+    ) -> tuple[dict[str, bool], dict[str, CountyVersion]]:
+        versions = stored_versions(cursor, counties)
+        rows = [row for county in versions for row in _operated(cursor, county, positions[county])]
+        return dict(rows), versions
+
+    return read
 
 
 def _operated(cursor: extensions.cursor, county: str, position: int | None) -> list[tuple[str, bool]]:

@@ -1,59 +1,137 @@
 """Reading several tables of several counties as of one moment.
 
 Everything of one answer belongs to one moment, so that counties that were changed together are seen together,
-on one server and on a cluster.
+on one server and on a cluster, also while a write to several nodes is being carried out on one after another.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import extensions
 
-from gis_service.errors import NotReady
+from gis_service.errors import CountyAway, NotReady
+from gis_service.store.by_node import NODE_DEADLINE_S, read_by_node
 from gis_service.store.database import LONG_DEADLINE_S, distributed, in_transaction
+from gis_service.store.register import stored_versions
 from gis_service.store.versions import CountyVersion, read_versions, require_loaded
 
 _TRIES = 20
+_STEP_S = 0.05
 
 Layers = dict[str, pa.Table]
 """Rows by layer; each table has a column `county_code`, or `code` in the layer `county`."""
 
+Read = Callable[[extensions.cursor, Collection[str] | None], Layers]
+
+
+class Seen(NamedTuple):
+    """Rows, the version of each county that they are of, and the counties that were not reached, with why."""
+
+    layers: Layers
+    versions: dict[str, CountyVersion]
+    away: dict[str, str]
+
 
 def read_consistently(
-    read: Callable[[extensions.cursor, Collection[str] | None], Layers], counties: Collection[str] | None
+    read: Read, counties: Collection[str] | None
 ) -> tuple[Layers, dict[str, CountyVersion]]:
     """What `read` gives for these counties, and the version of each at the same moment.
 
+    Raises
+    ------
+    CountyAway
+        When the node of one of them does not answer.
+    NotReady
+        When the database does not answer, or the counties change faster than they can be read.
+    """
+    seen = read_who_answers(read, counties, deadline_s=LONG_DEADLINE_S)
+    if seen.away:
+        raise CountyAway(list(seen.away), "; ".join(sorted(set(seen.away.values()))))
+    return seen.layers, seen.versions
+
+
+def read_who_answers(
+    read: Read, counties: Collection[str] | None, *, deadline_s: float = NODE_DEADLINE_S
+) -> Seen:
+    """The same for those of these counties whose node answers.
+
     One server gives a snapshot. A cluster gives each node's own, so there the counties whose version moved
-    meanwhile are read again, until nothing moved between two looks.
+    meanwhile are read again, until nothing moved between two looks and every county stands where the register
+    says.
+
+    Raises
+    ------
+    UnknownId
+        For a county that is not loaded.
+    NotReady
+        As `read_consistently`.
     """
     with in_transaction(read_only=True, deadline_s=LONG_DEADLINE_S) as cursor:
-        before = _versions(cursor, counties)
-        layers = read(cursor, counties if counties is None else sorted(before))
+        known = _registered(cursor, counties)
         if not distributed(cursor):
-            return layers, before
+            return Seen(read(cursor, counties if counties is None else sorted(known)), known, {})
+    before, away = _own_versions(known, deadline_s)
+    parts, lost = read_by_node(list(before), read, deadline_s=deadline_s)
+    away |= lost
+    if not parts:
+        if away:
+            return Seen({}, {}, away)
+        with in_transaction(read_only=True) as cursor:
+            return Seen(read(cursor, []), {}, {})
+    layers = _joined(parts)
+    before = {county: one for county, one in before.items() if county not in away}
     for _ in range(_TRIES):
         with in_transaction(read_only=True) as cursor:
-            now = _versions(cursor, counties)
-        if now == before:
-            return layers, before
+            known = {
+                county: one for county, one in _registered(cursor, counties).items() if county not in away
+            }
+        now, lost = _own_versions(known, deadline_s)
+        away |= lost
         moved = sorted(code for code in now if now[code] != before.get(code))
-        with in_transaction(read_only=True, deadline_s=LONG_DEADLINE_S) as cursor:
-            fresh = read(cursor, moved)
-        stale = pa.array([*moved, *(before.keys() - now.keys())], pa.large_string())
-        layers = {name: _merged(old, fresh[name], stale) for name, old in layers.items()}
-        before = now
+        unsettled = [code for code in now if now[code].version < known[code].version]
+        gone = [*(before.keys() - now.keys()), *lost]
+        if not moved and not unsettled:
+            return Seen(_without(layers, gone), now, away) if gone else Seen(layers, now, away)
+        if unsettled:
+            time.sleep(_STEP_S)
+        fresh, lost = read_by_node(moved, read, deadline_s=deadline_s)
+        away |= lost
+        layers = _without(layers, [*moved, *gone])
+        layers = _joined([layers, *fresh])
+        before = {county: one for county, one in now.items() if county not in lost}
+    if unsettled and not moved:
+        raise NotReady(
+            f"a write of county {', '.join(unsettled)} is not carried out on its node yet; try again shortly"
+        )
     raise NotReady("the counties change faster than they can be read; try again in a moment")
 
 
-def _versions(cursor: extensions.cursor, counties: Collection[str] | None) -> dict[str, CountyVersion]:
+def _registered(cursor: extensions.cursor, counties: Collection[str] | None) -> dict[str, CountyVersion]:
     return read_versions(cursor) if counties is None else require_loaded(cursor, counties)
 
 
-def _merged(old: pa.Table, fresh: pa.Table, stale: pa.Array) -> pa.Table:
-    code = "county_code" if "county_code" in old.column_names else "code"
-    kept = old.filter(pc.invert(pc.is_in(old[code], value_set=stale)))
-    return pa.concat_tables([kept, fresh])
+def _own_versions(
+    counties: Collection[str], deadline_s: float
+) -> tuple[dict[str, CountyVersion], dict[str, str]]:
+    parts, away = read_by_node(counties, stored_versions, deadline_s=min(deadline_s, LONG_DEADLINE_S))
+    return {county: one for part in parts for county, one in sorted(part.items())}, away
+
+
+def _joined(parts: list[Layers]) -> Layers:
+    if len(parts) == 1:
+        return parts[0]
+    return {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
+
+
+def _without(layers: Layers, counties: Collection[str]) -> Layers:
+    gone = pa.array(sorted(set(counties)), pa.large_string())
+    kept: Layers = {}
+    for name, rows in layers.items():
+        code = "county_code" if "county_code" in rows.column_names else "code"
+        kept[name] = rows.filter(pc.invert(pc.is_in(rows[code], value_set=gone)))
+    return kept

@@ -13,8 +13,9 @@ from datetime import datetime
 from psycopg2 import extensions
 
 from gis_service.store.county_rows import CountyTables, put_county, put_in, take_out
+from gis_service.store.database import rely_on
 from gis_service.store.journal import finish_run
-from gis_service.store.locks import lock_commits_of_loads, lock_for_writing
+from gis_service.store.locks import WriteLocks
 from gis_service.store.record import GridTransaction
 from gis_service.store.refusals import already_loaded, refuse_dangling, refuse_if_others_moved, vanishing
 from gis_service.store.stored_ids import StoredIds
@@ -72,28 +73,29 @@ class CountyLoad:
     await_turn: Callable[[], None]
     on_loaded: OnLoaded | None
 
-    def execute(self, cursor: extensions.cursor) -> tuple[int, bool, dict[str, int]]:
+    def execute(self, cursor: extensions.cursor, locks: WriteLocks) -> tuple[int, bool, dict[str, int]]:
         """The county's new version, whether one was replaced, and the rows by layer."""
         one_node_at_a_time(cursor)
+        rely_on(cursor, [self.county], only=True)
         replaced = self.county in read_versions(cursor)
         if replaced and not self.terms.replace:
             raise already_loaded([self.county])
         states: dict[bool, list[str]] = {}
         if replaced:
             self.await_turn()
-            self._lock(cursor)
+            self._lock(cursor, locks)
             states = self._clear(cursor)
         rows = put_in(cursor, self.county, self.tables, self.terms.progress)
         if not replaced:
             self.await_turn()
-            self._lock(cursor)
+            self._lock(cursor, locks)
         put_county(cursor, self.tables)
         for open_, ids in states.items():
             cursor.execute(
                 "UPDATE switch SET open = %s, open_at_load = %s WHERE county_code = %s AND id = ANY(%s)",
                 [open_, open_, self.county, ids],
             )
-        write = GridTransaction(cursor)
+        write = GridTransaction(cursor, locks)
         write.end_interruptions_of_absent(self.county, self.terms.at)
         version = raise_version(cursor, self.county, self.terms.at, topology=True)
         if self.on_loaded is not None:
@@ -101,12 +103,12 @@ class CountyLoad:
         finish_run(cursor, self.county, self.run, sum(rows.values()))
         return version, replaced, rows
 
-    def _lock(self, cursor: extensions.cursor) -> None:
+    def _lock(self, cursor: extensions.cursor, locks: WriteLocks) -> None:
         """From here on no other load commits; what was checked before must still be true."""
-        lock_commits_of_loads(cursor)
+        locks.commits_of_loads(cursor)
         loaded = read_versions(cursor)
         # What the hook finds may concern any county, so it holds them all, locked in the common order.
-        lock_for_writing(cursor, {self.county, *(loaded if self.on_loaded else ())})
+        locks.counties(cursor, {self.county, *(loaded if self.on_loaded else ())})
         if self.terms.stored is not None:
             self._refuse_if_others_moved(loaded)
         if self.county in loaded and not self.terms.replace:

@@ -16,6 +16,7 @@ from psycopg2 import extensions, sql
 
 from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
+from gis_service.store.database import rely_on_all_nodes
 from gis_service.store.schema import ELEMENT_LAYERS, GEOMETRY, arrow_types
 from sharding.copy import copy_in, sorted_by
 
@@ -79,6 +80,7 @@ def put_county(cursor: extensions.cursor, tables: CountyTables) -> None:
     )
     if cursor.fetchone() == (True,):
         return
+    rely_on_all_nodes(cursor)
     cursor.execute(
         """
         INSERT INTO county (code, name, geom) VALUES (%s, %s, ST_SetSRID(%s::geometry, 4326))

@@ -7,10 +7,11 @@ so it is for the caller to keep.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from psycopg2 import sql
+from psycopg2 import extensions, sql
 
+from gis_service.store.by_node import read_by_node
 from gis_service.store.database import in_transaction
 from gis_service.store.schema import GEOMETRY, in_counties
 
@@ -22,8 +23,10 @@ class Extent(NamedTuple):
     box: tuple[float, float, float, float] | None
 
 
-def layer_extents(layer: str, counties: Collection[str]) -> dict[str, Extent]:
-    """The extent of a layer in each of these counties, sorted; a county without rows has none.
+def layer_extents(layer: str, counties: Collection[str]) -> tuple[dict[str, Extent], dict[str, str]]:
+    """The extent of a layer in each of these counties; a county without rows has none.
+
+    And the counties whose node did not answer, with the reason.
 
     The box may be a little wider than the rows, never narrower. Asks the shards of these counties alone.
 
@@ -41,11 +44,20 @@ def layer_extents(layer: str, counties: Collection[str]) -> dict[str, Extent]:
     query = sql.SQL("SELECT {}, count(*), {} FROM {}").format(
         sql.Identifier(code), box, sql.Identifier(layer)
     )
-    query += in_counties(counties, code) + sql.SQL(" GROUP BY 1")
-    with in_transaction(read_only=True) as cursor:
-        cursor.execute(query)
-        rows = sorted(cursor.fetchall())
-    return {
+
+    def read(cursor: extensions.cursor, some: Collection[str]) -> list[tuple[Any, ...]]:
+        cursor.execute(query + in_counties(some, code) + sql.SQL(" GROUP BY 1"))
+        return cursor.fetchall()
+
+    away: dict[str, str] = {}
+    if layer == "county":  # which lies on every node, the coordinator too
+        with in_transaction(read_only=True) as cursor:
+            parts = [read(cursor, counties)]
+    else:
+        parts, away = read_by_node(counties, read)
+    rows = sorted(row for part in parts for row in part)
+    found = {
         county: Extent(count, None if west is None else (west, *edges))
         for county, count, west, *edges in rows
     }
+    return found, away

@@ -20,13 +20,20 @@ from typing import TypeVar
 
 from psycopg2 import Error, extensions, sql
 
-from gis_service.errors import InvalidInput, UnknownId
+from gis_service.errors import InvalidInput, NotReady, UnknownId
 from gis_service.store import spatial_indexes
 from gis_service.store.county_load import CountyLoad, LoadedCounty, OnLoaded, Progress, Terms
 from gis_service.store.county_rows import CountyTables, Package, tables_of
-from gis_service.store.database import LONG_DEADLINE_S, distributed, in_transaction, is_refusal
+from gis_service.store.database import (
+    LONG_DEADLINE_S,
+    distributed,
+    in_transaction,
+    is_refusal,
+    rely_on,
+    rely_on_all_nodes,
+)
 from gis_service.store.journal import begin_runs, forget_runs
-from gis_service.store.locks import hold_for_loading, load_session
+from gis_service.store.locks import hold_for_loading, load_session, write_locks
 from gis_service.store.refusals import refuse_before_any_work
 from gis_service.store.schema import ELEMENT_LAYERS
 from gis_service.store.stored_ids import StoredIds
@@ -162,10 +169,9 @@ class _Load:
     def run(self) -> list[LoadedCounty]:
         if not self._counties:
             return []
-        with load_session() as held:
+        with hold_for_loading(self._counties), load_session() as held:
             with held, held.cursor() as cursor:
-                for county in self._counties:
-                    hold_for_loading(cursor, county)
+                rely_on(cursor, self._counties)
                 refuse_before_any_work(cursor, self._package, self._counties, self._terms.replace)
                 empty = not read_versions(cursor)
                 at_once = _sessions(cursor)
@@ -229,8 +235,8 @@ class _Load:
     def _load(self, load: CountyLoad, held: extensions.connection) -> LoadedCounty:
         started = time.perf_counter()
         try:
-            with held, held.cursor() as cursor:
-                version, replaced, rows = load.execute(cursor)
+            with write_locks() as locks, held, held.cursor() as cursor:
+                version, replaced, rows = load.execute(cursor, locks)
         except BaseException:
             self._stop.set()
             raise
@@ -268,7 +274,14 @@ def _sessions(cursor: extensions.cursor) -> int:
 
 
 def _analyse(table: str, held: extensions.connection) -> None:
-    """Rough statistics at once, from a tenth of the usual sample; autovacuum soon makes the fine ones."""
+    """Rough statistics at once, from a tenth of the usual sample; autovacuum soon makes the fine ones.
+
+    On a cluster that asks every node, and waits for none.
+    """
     with held, held.cursor() as cursor:
+        try:
+            rely_on_all_nodes(cursor)
+        except NotReady:
+            return
         cursor.execute("SET LOCAL default_statistics_target = 10")
         cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))

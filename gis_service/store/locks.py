@@ -1,24 +1,108 @@
 """Who may write a county at the same time as whom; on a cluster every writer comes through one coordinator.
 
-Advisory locks, so that a county can be locked before it exists and readers never wait. Locks of a transaction
-end with it; the lock of a load is the session's and ends with the loading process, however that ends.
+Advisory locks, so that a county can be locked before it exists and readers never wait. They end with the
+process that holds them, however that ends.
+
+A writer's locks are held by a session beside the one that writes: a session that waits for a frozen node,
+even to undo what it did there, cannot be ended before the node is back, and would hold its locks until then.
+They are let go of as soon as it is decided whether the write happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from psycopg2 import errors, extensions
 
 from gis_service.errors import Conflict
-from gis_service.store.database import session
+from gis_service.store.database import LONG_DEADLINE_S, in_transaction, session
 
 LOADING, _WRITING, _COMMITTING_LOADS, _INDEXING = 0x67696401, 0x67696402, 0x67696403, 0x67696404
 
+_DECISION_S, _STEP_S = 3.0, 0.05
 
-def lock_for_writing(cursor: extensions.cursor, counties: Collection[str], *, patience_s: int = 20) -> None:
-    """Be the only writer of these counties until the transaction ends; Conflict after `patience_s`."""
+
+class WriteLocks:
+    """The locks of one write; see `write_locks`."""
+
+    def __init__(self, keep: ExitStack) -> None:
+        self._keep = keep
+        self._cursor: extensions.cursor | None = None
+        self._writers: set[int] = set()
+
+    def counties(self, writer: extensions.cursor, counties: Collection[str], *, patience_s: int = 20) -> None:
+        """Let this session be the only writer of these counties; Conflict after `patience_s`."""
+        _lock_counties(self._for(writer), counties, patience_s)
+
+    def commits_of_loads(self, writer: extensions.cursor) -> None:
+        """Let loads commit one after another, so that each sees the ids of all before it."""
+        self._for(writer).execute("SELECT pg_advisory_xact_lock(%s, 0)", [_COMMITTING_LOADS])
+
+    def await_decision(self) -> None:
+        """Wait until the writer's transaction is over, which does not mean that its session is free again.
+
+        Not for ever: one that asked a frozen node alone to commit is over when that is back. Who writes next
+        finds its counties in doubt, see `in_doubt`.
+        """
+        until = time.monotonic() + _DECISION_S
+        while self._cursor is not None and time.monotonic() < until:
+            self._cursor.execute("SELECT pg_stat_clear_snapshot()")
+            self._cursor.execute(
+                "SELECT FROM pg_stat_activity WHERE pid = ANY(%s) AND backend_xid IS NOT NULL",
+                [sorted(self._writers)],
+            )
+            if self._cursor.fetchone() is None:
+                return
+            time.sleep(_STEP_S)
+
+    def _for(self, writer: extensions.cursor) -> extensions.cursor:
+        self._writers.add(writer.connection.info.backend_pid)
+        if self._cursor is None:
+            self._cursor = self._keep.enter_context(in_transaction(deadline_s=LONG_DEADLINE_S))
+        return self._cursor
+
+
+@contextmanager
+def write_locks() -> Iterator[WriteLocks]:
+    """Locks for one writing transaction, which ends inside the block; takes a session when one is asked for.
+
+    Raises
+    ------
+    Conflict
+        When another writer holds one for too long.
+    """
+    keep = ExitStack()
+    locks = WriteLocks(keep)
+    try:
+        yield locks
+    except BaseException:
+        locks.await_decision()
+        raise
+    finally:
+        keep.close()  # the locks' own session has nothing to say about the writer's failure
+
+
+def in_doubt(cursor: extensions.cursor) -> list[str]:
+    """Counties that another write has entered in the register and that is not over, sorted.
+
+    Asked under the locks of all counties: what is found then was cut off, and a node that is away decides it.
+    """
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.relation = 'county_register'::regclass AND l.mode = 'RowExclusiveLock'"
+        " AND a.backend_xid IS NOT NULL AND l.pid <> pg_backend_pid())"
+    )
+    if cursor.fetchone() == (False,):
+        return []
+    cursor.execute("SELECT county_code FROM county_register FOR SHARE SKIP LOCKED")
+    free = {code for (code,) in cursor.fetchall()}
+    cursor.execute("SELECT county_code FROM county_register")
+    return sorted({code for (code,) in cursor.fetchall()} - free)
+
+
+def _lock_counties(cursor: extensions.cursor, counties: Collection[str], patience_s: int) -> None:
     cursor.execute("SET LOCAL lock_timeout = %s", [f"{patience_s}s"])
     cursor.execute(
         "SELECT DISTINCT hashtext(code) FROM unnest(%s::text[]) code ORDER BY 1", [sorted(counties)]
@@ -27,20 +111,27 @@ def lock_for_writing(cursor: extensions.cursor, counties: Collection[str], *, pa
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_WRITING, key])
 
 
-def lock_commits_of_loads(cursor: extensions.cursor) -> None:
-    """Let loads commit one after another, so that each sees the ids of all before it."""
-    cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_COMMITTING_LOADS])
+@contextmanager
+def hold_for_loading(counties: Sequence[str], *, patience_s: int = 5) -> Iterator[None]:
+    """Be the only process that loads these counties, in the order given, during the block.
 
-
-def hold_for_loading(cursor: extensions.cursor, county: str, *, patience_s: int = 5) -> None:
-    """Be the only session that loads this county; Conflict where another one does for `patience_s` more."""
-    cursor.execute("SET LOCAL lock_timeout = %s", [f"{patience_s}s"])
-    try:
-        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [LOADING, county])
-    except errors.LockNotAvailable as error:
-        raise Conflict(
-            f"county {county} is being loaded by another process: wait until it is done, then try again"
-        ) from error
+    Raises
+    ------
+    Conflict
+        Where another one loads one of them for `patience_s` more.
+    """
+    with load_session() as held:
+        with held, held.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = %s", [f"{patience_s}s"])
+            for county in counties:
+                try:
+                    cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [LOADING, county])
+                except errors.LockNotAvailable as error:
+                    raise Conflict(
+                        f"county {county} is being loaded by another process: wait until it is done, then "
+                        f"try again"
+                    ) from error
+        yield
 
 
 def hold_for_indexing(cursor: extensions.cursor) -> bool:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from psycopg2 import extensions, sql
 
 from gis_service.network.tables import Bools, Text
-from gis_service.store.consistent import read_consistently
+from gis_service.store.consistent import read_consistently, read_who_answers
 from gis_service.store.database import in_transaction
 from gis_service.store.schema import in_counties, of_counties
 from gis_service.store.versions import CountyVersion, read_versions
@@ -71,6 +71,16 @@ def current_switches(counties: Collection[str] | None = None) -> SwitchStates:
 def switch_states_at(at: datetime, counties: Collection[str] | None = None) -> SwitchStates:
     """How the switches of these counties (default: all) stood at a time; UnknownId as above."""
     return _consistent_states(partial(_as_of, at), counties)
+
+
+def current_where_answered(counties: Collection[str]) -> tuple[SwitchStates, dict[str, str]]:
+    """`current_switches` of those whose node answers, and of the others, why they could not be read."""
+    return _answered_states(_current, counties)
+
+
+def states_where_answered(at: datetime, counties: Collection[str]) -> tuple[SwitchStates, dict[str, str]]:
+    """`switch_states_at` of those whose node answers, and of the others, why they could not be read."""
+    return _answered_states(partial(_as_of, at), counties)
 
 
 def read_switch_states(
@@ -148,9 +158,19 @@ def _consistent_states(
     return _states(layers["switch"], versions)
 
 
+def _answered_states(
+    query: Callable[[Collection[str] | None], sql.Composable], counties: Collection[str]
+) -> tuple[SwitchStates, dict[str, str]]:
+    seen = read_who_answers(lambda cursor, of: {"switch": _rows(cursor, query(of))}, counties)
+    rows = seen.layers.get("switch", pa.table({name: pa.array([], of) for name, of in _TYPES.items()}))
+    return _states(rows, seen.versions), seen.away
+
+
+_TYPES = {"county_code": pa.large_string(), "id": pa.large_string(), "open": pa.bool_()}
+
+
 def _rows(cursor: extensions.cursor, query: sql.Composable) -> pa.Table:
-    types = {"county_code": pa.large_string(), "id": pa.large_string(), "open": pa.bool_()}
-    return copy_out(cursor, query, types)
+    return copy_out(cursor, query, _TYPES)
 
 
 def _states(rows: pa.Table, versions: dict[str, CountyVersion]) -> SwitchStates:

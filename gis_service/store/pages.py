@@ -5,13 +5,17 @@ A page starts after a key, so that paging neither skips nor repeats what was on 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from psycopg2 import extensions
+
+from gis_service.store.by_node import read_by_node
 from gis_service.store.database import in_transaction
 from gis_service.store.interruptions import Interruption, read_interruptions
 from gis_service.store.operations import Operation, read_operations
+from gis_service.store.register import ever_registered
 from gis_service.store.schema import in_pairs
 
 OperationKey = tuple[datetime, str, int]
@@ -26,12 +30,17 @@ def operations_page(
     since: datetime | None = None,
     until: datetime | None = None,
     before: OperationKey | None = None,
-) -> list[Operation]:
+) -> tuple[list[Operation], dict[str, str]]:
     """At most `limit` operations that happened in `[since, until)`, newest first, then by county and id.
 
     `before` is the (at, county, id) of the last one of the page before. Fans out where no county is named.
+
+    Returns
+    -------
+    page, away
+        The operations, and the counties whose node did not answer: theirs are not among them.
     """
-    conditions, values = _within("at", since, until, counties)
+    conditions, values = _within("at", since, until)
     if switch_id is not None:
         conditions.append("switch_id = %(switch)s")
         values["switch"] = switch_id
@@ -40,9 +49,9 @@ def operations_page(
         values |= dict(zip(("at", "code", "id"), before, strict=True))
     values["limit"] = limit
     order = "ORDER BY at DESC, county_code DESC, id DESC LIMIT %(limit)s"
-    with in_transaction(read_only=True) as cursor:
-        found = read_operations(cursor, f"{' AND '.join(conditions)} {order}", values)
-    return sorted(found, key=lambda one: (one.at, one.county_code, one.id), reverse=True)
+    found, away = _pages(read_operations, counties, conditions, order, values)
+    newest = sorted(found, key=lambda one: (one.at, one.county_code, one.id), reverse=True)
+    return newest[:limit], away
 
 
 def interruptions_page(
@@ -53,16 +62,18 @@ def interruptions_page(
     since: datetime | None = None,
     until: datetime | None = None,
     after: InterruptionKey | None = None,
-) -> list[Interruption]:
+) -> tuple[list[Interruption], dict[str, str]]:
     """At most `limit` intervals that touch `[since, until)`, by beginning, county and id.
 
     `after` is the (began, county, id) of the last one of the page before. Fans out where no county is named.
+
+    Returns
+    -------
+    page, away
+        As for operations.
     """
     conditions = ["during && tstzrange(%(since)s, %(until)s)"]
     values: dict[str, Any] = {"since": since, "until": until}
-    if counties is not None:
-        conditions.append("county_code = ANY(%(counties)s)")
-        values["counties"] = sorted(counties)
     if customer_id is not None:
         conditions.append("customer_id = %(customer)s")
         values["customer"] = customer_id
@@ -71,24 +82,41 @@ def interruptions_page(
         values |= dict(zip(("at", "code", "id"), after, strict=True))
     values["limit"] = limit
     order = "ORDER BY lower(during), county_code, id LIMIT %(limit)s"
-    with in_transaction(read_only=True) as cursor:
-        found = read_interruptions(cursor, f"{' AND '.join(conditions)} {order}", values)
-    return sorted(found, key=lambda one: (one.began, one.county_code, one.id))
+    found, away = _pages(read_interruptions, counties, conditions, order, values)
+    return sorted(found, key=lambda one: (one.began, one.county_code, one.id))[:limit], away
 
 
-def causes(keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
-    """The switch of each operation, given as (county, id)."""
-    if not keys:
-        return {}
+def causes(keys: Collection[tuple[str, int]]) -> tuple[dict[tuple[str, int], str], dict[str, str]]:
+    """The switch of each operation, given as (county, id), and the counties whose node did not answer."""
     condition, values = in_pairs("id", keys)
-    with in_transaction(read_only=True) as cursor:
-        found = read_operations(cursor, condition, values)
-    return {(one.county_code, one.id): one.switch_id for one in found}
+    found, away = _pages(read_operations, sorted({county for county, _ in keys}), [condition], "", values)
+    return {(one.county_code, one.id): one.switch_id for one in found}, away
 
 
-def _within(
-    column: str, since: datetime | None, until: datetime | None, counties: Collection[str] | None
-) -> tuple[list[str], dict[str, Any]]:
+_Row = TypeVar("_Row")
+
+
+def _pages(
+    read: Callable[[extensions.cursor, str, Mapping[str, Any]], list[_Row]],
+    counties: Collection[str] | None,
+    conditions: Sequence[str],
+    order: str,
+    values: Mapping[str, Any],
+) -> tuple[list[_Row], dict[str, str]]:
+    """What each node has of a page."""
+    if counties is None:
+        with in_transaction(read_only=True) as cursor:
+            counties = ever_registered(cursor)
+
+    def of(cursor: extensions.cursor, some: list[str]) -> list[_Row]:
+        condition = " AND ".join([*conditions, "county_code = ANY(%(counties)s)"])
+        return read(cursor, f"{condition} {order}", {**values, "counties": some})
+
+    parts, away = read_by_node(counties, of)
+    return [row for part in parts for row in part], away
+
+
+def _within(column: str, since: datetime | None, until: datetime | None) -> tuple[list[str], dict[str, Any]]:
     conditions, values = ["true"], dict[str, Any]()
     if since is not None:
         conditions.append(f"{column} >= %(since)s")
@@ -96,7 +124,4 @@ def _within(
     if until is not None:
         conditions.append(f"{column} < %(until)s")
         values["until"] = until
-    if counties is not None:
-        conditions.append("county_code = ANY(%(counties)s)")
-        values["counties"] = sorted(counties)
     return conditions, values

@@ -14,13 +14,13 @@ from dataclasses import asdict
 from datetime import datetime
 
 import pyarrow as pa
-from psycopg2 import sql
+from psycopg2 import extensions, sql
 
 from gis_service.errors import UnknownId
 from gis_service.network.tables import GridTables
-from gis_service.store.database import DEADLINE_S, in_transaction
+from gis_service.store.database import DEADLINE_S, counties_away, in_transaction, rely_on
 from gis_service.store.intervals import IntervalWriter
-from gis_service.store.locks import lock_for_writing
+from gis_service.store.locks import WriteLocks, in_doubt, write_locks
 from gis_service.store.operations import (
     NewOperation,
     Operation,
@@ -28,6 +28,7 @@ from gis_service.store.operations import (
     read_operations,
     read_switch_states,
 )
+from gis_service.store.register import operated_until
 from gis_service.store.tables import read_tables
 from gis_service.store.versions import CountyVersion, count_up, raise_version, read_versions, require_loaded
 from sharding.copy import copy_in
@@ -58,12 +59,40 @@ def transaction(*, deadline_s: float | None = DEADLINE_S) -> Iterator[GridTransa
     NotReady, Conflict
         Nothing was written.
     """
-    with in_transaction(deadline_s=deadline_s) as cursor:
-        yield GridTransaction(cursor)
+    with write_locks() as locks, in_transaction(deadline_s=deadline_s) as cursor:
+        yield GridTransaction(cursor, locks)
 
 
 class GridTransaction(IntervalWriter):
     """The writes of one transaction; see the module for their order. `cursor` is for the store's own use."""
+
+    def __init__(self, cursor: extensions.cursor, locks: WriteLocks) -> None:
+        super().__init__(cursor)
+        self._locks = locks
+        self._switched: dict[str, dict[str, bool]] = {}
+        self._until: dict[str, datetime] = {}
+
+    def need(self, counties: Collection[str]) -> None:
+        """From here on the transaction cannot do without these counties' rows.
+
+        Raises
+        ------
+        CountyAway
+            When the node of one of them does not answer; the transaction is given up when that happens later.
+        """
+        rely_on(self.cursor, counties)
+
+    def away(self, counties: Collection[str]) -> dict[str, str]:
+        """Those of the counties whose node does not answer, and since when."""
+        return counties_away(counties)
+
+    def in_doubt(self) -> list[str]:
+        """Counties that a write which was cut off may still change, sorted; asked under all locks."""
+        return in_doubt(self.cursor)
+
+    def operated_until(self) -> dict[str, datetime]:
+        """By county, a time after which no operation of its present load lies; absent where it has none."""
+        return operated_until(self.cursor)
 
     def versions(self) -> dict[str, CountyVersion]:
         """The versions of all loaded counties, as this transaction sees them."""
@@ -83,21 +112,28 @@ class GridTransaction(IntervalWriter):
         Conflict
             Another writer holds one for too long.
         """
-        lock_for_writing(self.cursor, counties)
+        self._locks.counties(self.cursor, counties)
         return require_loaded(self.cursor, counties)
 
-    def find_by_idempotency_key(self, keys: Collection[str]) -> dict[str, Operation]:
-        """The operations already recorded under these keys, in whichever county; asks all shards."""
+    def find_by_idempotency_key(
+        self, keys: Collection[str], counties: Collection[str] | None = None
+    ) -> dict[str, Operation]:
+        """The operations already recorded under these keys, in one of these counties (default: in any)."""
         if not keys:
             return {}
-        found = read_operations(self.cursor, "idempotency_key = ANY(%(keys)s)", {"keys": sorted(keys)})
+        condition, values = "idempotency_key = ANY(%(keys)s)", {"keys": sorted(keys)}
+        if counties is not None:
+            condition += " AND county_code = ANY(%(counties)s)"
+            values["counties"] = sorted(counties)
+        found = read_operations(self.cursor, condition, values)
         return {one.idempotency_key: one for one in found if one.idempotency_key is not None}
 
-    def find_answer(self, keys: Collection[str], request: str) -> str | None:
-        """The answer kept for a request (by its digest) under one of its keys, or None; asks all shards."""
+    def find_answer(self, keys: Collection[str], request: str, counties: Collection[str]) -> str | None:
+        """The answer kept in one of these counties for a request (by its digest) under one of its keys."""
         self.cursor.execute(
-            "SELECT answer FROM switch_answer WHERE id = ANY(%s) AND request = %s LIMIT 1",
-            [sorted(keys), request],
+            "SELECT answer FROM switch_answer"
+            " WHERE id = ANY(%s) AND request = %s AND county_code = ANY(%s) LIMIT 1",
+            [sorted(keys), request, sorted(counties)],
         )
         row = self.cursor.fetchone()
         return None if row is None else str(row[0])
@@ -142,6 +178,8 @@ class GridTransaction(IntervalWriter):
             listed = [asdict(one) for one in recorded]
             table = pa.Table.from_pylist(listed, schema=pa.schema(list(_OPERATION_TYPES.items())))
             copy_in(self.cursor, sql.Identifier("switch_operation"), table)
+        for one in recorded:
+            self._until[one.county_code] = max(one.at, self._until.get(one.county_code, one.at))
         return recorded
 
     def set_open(self, rows: Iterable[tuple[str, str, bool]]) -> None:
@@ -155,6 +193,7 @@ class GridTransaction(IntervalWriter):
         wanted: dict[tuple[str, bool], set[str]] = {}
         for county, id, open_ in rows:
             wanted.setdefault((county, open_), set()).add(id)
+            self._switched.setdefault(county, {})[id] = open_
         unknown: set[str] = set()
         for (county, open_), ids in sorted(wanted.items()):
             self.cursor.execute(
@@ -181,5 +220,14 @@ class GridTransaction(IntervalWriter):
         return sorted(current, key=lambda one: (one.at, one.county_code, one.id))
 
     def bump(self, counties: Collection[str], at: datetime) -> dict[str, int]:
-        """Raise the version of each county and announce it; the new versions by code."""
-        return {county: raise_version(self.cursor, county, at) for county in sorted(counties)}
+        """Raise and announce the version of each county, with what was set and appended; the new versions."""
+        return {
+            county: raise_version(
+                self.cursor,
+                county,
+                at,
+                switched=self._switched.pop(county, {}),
+                until=self._until.pop(county, None),
+            )
+            for county in sorted(counties)
+        }

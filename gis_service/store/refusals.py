@@ -14,6 +14,7 @@ from gis_service.store.county_rows import (
     stored_ids_by_layer,
     tables_of,
 )
+from gis_service.store.database import rely_on
 from gis_service.store.stored_ids import references_to
 from gis_service.store.versions import read_versions
 
@@ -54,7 +55,11 @@ def refuse_dangling(
     cursor: extensions.cursor, gone: dict[str, Collection[str]], together: Collection[str], what: str
 ) -> None:
     """Refuse when counties not in `together` refer to one of the ids in `gone` (by layer)."""
-    referring = references_to(cursor, gone, outside=together)
+    if not any(gone.values()):
+        return
+    others = read_versions(cursor).keys() - set(together)
+    rely_on(cursor, others)
+    referring = references_to(cursor, gone, of=others)
     if not referring:
         return
     named = "; ".join(map(str, referring[:_NAMED]))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gis_service.store.database import distributed, in_transaction
+import psycopg2
+
+from gis_service.store.database import connection_parameters, in_our_words, in_transaction
+from gis_service.store.settling import settle
+from sharding.deadlines import ShardingError
 
 
 def server_started_at() -> datetime:
@@ -26,17 +30,16 @@ def server_started_at() -> datetime:
 def settle_prepared_transactions() -> int:
     """Settle what a node that died has left committed on some nodes of a cluster only; how many there were.
 
-    Until then others see half of such a write. The cluster does this by itself once a minute; asked for, it
-    is done before the first question is answered. Does nothing on a single server.
+    Until then a county stands behind what the register says of it. The cluster does this by itself once a
+    minute; asked for, it is done before the first question is answered, and for a node that comes back before
+    that is asked anything. Does nothing on a single server; what a node that is away has left waits for it.
 
     Raises
     ------
     NotReady
-        When the database does not answer, or a node with undecided transactions is away.
+        When the database does not answer.
     """
-    with in_transaction() as cursor:
-        if not distributed(cursor):
-            return 0
-        cursor.execute("SELECT recover_prepared_transactions()")
-        row = cursor.fetchone()
-    return 0 if row is None else int(row[0])
+    try:
+        return settle(connection_parameters())
+    except (psycopg2.Error, ShardingError) as error:
+        raise in_our_words(error) from error

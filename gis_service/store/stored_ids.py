@@ -12,7 +12,7 @@ import pyarrow as pa
 from psycopg2 import extensions, sql
 
 from gis_service.ingest.spec import BY_NAME
-from gis_service.store.database import LONG_DEADLINE_S, in_transaction
+from gis_service.store.database import LONG_DEADLINE_S, counties_away, in_transaction
 from gis_service.store.schema import ELEMENT_LAYERS
 from gis_service.store.versions import county_versions
 from sharding.copy import copy_in
@@ -35,7 +35,13 @@ class StoredIds:
     def owners(self, layer: str, ids: Collection[str], *, outside: Collection[str]) -> dict[str, str]:
         """County code by id, for those of `ids` that a stored county not in `outside` holds in `layer`.
 
-        Fans out to all shards.
+        Asks the shards of these others. Where the node of one is away, ids that counties of `outside` hold
+        already are taken on trust: they stood nowhere else when these were loaded.
+
+        Raises
+        ------
+        CountyAway
+            When ids are new and the node of one of the others does not answer.
         """
         others = sorted(self.topology_versions.keys() - set(outside))
         if not others:
@@ -43,12 +49,19 @@ class StoredIds:
         ids = [one for one in ids if "\0" not in one]  # no database stores these
         if not ids:
             return {}
-        with in_transaction(deadline_s=LONG_DEADLINE_S) as cursor:
-            query = sql.SQL("SELECT id, county_code FROM {} WHERE id IN {} AND county_code = ANY({})").format(
-                sql.Identifier(BY_NAME[layer].name), _asked(cursor, ids), sql.Literal(others)
-            )
-            cursor.execute(query)
-            return dict(sorted(cursor.fetchall()))
+        ours = sorted(self.topology_versions.keys() & set(outside))
+        if ours and counties_away(others):
+            ids = sorted(set(ids) - _holders(layer, ids, ours).keys())
+        return _holders(layer, ids, others) if ids else {}
+
+
+def _holders(layer: str, ids: Collection[str], counties: Collection[str]) -> dict[str, str]:
+    with in_transaction(deadline_s=LONG_DEADLINE_S, counties=counties) as cursor:
+        query = sql.SQL("SELECT id, county_code FROM {} WHERE id IN {} AND county_code = ANY({})").format(
+            sql.Identifier(BY_NAME[layer].name), _asked(cursor, ids), sql.Literal(sorted(counties))
+        )
+        cursor.execute(query)
+        return dict(sorted(cursor.fetchall()))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,11 +80,11 @@ class Reference:
 
 
 def references_to(
-    cursor: extensions.cursor, gone: dict[str, Collection[str]], *, outside: Collection[str]
+    cursor: extensions.cursor, gone: dict[str, Collection[str]], *, of: Collection[str]
 ) -> list[Reference]:
-    """The stored elements, of counties not in `outside`, that refer to one of the ids in `gone` (by layer).
+    """The stored elements of these counties that refer to one of the ids in `gone` (by layer).
 
-    Sorted by county, layer and id. Fans out to all shards.
+    Sorted by county, layer and id. Asks the shards of these counties.
     """
     found: list[Reference] = []
     for target, ids in gone.items():
@@ -83,12 +96,12 @@ def references_to(
                 if column.refers_to != target:
                     continue
                 query = sql.SQL(
-                    "SELECT county_code, id, {0} FROM {1} WHERE {0} IN {2} AND NOT county_code = ANY({3})"
+                    "SELECT county_code, id, {0} FROM {1} WHERE {0} IN {2} AND county_code = ANY({3}::text[])"
                 ).format(
                     sql.Identifier(column.name),
                     sql.Identifier(layer.name),
                     asked,
-                    sql.Literal(sorted(outside)),
+                    sql.Literal(sorted(of)),
                 )
                 cursor.execute(query)
                 found += [

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from gis_service.store.county_rows import stored_ids_by_layer, take_out
-from gis_service.store.locks import hold_for_loading, load_session, lock_commits_of_loads, lock_for_writing
+from gis_service.store.database import LONG_DEADLINE_S, in_transaction, rely_on_all_nodes
+from gis_service.store.locks import hold_for_loading, write_locks
 from gis_service.store.record import GridTransaction
 from gis_service.store.refusals import refuse_dangling
 from gis_service.store.versions import raise_version, require_loaded
@@ -30,17 +31,20 @@ def unload_counties(counties: Collection[str], *, at: datetime | None = None) ->
     """
     at = at or datetime.now(UTC)
     leaving = sorted(set(counties))
-    with load_session() as held, held, held.cursor() as cursor:
+    with (
+        hold_for_loading(leaving),
+        write_locks() as locks,
+        in_transaction(deadline_s=LONG_DEADLINE_S) as cursor,
+    ):
         one_node_at_a_time(cursor)
-        for county in leaving:
-            hold_for_loading(cursor, county)
-        lock_commits_of_loads(cursor)
-        lock_for_writing(cursor, leaving)
+        rely_on_all_nodes(cursor)
+        locks.commits_of_loads(cursor)
+        locks.counties(cursor, leaving)
         require_loaded(cursor, leaving)
         for county in leaving:
             refuse_dangling(cursor, stored_ids_by_layer(cursor, county), leaving, "unloaded")
         for county in leaving:
             take_out(cursor, county)
             cursor.execute("DELETE FROM county WHERE code = %s", [county])
-            GridTransaction(cursor).end_interruptions_of_absent(county, at)
+            GridTransaction(cursor, locks).end_interruptions_of_absent(county, at)
             raise_version(cursor, county, at, topology=True, loaded=False)

@@ -1,57 +1,44 @@
-"""What version each county is at.
+"""What version each county is at, and how a change raises it.
 
-Versions rise in the same transaction as the change they stand for, and are announced when it commits (see
-`changes` for who listens). Asking `county_versions` finds every change, announced or not.
+Versions rise in the same transaction as the change they stand for, in the county's own row and in the
+register, and are announced when it commits (see `changes` for who listens). Asking `county_versions` finds
+every change, announced or not, and needs no node but the coordinator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from psycopg2 import extensions, sql
 
 from gis_service.errors import UnknownId
+from gis_service.store import register
 from gis_service.store.database import DEADLINE_S, in_transaction
+from gis_service.store.register import CHANNEL, CountyVersion
+from gis_service.store.register import registered as read_versions
 
-CHANNEL = "gridgis_county"
-
-
-@dataclass(frozen=True, slots=True)
-class CountyVersion:
-    """One loaded county: `version` rises with every change, `topology_version` with loads alone.
-
-    `last_operation` is the number of the newest switch operation in the county's log.
-    """
-
-    version: int
-    topology_version: int
-    loaded_at: datetime
-    changed_at: datetime
-    last_operation: int
+__all__ = [
+    "CHANNEL",
+    "CountyVersion",
+    "count_up",
+    "county_versions",
+    "raise_version",
+    "read_versions",
+    "require_loaded",
+]
 
 
 def county_versions(*, deadline_s: float | None = DEADLINE_S) -> dict[str, CountyVersion]:
-    """Every loaded county's version by code, sorted; asks all shards, for a few rows each."""
+    """Every loaded county's version by code, sorted; asks the coordinator alone."""
     with in_transaction(read_only=True, deadline_s=deadline_s) as cursor:
         return read_versions(cursor)
 
 
-def read_versions(
-    cursor: extensions.cursor, counties: Collection[str] | None = None
-) -> dict[str, CountyVersion]:
-    """The versions of the loaded counties (of `counties` alone, where given), sorted by code."""
-    query = (
-        "SELECT county_code, version, topology_version, loaded_at, changed_at, last_operation"
-        " FROM county_version"
-    )
-    query += " WHERE loaded_at IS NOT NULL"
-    if counties is None:
-        cursor.execute(query)
-    else:
-        cursor.execute(query + " AND county_code = ANY(%s)", [sorted(counties)])
-    return {code: CountyVersion(*rest) for code, *rest in sorted(cursor.fetchall())}
+def operated_until() -> dict[str, datetime]:
+    """By county, a time after which no operation of its present load lies; absent where it has none."""
+    with in_transaction(read_only=True) as cursor:
+        return register.operated_until(cursor)
 
 
 def require_loaded(cursor: extensions.cursor, counties: Collection[str]) -> dict[str, CountyVersion]:
@@ -64,11 +51,28 @@ def require_loaded(cursor: extensions.cursor, counties: Collection[str]) -> dict
 
 
 def raise_version(
-    cursor: extensions.cursor, county: str, at: datetime, *, topology: bool = False, loaded: bool = True
+    cursor: extensions.cursor,
+    county: str,
+    at: datetime,
+    *,
+    topology: bool = False,
+    loaded: bool = True,
+    switched: Mapping[str, bool] | None = None,
+    until: datetime | None = None,
 ) -> int:
     """Count a change of one county and announce it; the new version.
 
-    `topology`: the grid itself was replaced (or, with `loaded` False, taken out).
+    Parameters
+    ----------
+    topology
+        The grid itself was replaced (or, with `loaded` False, taken out).
+    switched, until
+        How switches stand that were operated, and the latest time of it.
+
+    Raises
+    ------
+    Unsettled
+        When an earlier write of the county was cut off and is not settled yet.
     """
     cursor.execute(
         """
@@ -80,15 +84,14 @@ def raise_version(
             topology_version = county_version.topology_version + %(step)s,
             loaded_at = CASE WHEN %(topology)s THEN excluded.loaded_at ELSE county_version.loaded_at END,
             changed_at = excluded.changed_at
-        RETURNING version
+        RETURNING version, topology_version, last_operation, loaded_at, changed_at
         """,
         {"county": county, "at": at, "loaded": loaded, "topology": topology, "step": int(topology)},
     )
     row = cursor.fetchone()
     assert row is not None
-    version = int(row[0])
-    cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{county} {version}"])
-    return version
+    register.enter(cursor, county, row, topology=topology, switched=switched or {}, until=until)
+    return int(row[0])
 
 
 def count_up(cursor: extensions.cursor, county: str, counter: str, by: int) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
 from gis_service.errors import Conflict, GridError, Impossible, InvalidInput, NotReady, UnknownId
-from layers.source import BadQuery, NoSuchLayer
+from layers.source import BadQuery, NoSuchLayer, Unreachable
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 2
@@ -62,6 +62,7 @@ TABLE: tuple[tuple[type[Exception], str], ...] = (
     (NotReady, "not-ready"),
     (BadQuery, "malformed"),
     (NoSuchLayer, "unknown-id"),
+    (Unreachable, "not-ready"),
     (OperationalError, "not-ready"),
     (InterfaceError, "not-ready"),
     (Http404, "unknown-route"),

@@ -33,8 +33,8 @@ SETTINGS = {
 class CitusCluster(LocalCitus):
     """The three servers; the coordinator's engine database is the one everybody talks to."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory, settings=SETTINGS)
+    def __init__(self, directory: Path, **settings: str) -> None:
+        super().__init__(directory, settings={**SETTINGS, **settings})
 
     def migrate(self, *target: str) -> None:
         command = [sys.executable, "-m", "gis_service", "migrate", *target]
@@ -95,13 +95,12 @@ class CitusCluster(LocalCitus):
         signal_all(stopped[1:], signal.SIGSTOP)
 
     def revive(self, worker: int) -> None:
-        """Start it again on its old port, and finish what was prepared there."""
+        """Start it again on its old port; finishing what was prepared there is the service's business."""
         port = self.ports[worker]
         node = self.nodes[worker]
         LocalCluster(
-            node.home, port=port, extensions=EXTENSIONS, settings=SETTINGS, databases=node.databases
+            node.home, port=port, extensions=EXTENSIONS, settings=self.settings, databases=node.databases
         ).start()
-        self.ask("SELECT recover_prepared_transactions()")
 
     @property
     def ports(self) -> list[int]:

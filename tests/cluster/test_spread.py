@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from gis_service import store
-from gis_service.store.database import in_transaction
-from sharding.placement import answering, nodes, placements
+from gis_service.store.database import in_transaction, node_watch
+from sharding.placement import nodes, placements
 from tests.cluster.citus_cluster import CitusCluster
 from tests.store.grids import trunk_package
+from tests.store.test_interrupted_loads import wait_for
 
 pytestmark = pytest.mark.citus
 
@@ -56,19 +57,23 @@ def test_placements_are_where_citus_says_the_rows_are(cluster: CitusCluster) -> 
 
 
 def test_a_dead_and_a_frozen_node_are_told_from_those_that_answer(cluster: CitusCluster) -> None:
-    parameters = {"dsn": cluster.dsn}
-    with in_transaction() as cursor:
-        all_nodes = nodes(cursor)
-    store.close_pools()
-    assert answering(all_nodes, parameters) == dict.fromkeys(all_nodes, True)
+    """A frozen one is known after two looks without an answer, a dead one after the first; both come back."""
+    store.load_package(trunk_package(COUNTIES, 20))
+    watch = node_watch()
+
+    def away() -> list[int]:
+        return [node.port for node, away in watch.answering().items() if away is not None]
+
+    assert away() == []
     with cluster.frozen(2):
-        assert [one.port for one, up in answering(all_nodes, parameters).items() if not up] == [
-            cluster.ports[2]
-        ]
+        wait_for(lambda: away() == [cluster.ports[2]])
+        lost = watch.away(COUNTIES)
+        assert {one.node.port for one in lost.values()} == {cluster.ports[2]}
+        assert 0 < len(lost) < len(COUNTIES)
+    wait_for(lambda: away() == [])
     cluster.kill(1)
     try:
-        assert [one.port for one, up in answering(all_nodes, parameters).items() if not up] == [
-            cluster.ports[1]
-        ]
+        wait_for(lambda: away() == [cluster.ports[1]])
     finally:
         cluster.revive(1)
+    wait_for(lambda: away() == [])

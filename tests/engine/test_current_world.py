@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 import numpy as np
@@ -28,10 +28,13 @@ class Changing:
         self.reads: list[str] = []
         self.slow_s = 0.0
 
+    def unreachable(self, _counties: Collection[str]) -> dict[str, str]:
+        return {}
+
     def versions(self) -> Versions:
         return {"450122": self.version}
 
-    def load(self) -> Loaded:
+    def load(self, _held: World | None = None, /) -> Loaded:
         self.reads.append("load")
         tables, versions = self.tables, self.versions()
         time.sleep(self.slow_s)

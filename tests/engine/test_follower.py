@@ -21,6 +21,7 @@ from gis_service.engine.context import Context
 from gis_service.engine.following.current import CurrentWorld, Loaded, SwitchReadings, Versions
 from gis_service.engine.following.follower import Follower
 from gis_service.engine.scene import scene_of
+from gis_service.engine.world import World
 from gis_service.errors import NotReady, UnknownId
 from tests.engine.test_current_world import ONE, TWO, Changing, opened
 
@@ -46,8 +47,8 @@ class Announcing(Changing):
             raise NotReady("away")
         return super().versions()
 
-    def load(self) -> Loaded:
-        loaded = super().load()
+    def load(self, held: World | None = None, /) -> Loaded:
+        loaded = super().load(held)
         self.hold.wait(10)
         return loaded
 

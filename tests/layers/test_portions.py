@@ -28,21 +28,23 @@ class InMemory(CountyTable):
     asked: list[list[str]] = field(default_factory=list)
     after: tuple[str, str] | None = None
 
-    def _select(self, counties: Collection[str], conditions: Any, limit: int) -> pa.Table:
+    def _select(
+        self, counties: Collection[str], conditions: Any, limit: int
+    ) -> tuple[pa.Table, Collection[str]]:
         self.asked.append(sorted(counties))
         found = [
             {"id": id, "county_code": county, "geom": None}
             for county, id in self.rows
             if county in counties and (self.after is None or (county, id) > self.after)
         ]
-        return pa.Table.from_pylist(found[:limit], schema=self._schema())
+        return pa.Table.from_pylist(found[:limit], schema=self._schema()), ()
 
 
 def table(rows: dict[str, int], believed: dict[str, int], after: tuple[str, str] | None) -> InMemory:
     listed = tuple((county, f"{county}-{k:02}") for county in sorted(rows) for k in range(rows[county]))
     return InMemory(
         Description("thing", "Things", "", "Polygon", FIELDS),
-        transaction=lambda: (_ for _ in ()).throw(AssertionError("no database is asked")),
+        read=lambda *_: (_ for _ in ()).throw(AssertionError("no database is asked")),
         rows_by_county=lambda box: believed,
         counties_of_id=lambda _: COUNTIES,
         extent_of=lambda: None,

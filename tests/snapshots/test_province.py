@@ -104,7 +104,7 @@ def answers_of(directory: Path, budget: int = 1 << 30) -> list[Any]:
     source = HeldTables(TABLES)
 
     class Mapped(HeldTables):
-        def load(self) -> Any:
+        def load(self, held: Any = None, /) -> Any:
             return source.load()._replace(tables=topology.tables, topology=topology)
 
     return every_answer(engine_over(Mapped(TABLES)))

@@ -12,7 +12,6 @@ import pytest
 from gis_service import store
 from gis_service.errors import NotReady
 from gis_service.store.database import in_transaction
-from gis_service.store.locks import LOADING
 from tests.grid_database import GridDatabase
 from tests.store.grids import trunk_package
 
@@ -36,9 +35,8 @@ def test_a_load_that_loses_its_session_says_so(grid_database: GridDatabase) -> N
             ended.extend(
                 one
                 for (one,) in grid_database.query(
-                    "SELECT pg_terminate_backend(pid) FROM pg_locks"
-                    " WHERE locktype = 'advisory' AND classid = %s",
-                    LOADING,
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND backend_xid IS NOT NULL"
                 )
             )
 

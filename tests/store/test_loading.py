@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -15,7 +16,7 @@ from gis_service import store
 from gis_service.errors import Conflict, InvalidInput, UnknownId
 from gis_service.ingest.package import GridPackage, tables_from_package
 from gis_service.ingest.validate import validate
-from gis_service.store.locks import hold_for_loading, load_session
+from gis_service.store.locks import hold_for_loading
 from tests.grid_database import GridDatabase
 from tests.packages import put, sound_frames, sound_package
 from tests.store.comparing import assert_same_package, assert_same_tables
@@ -157,12 +158,11 @@ def test_a_load_checked_before_another_load_is_refused() -> None:
 
 
 def test_a_county_that_is_being_loaded_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hold_for_loading, "__kwdefaults__", {"patience_s": 1})
+    monkeypatch.setattr("gis_service.store.loading.hold_for_loading", partial(hold_for_loading, patience_s=1))
     store.load_package(sound_package())
-    with load_session() as held, held.cursor() as cursor:
-        hold_for_loading(cursor, "0801")
-        with pytest.raises(Conflict, match="county 0801 is being loaded by another process"):
-            store.load_package(sound_package(), replace=True)
+    being_loaded = pytest.raises(Conflict, match="county 0801 is being loaded by another process")
+    with hold_for_loading(["0801"]), being_loaded:
+        store.load_package(sound_package(), replace=True)
     assert_unchanged({"0801": 1, "0802": 1})
     store.load_package(sound_package(), replace=True)  # free again
 

@@ -23,6 +23,12 @@ export interface Loaded {
   missing: string[];
 }
 
+/** What the grid stands at: the version of every county, and the counties that do not answer. */
+export interface Standing {
+  versions: Record<string, number>;
+  missing: string[];
+}
+
 export class Engine {
   constructor(readonly address: string) {}
 
@@ -52,11 +58,11 @@ export class Engine {
     });
   }
 
-  /** The version of every county: what changes when anything in the grid does. */
-  async versions(): Promise<Record<string, number>> {
+  /** What changes when anything in the grid does, or a county goes or comes back. */
+  async standing(): Promise<Standing> {
     const url = `${this.address}/ogc/collections/substation/items?f=geojson&limit=1`; // every answer carries it
     const answer = await ask<Page>(url, { seconds: 10, away: S.engineAway(this.address) });
-    return answer.grid_version ?? {};
+    return { versions: answer.grid_version ?? {}, missing: answer.missing_counties ?? [] };
   }
 }
 

@@ -31,13 +31,17 @@ export class Grid {
   private readonly voltageOfNode = new Map<string, number>();
 
   /** Takes the features of a layer in the place of those it had. */
-  put(layer: LayerName, features: readonly GridFeature[]): void {
+  /** Of counties that do not answer, what was there before stays. */
+  put(layer: LayerName, features: readonly GridFeature[], missing: readonly string[] = []): void {
     const held = new Map<string, GridFeature>();
+    for (const [id, feature] of this.byLayer.get(layer) ?? []) {
+      if (missing.includes(String(feature.properties["county_code"]))) held.set(id, feature);
+    }
     for (const feature of features) held.set(idOf(feature), feature);
     this.byLayer.set(layer, held);
     if (layer === "line_section") {
       this.voltageOfNode.clear();
-      for (const { properties: p } of features) {
+      for (const { properties: p } of held.values()) {
         if (typeof p["base_voltage_kv"] !== "number") continue;
         for (const end of ["from_node", "to_node"]) {
           if (typeof p[end] === "string") this.voltageOfNode.set(p[end], p["base_voltage_kv"]);

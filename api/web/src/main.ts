@@ -3,7 +3,7 @@ import maplibre from "./maplibre";
 import { closeRecord, config, customersOf, freshKey, openOutages, openRecord, outage as readOutage } from "./business";
 import { darkFeatures } from "./dark";
 import { byId, el } from "./dom";
-import { Engine, type Mode } from "./engine";
+import { Engine, type Mode, type Standing } from "./engine";
 import { boundsOf, Grid, idOf, type Found } from "./grid";
 import { Away } from "./http";
 import { showLegend } from "./legend";
@@ -30,7 +30,7 @@ class Desk {
   private asked: Found | null = null;
   private others: Found[] = [];
   private question: AbortController | null = null;
-  private known: Record<string, number> = {};
+  private known: Standing = { versions: {}, missing: [] };
   private readonly panel: Panel;
   private readonly records = el("section", { id: "records", "aria-label": S.openOutages });
 
@@ -81,7 +81,7 @@ class Desk {
         const cut: string[] = [];
         const missing = new Set<string>();
         status(S.loading(S.product));
-        this.known = await this.engine.versions().catch(() => ({}));
+        this.known = await this.engine.standing().catch(() => ({ versions: {}, missing: [] }));
         await Promise.all(
           LAYERS.map(async (layer) => {
             const loaded = await this.engine.collection(layer);
@@ -122,13 +122,21 @@ class Desk {
 
   private async readVersions(): Promise<void> {
     try {
-      const versionsNow = await this.engine.versions();
-      if (JSON.stringify(versionsNow) !== JSON.stringify(this.known)) {
-        this.known = versionsNow;
-        for (const layer of LAYERS) this.grid.put(layer, (await this.engine.collection(layer)).features);
+      const now = await this.engine.standing();
+      if (JSON.stringify(now) !== JSON.stringify(this.known)) {
+        const before = this.known;
+        this.known = now;
+        const missing = new Set<string>(now.missing);
+        for (const layer of LAYERS) {
+          const loaded = await this.engine.collection(layer);
+          this.grid.put(layer, loaded.features, loaded.missing);
+          for (const county of loaded.missing) missing.add(county);
+        }
         this.grid.outlineDistricts();
         for (const layer of LAYERS) this.draw(layer);
-        if (this.asked !== null) notice(S.gridChanged);
+        if (missing.size > 0) notice(S.mapNotCurrent([...missing].sort().join(", ")));
+        else if (this.asked !== null) notice(S.gridChanged);
+        else if (before.missing.length > 0) notice("");
       }
       this.showStatus();
     } catch (error) {
@@ -309,7 +317,7 @@ class Desk {
 
   private showStatus(): void {
     const counts = LAYERS.map((layer) => `${count(this.grid.count(layer))} ${LAYER_NAMES[layer].many}`).join(" · ");
-    status(`${S.gridVersion} ${versions(this.known)} · ${S.asOf} ${clock(new Date().toISOString())}`, counts);
+    status(`${S.gridVersion} ${versions(this.known.versions)} · ${S.asOf} ${clock(new Date().toISOString())}`, counts);
   }
 }
 

@@ -61,6 +61,7 @@ export const S = {
   more: (n: string) => `and ${n} more; the CSV of the record has them all`,
   alsoHere: "Also here",
   partial: (counties: string) => `Incomplete: no answer from ${counties}. The true number may be higher.`,
+  mapNotCurrent: (counties: string) => `No answer from ${counties}: shown as last seen, not as it is now.`,
   mapPartial: (counties: string) => `Incomplete map: no answer from ${counties}.`,
   gridVersion: "Grid version",
   asOf: "as of",

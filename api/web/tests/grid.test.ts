@@ -27,6 +27,15 @@ function small(): Grid {
   return grid;
 }
 
+describe("a county that does not answer", () => {
+  it("stays as it was seen, while the others are shown anew", () => {
+    const grid = new Grid();
+    grid.put("switch", [at("S1", { county_code: "8801" }), at("S2", { county_code: "8802" })]);
+    grid.put("switch", [at("S3", { county_code: "8801" })], ["8802"]);
+    expect(grid.drawn("switch").features.map((f) => f.properties?.["id"]).sort()).toEqual(["S2", "S3"]);
+  });
+});
+
 describe("voltages", () => {
   it("fall into the classes of IEC 60038", () => {
     const classes = [110, 52, 20, 1.1, 1, 0.4, 0, -1, NaN, null, "20"].map(voltageClass);

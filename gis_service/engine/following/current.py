@@ -8,10 +8,12 @@ records itself is there at once.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -19,20 +21,29 @@ import numpy.typing as npt
 
 from gis_service.engine.shapes import Shapes
 from gis_service.engine.world import CountyVersion, World
+from gis_service.errors import CountyAway
 from gis_service.network.build import build_topology
 from gis_service.network.columns import Texts
 from gis_service.network.switching import SwitchState, loaded_state
 from gis_service.network.tables import GridTables
 from gis_service.network.topology import Topology
 
+log = logging.getLogger("gis_service.engine")
+
 Versions = Mapping[str, CountyVersion]
 
 
 class SwitchReadings(NamedTuple):
-    """How switches stand: ids, and as many truth values."""
+    """How switches stand: ids, and as many truth values.
+
+    away : counties of which nothing could be read, with the reason
+    as_now : counties whose switches stood as they stand in a world of the same versions
+    """
 
     ids: Sequence[str]
     open: npt.NDArray[np.bool_]
+    away: Mapping[str, str] = MappingProxyType({})
+    as_now: frozenset[str] = frozenset()
 
 
 NO_READINGS = SwitchReadings((), np.empty(0, np.bool_))
@@ -41,7 +52,8 @@ NO_READINGS = SwitchReadings((), np.empty(0, np.bool_))
 class Loaded(NamedTuple):
     """Tables and the county versions they were read at, in one snapshot.
 
-    `topology` and `shapes` come along where they need not be built of the tables.
+    `topology` and `shapes` come along where they need not be built of the tables; `missing_counties` are
+    those that could not be read.
     """
 
     tables: GridTables
@@ -57,8 +69,16 @@ class GridSource(Protocol):
     def versions(self) -> Versions:
         """Versions of every county that answers; cheap, asked before every question."""
 
-    def load(self) -> Loaded:
-        """Every county's tables."""
+    def load(self, held: World | None = None, /) -> Loaded:
+        """Every county's tables, and how its switches stand.
+
+        A county that cannot be read is taken from the world that is held, where its grid is still the same.
+
+        Raises
+        ------
+        CountyAway
+            When that cannot be done: the world that is held is better than one without the county.
+        """
 
     def current_switches(self, positions: Mapping[str, int | None], /) -> tuple[Versions, SwitchReadings]:
         """Switches as they stand, with the versions of some counties in that snapshot.
@@ -66,6 +86,9 @@ class GridSource(Protocol):
         `positions`: county → operations of its log that are known; its switches that were operated since are
         read (all where None, and more than those does no harm). A county that is gone is left out.
         """
+
+    def unreachable(self, counties: Collection[str], /) -> Mapping[str, str]:
+        """Those of the counties that cannot be read now because their node is away, with the reason."""
 
     def switches_at(self, at: datetime, /) -> tuple[Versions, SwitchReadings]:
         """How the switches stood at a moment, with the versions of that snapshot."""
@@ -124,8 +147,8 @@ class CurrentWorld:
 
     @property
     def behind(self) -> list[str]:
-        """Counties that were loaded, replaced or taken out and are not read again yet, sorted."""
-        return [] if self._world is None else _other_topology(self._world.versions, self._seen)
+        """Counties that were loaded, replaced or taken out and can be, but are not, read again, sorted."""
+        return [] if self._world is None else self._unread(self._world, self._seen)
 
     @property
     def seen(self) -> Versions:
@@ -170,14 +193,19 @@ class CurrentWorld:
             When the source does not answer.
         """
         world = self._world
-        if world is not None and world.versions == self._source.versions():
+        if world is not None and not world.missing_counties and world.versions == self._source.versions():
             return world
         with self._reading:
             # another thread may have read it meanwhile; what counts is the source, asked again
             seen = self.look()
             world = self._world
-            if world is None or not same_topology(world.versions, seen):
-                world = self._read_topology()
+            if world is None:
+                return self._read_topology()
+            if self._unread(world, seen):
+                try:
+                    return self._read_topology()
+                except CountyAway as error:  # the county that was loaded is answered from as it was
+                    log.info("counties are not read again now: %s", error)
             return world
 
     def look(self, *, thorough: bool = False) -> Versions:
@@ -196,7 +224,8 @@ class CurrentWorld:
         with self._moving:
             seen = self._source.versions()
             if self._world is not None:
-                self._world, seen = self._caught_up(self._world, seen, thorough=thorough)
+                world, seen = self._caught_up(self._world, seen, thorough=thorough)
+                self._world = world.lacking(self._lacking(world, seen))
             self._seen = seen
             return seen
 
@@ -225,7 +254,7 @@ class CurrentWorld:
 
     def _read_topology(self) -> World:
         began = time.perf_counter()
-        loaded = self._source.load()
+        loaded = self._source.load(self._world)
         topology = loaded.topology or build_topology(loaded.tables)
         world = World(
             topology=topology,
@@ -237,9 +266,34 @@ class CurrentWorld:
         with self._moving:
             # operations that were answered from the old world meanwhile must not be lost with it
             world, self._seen = self._caught_up(world, self._source.versions())
-            self._world = world
+            self._world = world = world.lacking(self._lacking(world, self._seen))
         self._on_refresh("topology", time.perf_counter() - began, world)
         return world
+
+    def _unread(self, world: World, seen: Versions) -> list[str]:
+        """Counties whose topology the world has not as seen, although it can be read, sorted."""
+        other = _other_topology(world.versions, seen)
+        if not other:
+            return []
+        away = self._source.unreachable([county for county in other if county in seen])
+        return [county for county in other if county not in away]
+
+    def _lacking(self, world: World, seen: Versions) -> list[str]:
+        """Counties of which the source has a later version than the world and which cannot be read, sorted.
+
+        One that is being loaded, or was, and can be read is not among them: see `get`.
+        """
+        later = {
+            county: county in world.versions and _same_load(world.versions[county], one)
+            for county, one in seen.items()
+            if county not in world.versions or world.versions[county].version < one.version
+        }
+        if not later:
+            return []
+        # switches are read at every look, so who is behind with these alone could not be asked
+        lacking = {county for county, same_load in later.items() if same_load}
+        lacking |= later.keys() & set(world.missing_counties)
+        return sorted(lacking | self._source.unreachable(list(later)).keys())
 
     def _caught_up(
         self, world: World, versions: Versions, *, thorough: bool = False
@@ -254,12 +308,13 @@ class CurrentWorld:
         while moved:
             seen, readings = self._source.current_switches(moved)
             versions = {**versions, **seen}
+            moved = {county: position for county, position in moved.items() if county not in readings.away}
             kept = {
                 county: position
                 for county, position in moved.items()
                 if county in seen and _same_load(world.versions[county], seen[county])
             }
-            if len(kept) == len(moved):
+            if moved and len(kept) == len(moved):
                 # only the counties just read are known to stand at the versions of that snapshot
                 current = apply_readings(world.topology, world.current, readings)
                 world = world.switched(current, {county: seen[county] for county in moved})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from gis_service.engine.columns import TABLE_OF_LAYER
 from gis_service.engine.following.current import NO_READINGS, Loaded, SwitchReadings, Versions
 from gis_service.engine.shapes import CountyRun, Shapes
-from gis_service.engine.world import CountyVersion
+from gis_service.engine.world import CountyVersion, World
 from gis_service.errors import NotReady
 from gis_service.network.tables import GridTables
 from gis_service.snapshots.budget import DEFAULT_BYTES, Budget
@@ -41,7 +41,7 @@ class MappedGrid:
         """Version 1 of every county, at the load that its snapshot is of."""
         return self._versions
 
-    def load(self) -> Loaded:
+    def load(self, _held: World | None = None, /) -> Loaded:
         """The counties, and their network from its snapshot or built.
 
         Raises
@@ -56,6 +56,10 @@ class MappedGrid:
     def current_switches(self, _positions: Mapping[str, int | None]) -> tuple[Versions, SwitchReadings]:
         """Nothing moved since loading."""
         return self._versions, NO_READINGS
+
+    def unreachable(self, _counties: Collection[str]) -> Mapping[str, str]:
+        """Nothing is ever away."""
+        return {}
 
     def switches_at(self, _at: datetime) -> tuple[Versions, SwitchReadings]:
         """Nothing was operated at any time."""

@@ -7,7 +7,7 @@ out again. Everything happens in the transaction it is given, under the locks of
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from gis_service.engine.recording.operated import Operated
 from gis_service.engine.recording.timeline import Event, intervals, play, which_changed
 from gis_service.engine.scene import CLOCK_SKEW, find_switch
 from gis_service.engine.world import CountyVersion, Scene, World
-from gis_service.errors import Conflict, Impossible, InvalidInput, UnknownId
+from gis_service.errors import Conflict, CountyAway, Impossible, InvalidInput, UnknownId
 from gis_service.network.switching import SwitchState
 from gis_service.tracing.change import moved, supplied_among
 
@@ -67,9 +67,9 @@ def resolve(world: World, operations: Sequence[Operated], now: datetime) -> list
 
 
 def known_operations(
-    write: store.GridTransaction, operations: Sequence[Operated]
+    write: store.GridTransaction, operations: Sequence[Operated], counties: Collection[str]
 ) -> dict[str, store.Operation]:
-    """Operations on record under the batch's keys, each the same as the one sent now.
+    """Operations on record in these counties under the batch's keys, each the same as the one sent now.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def known_operations(
         Naming the keys that stand for something else.
     """
     sent = {one.idempotency_key: one for one in operations if one.idempotency_key is not None}
-    found = write.find_by_idempotency_key(list(sent))
+    found = write.find_by_idempotency_key(list(sent), counties)
     others = sorted(key for key, one in found.items() if not _is_same(sent[key], one))
     if others:
         raise Conflict(
@@ -106,20 +106,24 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch over one world, under the locks of all counties."""
+    """One batch over one world, under the locks of all counties.
+
+    `away`: counties whose node does not answer, with the reason. They stand as the world has them, for no one
+    can write them; a batch that would have to read or write their record is refused.
+    """
 
     world: World
     now: datetime
     asked: Sequence[Asked]
     known: Mapping[str, store.Operation]
+    away: Mapping[str, str]
 
     def write(self, write: store.GridTransaction) -> Written:
         """Write everything and tell what it did."""
         switches = self.world.topology.tables.switches
-        counties = list(self.world.versions)
         fresh = [one for one in self.asked if one.operated.idempotency_key not in self.known]
         since = min((one.at for one in fresh), default=self.now) - _TICK
-        later = write.operations_from(since, counties)
+        later = self._later(write, since)
         fresh = [self._not_before(one, later) for one in fresh]
         done = write.append_operations(
             [
@@ -156,6 +160,22 @@ class Batch:
         bumped = write.bump({switches.county[switch] for switch in operated}, self.now)
         answer = self._told(done, changed, later, after, bumped)
         return Written(answer, after, self._versions(done, bumped))
+
+    def _later(self, write: store.GridTransaction, since: datetime) -> list[store.Operation]:
+        """What is on record from a time on; the register tells which counties need not be asked."""
+        until = write.operated_until()
+        asked = [county for county in self.world.versions if county in until and until[county] >= since]
+        later = write.operations_from(since, asked) if self._reached(asked) and asked else []
+        if later:  # every interval from then on is worked out again, in every county
+            self._reached(self.world.versions)
+        return later
+
+    def _reached(self, counties: Iterable[str]) -> bool:
+        """True; refuses when one of them is away."""
+        lost = sorted(self.away.keys() & set(counties))
+        if lost:
+            raise CountyAway(lost, f"{self.away[lost[0]]}, and these operations reach into it")
+        return True
 
     def _versions(
         self, done: Sequence[store.Operation], bumped: Mapping[str, int]
@@ -195,7 +215,7 @@ class Batch:
 
     def _end_stale(self, write: store.GridTransaction, before: SwitchState) -> None:
         """End what a load has brought back: intervals that last, of customers who are supplied."""
-        lasting = write.lasting_interruptions(list(self.world.versions))
+        lasting = write.lasting_interruptions(self.world.versions.keys() - self.away.keys())
         if not lasting:
             return
         ids = self.world.topology.ids
@@ -241,7 +261,9 @@ class Batch:
 
     def _customers(self, rows: Rows) -> list[store.Customer]:
         customers = self.world.topology.tables.customers
-        return list(zip(customers.county[rows].tolist(), customers.id[rows].tolist(), strict=True))
+        found = list(zip(customers.county[rows].tolist(), customers.id[rows].tolist(), strict=True))
+        self._reached(county for county, _ in found)
+        return found
 
     def _told(
         self,
@@ -274,7 +296,7 @@ class Batch:
                     ),
                 }
             )
-        head = Scene(self.world, after, self.now).head()
+        head = Scene(self.world, after, self.now, self.world.missing_counties).head()
         return head | {
             "grid_version": head["grid_version"] | dict(bumped),
             "operations": told,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import orjson
@@ -35,10 +35,10 @@ class Receipts:
     def __init__(self, write: GridTransaction) -> None:
         self._write = write
 
-    def first_answer(self, operations: Sequence[Operated]) -> Answer | None:
-        """The answer that this very batch was given before, or None."""
+    def first_answer(self, operations: Sequence[Operated], counties: Collection[str]) -> Answer | None:
+        """The answer that this very batch was given before, kept in one of these counties, or None."""
         keys = _keys(operations)
-        text = self._write.find_answer(keys, content_of(operations)) if keys else None
+        text = self._write.find_answer(keys, content_of(operations), counties) if keys else None
         answer: Answer | None = None if text is None else orjson.loads(text)
         return answer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gis_service import store
 from gis_service.engine.columns import Answer, rfc3339
@@ -14,10 +14,26 @@ from gis_service.errors import GridError
 from gis_service.store import health
 
 
+def _degraded(nodes: Sequence[Answer], counties: Mapping[str, Answer]) -> list[str]:
+    """A sentence for each node that is away, with its counties."""
+    told: list[str] = []
+    for node in nodes:
+        if not node["answers"]:
+            theirs = sorted(county for county, one in counties.items() if one["node"] == node["name"])
+            told.append(
+                f"database node {node['name']} has not answered since {node['away_since']}: "
+                f"{'counties ' + ', '.join(theirs) if theirs else 'no county'} cannot be read or written"
+            )
+    return told
+
+
 def readiness(
     engine: Engine, *, warm: bool, following: Following | None = None, recovered: Sequence[Recovered] = ()
 ) -> Answer:
     """`status` is `ready`, or `not ready` with the reasons in `faults`.
+
+    A node that is away is no such reason, since questions about other counties are answered: `degraded` names
+    it and its counties.
 
     Parameters
     ----------
@@ -34,14 +50,17 @@ def readiness(
     stored: dict[str, store.CountyVersion] = {}
     try:
         nodes = health.nodes()
-        faults += [f"database node {node['name']} does not answer" for node in nodes if not node["answers"]]
         missing = health.missing_migrations()
         if missing:
             faults.append(f"migrations {', '.join(missing)} are missing: run `python -m gis_service migrate`")
         else:
             stored = store.county_versions()
+            holders = health.node_names(stored)
+            lost = {node["name"] for node in nodes if not node["answers"]}
             counties = {
                 county: {
+                    "node": holders[county],
+                    "reachable": holders[county] not in lost,
                     "version": one.version,
                     "topology_version": one.topology_version,
                     "loaded_at": one.loaded_at.isoformat(),
@@ -63,6 +82,7 @@ def readiness(
     return {
         "status": "not ready" if faults else "ready",
         "faults": faults,
+        "degraded": _degraded(nodes, counties),
         "counties": counties,
         "nodes": nodes,
         "missing_counties": [] if held is None else list(held.missing_counties),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gis_service.engine.engine import Engine
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.held import HeldTables
 from gis_service.engine.outage import Case
 from gis_service.engine.outage_text import answer_text
 from gis_service.engine.traces import TraceAsked
+from gis_service.network.switching import loaded_state
 from gis_service.network.text import parse_grid
+from gis_service.tracing.change import moved, supplied_among
 
 _SAMPLE = """
 S source n1
@@ -41,6 +45,11 @@ def warm_up(engine: Engine) -> None:
     sample.supply_path("C")
     sample.supply_area(["F"])
     sample.supply_radius("Q", "full")
+    small = sample.scene().topology
+    closed, opened = loaded_state(small), loaded_state(small).with_switching([0], [True])
+    for before, after in ((closed, opened), (opened, closed)):  # as operations are recorded
+        moved(small, before, after)
+        supplied_among(small, after, np.arange(1))
     world = engine.scene().world
     # what every answer needs and is made once
     _ = world.tallies, world.listing

@@ -1,0 +1,82 @@
+"""Reading many counties node by node, so that one that does not answer costs its own counties and no others.
+
+On one server there is one part, and its failures are the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from psycopg2 import extensions
+
+from gis_service.errors import CountyAway
+from gis_service.store.database import DEADLINE_S, in_our_words, in_transaction, node_watch
+from sharding.deadlines import ShardingError
+from sharding.placement import Node
+
+NODE_DEADLINE_S = 3.0
+"""How long a question waits for one node of a cluster."""
+
+Part = TypeVar("Part")
+
+
+def read_by_node(
+    counties: Collection[str],
+    read: Callable[[extensions.cursor, list[str]], Part],
+    *,
+    deadline_s: float = NODE_DEADLINE_S,
+) -> tuple[list[Part], dict[str, str]]:
+    """What `read` gives for the counties of each node, and the counties of nodes that did not answer.
+
+    Every node is asked in a transaction and a thread of its own, in one snapshot of its own.
+
+    Returns
+    -------
+    parts, away
+        In the order of nodes; county → why it could not be read.
+
+    Raises
+    ------
+    NotReady
+        When the coordinator does not answer.
+    """
+    if not counties:
+        return [], {}
+    watch = node_watch()
+    try:
+        if not watch.spread:
+            with in_transaction(read_only=True, deadline_s=DEADLINE_S) as cursor:
+                return [read(cursor, sorted(counties))], {}
+        away = {county: str(why) for county, why in watch.away(counties).items()}
+        groups = watch.by_node([county for county in counties if county not in away])
+    except ShardingError as error:
+        raise in_our_words(error) from error
+
+    def ask(node: Node) -> Part | CountyAway:
+        try:
+            with (
+                watch.lane(node, deadline_s),
+                in_transaction(read_only=True, deadline_s=deadline_s, counties=groups[node]) as cursor,
+            ):
+                return read(cursor, groups[node])
+        except ShardingError as error:
+            return CountyAway(groups[node], str(error))
+        except CountyAway as error:
+            return CountyAway(groups[node], error.why)
+
+    if len(groups) == 1:
+        answers = [ask(node) for node in groups]
+    elif groups:
+        with ThreadPoolExecutor(len(groups)) as threads:
+            answers = list(threads.map(ask, groups))
+    else:
+        answers = []
+    parts: list[Part] = []
+    for one in answers:
+        if isinstance(one, CountyAway):
+            away |= dict.fromkeys(one.counties, one.why)
+        else:
+            parts.append(one)
+    return parts, away
