@@ -26,9 +26,16 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "target", nargs="?", help="a migration to go to (`zero` undoes all); default: the newest"
     )
     serve = commands.add_parser("serve", help="answer questions over HTTP until stopped")
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=int(os.environ.get("GRIDGIS_ENGINE_PORT", "8001")))
-    serve.add_argument("--threads", type=int, default=16, help="questions answered at the same time")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument(
+        "--port",
+        type=int,
+        default=int(os.environ.get("GRIDGIS_ENGINE_PORT", "8001")),
+        help="port to listen on (default: GRIDGIS_ENGINE_PORT, else 8001)",
+    )
+    serve.add_argument(
+        "--threads", type=int, default=16, help="questions answered at the same time (default 16)"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,6 +21,10 @@ class InvalidInput(GridError):
         self.faults = tuple(faults)
 
 
+NAMED = 20
+"""Ids that a sentence names; more of them are counted."""
+
+
 class UnknownId(GridError):
     """Ids that no element of the loaded counties has; `places` tells where in the question they stand."""
 
@@ -30,9 +34,10 @@ class UnknownId(GridError):
         self.ids = tuple(ids)
         self.places = dict(places or {})
         listed = ", ".join(
-            f"{one!r} ({self.places[one]})" if one in self.places else repr(one) for one in self.ids
+            f"{one!r} ({self.places[one]})" if one in self.places else repr(one) for one in self.ids[:NAMED]
         )
-        super().__init__(f"no {what} has the id {listed}; ids are case-sensitive")
+        more = f" and {len(self.ids) - NAMED:,} more" if len(self.ids) > NAMED else ""
+        super().__init__(f"no {what} has the id {listed}{more}; ids are case-sensitive")
 
 
 class AmbiguousId(InvalidInput):

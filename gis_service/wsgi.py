@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from gis_service.home import prepare_environment
 
 prepare_environment()
@@ -12,7 +14,9 @@ _django = get_wsgi_application()
 
 from gis_service.web import worker  # noqa: E402  # and the apps must be loaded
 from gis_service.web.direct import Direct  # noqa: E402
+from gis_service.web.patience import Patience  # noqa: E402
+from gis_service.web.server import THREADS, THREADS_VARIABLE  # noqa: E402
 
-application = Direct(_django)
+application = Patience(Direct(_django), places=int(os.environ.get(THREADS_VARIABLE, THREADS)))
 
 worker.begin()

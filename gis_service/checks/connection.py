@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 
 from gis_service.checks.subject import Subject, counted
-from gis_service.kernels.arcs import build_arcs
+from gis_service.kernels.blocks import find_blocks
 from gis_service.kernels.reach import components
 from gis_service.network.switching import normal_state
 from gis_service.network.tables import Text
@@ -70,32 +70,32 @@ def self_loops_and_parallels(subject: Subject) -> None:
             beside[min(start, end), max(start, end)].append(edge)
     for (start, end), edges in beside.items():
         for edge in edges if len(edges) > 1 else ():
-            others = subject.named_edges(other for other in edges if other != edge)
+            others = subject.named_edges(edges, but=edge)
             nodes = f"{subject.node_id(start)} and {subject.node_id(end)}"
             subject.find_edge("parallel", edge, f"joins nodes {nodes} beside {others}")
 
 
 def loops(subject: Subject) -> None:
-    """Elements on a cycle in the normal state, told apart by the connected loops that they form.
+    """Elements on a cycle in the normal state, each loop by itself: what shares no more than a node is two.
 
     Self-loops, and loops of nothing but parallel elements, have rules of their own.
     """
     topology = subject.topology
     on_cycle = trace(topology, normal_state(topology), "loops", []).edges
     on_cycle = on_cycle[topology.edge_from[on_cycle] != topology.edge_to[on_cycle]]
-    start, end = topology.edge_from[on_cycle], topology.edge_to[on_cycle]
-    label = components(*build_arcs(topology.n_nodes + 1, start, end), np.ones(on_cycle.size, np.uint8))
-    together: dict[int, list[int]] = defaultdict(list)
-    for place, part in enumerate(label[start].tolist()):
-        together[part].append(place)
-    for places in together.values():
-        nodes = np.union1d(start[places], end[places])
-        if nodes.size == 2:
+    among = np.zeros(topology.n_edges, np.bool_)
+    among[on_cycle] = True
+    allowed = np.ones(topology.n_nodes + 1, np.bool_)
+    allowed[topology.root] = False  # two sources are no loop
+    nodes = np.unique(topology.edge_from[on_cycle]).astype(np.int64)
+    block = find_blocks(*topology.arcs, among, allowed, nodes).edge_block
+    order = on_cycle[np.argsort(block[on_cycle], kind="stable")]
+    for edges in np.split(order, np.flatnonzero(np.diff(block[order])) + 1):
+        nodes = np.union1d(topology.edge_from[edges], topology.edge_to[edges])
+        if nodes.size <= 2:
             continue
-        for place in places:
-            subject.find_edge(
-                "loop", int(on_cycle[place]), f"lies on a loop of {len(places)} elements in the normal state"
-            )
+        for edge in edges.tolist():
+            subject.find_edge("loop", edge, f"lies on a loop of {edges.size} elements in the normal state")
 
 
 def islands(subject: Subject) -> None:

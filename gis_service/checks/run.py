@@ -46,8 +46,9 @@ def check_grid(
     counties
         Report on these counties alone; default all.
     on_check
-        Called with the name of each check before it runs (there are `len(CHECKS)`).
+        Called with `topology` before the network is built, then with the name of each of the `CHECKS`.
     """
+    on_check("topology")
     subject = Subject(build_topology(tables))
     for check in CHECKS:
         on_check(check.__name__)

@@ -5,7 +5,7 @@ The one place here that turns dense indices back into layers, ids, counties and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,15 +92,14 @@ class Subject:
         """The id of a node, quoted."""
         return repr(str(self.topology.tables.nodes.id[node]))
 
-    def named_edges(self, edges: Iterable[int], *, most: int = 3) -> str:
-        """Some elements by layer and id, for a sentence."""
-        listed = list(edges)
+    def named_edges(self, edges: Sequence[int], *, but: int, most: int = 3) -> str:
+        """Some elements but one of them by layer and id, for a sentence."""
         names = []
-        for edge in listed[:most]:
+        for edge in [other for other in edges[: most + 1] if other != but][:most]:
             layer, row = self.topology.ref_of_edge(edge)
             names.append(f"{layer} {str(self.table(layer).id[row])!r}")
-        more = f" and {len(listed) - most} more" if len(listed) > most else ""
-        return ", ".join(names) + more
+        rest = len(edges) - 1 - len(names)
+        return ", ".join(names) + (f" and {rest} more" if rest else "")
 
 
 def counted(number: int, what: str) -> str:

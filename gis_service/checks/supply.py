@@ -50,20 +50,17 @@ def switches_not_normal(subject: Subject) -> None:
 def phases_never_present(subject: Subject) -> None:
     """Customers with a phase that no switching brings to their node, where some phase does arrive."""
     topology = subject.topology
-    ever = _ever(subject)
-    given = topology.tables.customers.phases
-    for row in np.flatnonzero((given != 0) & (topology.customer_node >= 0)).tolist():
-        node = int(topology.customer_node[row])
-        there = int(ever[node])
-        missing = int(given[row]) & ~there
-        if there and missing:
-            subject.find(
-                "phase_never_present",
-                "customer_point",
-                row,
-                f"needs phase {phase_text(missing)}, and node {subject.node_id(node)} can only have "
-                f"{phase_text(there)}",
-            )
+    node, given = topology.customer_node, np.asarray(topology.tables.customers.phases, np.uint8)
+    there = np.append(_ever(subject), np.uint8(0))[node]  # the last one, where a node is not known
+    missing = given & ~there
+    for row in np.flatnonzero((there != 0) & (missing != 0)).tolist():
+        subject.find(
+            "phase_never_present",
+            "customer_point",
+            row,
+            f"needs phase {phase_text(int(missing[row]))}, and node {subject.node_id(int(node[row]))} "
+            f"can only have {phase_text(int(there[row]))}",
+        )
 
 
 def _ever(subject: Subject) -> npt.NDArray[np.uint8]:

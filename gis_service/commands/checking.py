@@ -52,7 +52,7 @@ def run_check(arguments: argparse.Namespace) -> int:
 
     quiet = arguments.json or arguments.geojson
     tables, codes, versions = _grid(arguments.package, arguments.counties, quiet=quiet)
-    with Progress("checking", len(CHECKS), unit="checks", quiet=quiet) as bar:
+    with Progress("checking", len(CHECKS) + 1, unit="checks", quiet=quiet) as bar:
         findings = check_grid(tables, counties=codes, on_check=lambda check: bar.step(1, check))
     if arguments.json:
         _write({"grid_version": versions, "counties": codes, "findings": [one.as_dict() for one in findings]})
@@ -85,7 +85,9 @@ def _grid(
         connect()
         from gis_service import store
 
-        tables, versions = store.load_tables()
+        with Progress("reading", 1, unit="grid", quiet=quiet) as bar:
+            tables, versions = store.load_tables()
+            bar.step(1)
         there = sorted(versions)
     unknown = sorted(set(asked) - set(there))
     if unknown:

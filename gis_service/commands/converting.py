@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gis_service.commands.telling import counted, refuse_faults, tell_notes
 from gis_service.errors import NotReady
+from gis_service.progress import Progress
 
 if TYPE_CHECKING:
     from gis_service.ingest.package import GridPackage
@@ -47,15 +48,21 @@ def run_import(arguments: argparse.Namespace) -> None:
     """Convert, check the result as `load` would, and write it."""
     from gis_service.ingest.package import validate, write_package
 
-    try:
-        package: GridPackage = arguments.convert(arguments)
-    except ModuleNotFoundError as error:
-        raise NotReady(
-            f"importing this format needs the package {error.name}: install gridgis[import]"
-        ) from error
+    with Progress("importing", 3, unit="steps") as bar:
+        try:
+            package: GridPackage = arguments.convert(arguments)
+        except ModuleNotFoundError as error:
+            raise NotReady(
+                f"importing this format needs the package {error.name}: install gridgis[import]"
+            ) from error
+        bar.step(1, "converted")
+        faults = validate(package)
+        bar.step(1, "checked")
+        if not faults:
+            write_package(package, arguments.output)
+            bar.step(1, "written")
     tell_notes(package.notes)
-    refuse_faults(f"the imported {arguments.format} grid", validate(package))
-    write_package(package, arguments.output)
+    refuse_faults(f"the imported {arguments.format} grid", faults)
     for layer, rows in package.row_counts.items():
         print(f"{layer}: {counted(rows, 'row')}")
     print(f"written to {arguments.output}")

@@ -31,7 +31,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--keep-switching", action="store_true", help="switches that stay keep their current state"
     )
     load.add_argument("--dry-run", action="store_true", help="check everything and report; change nothing")
-    load.add_argument("--all-faults", action="store_true", help="print every fault, not the first 50")
+    load.add_argument(
+        "--all-faults", action="store_true", help="print every fault, not the first of each kind"
+    )
     load.add_argument("--json", type=Path, metavar="FILE", help="write every fault to FILE")
     load.set_defaults(run=run_load)
 

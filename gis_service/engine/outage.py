@@ -21,7 +21,7 @@ from gis_service.engine.shapes import read_area
 from gis_service.engine.tallies import Tally
 from gis_service.engine.world import Scene
 from gis_service.tracing.outage import Impact, outage_impact
-from gis_service.tracing.outs import outs_of
+from gis_service.tracing.outs import outs_among, outs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +125,10 @@ def _outages(scene: Scene, cases: Sequence[Case], before: Sequence[str]) -> list
         state = scene.state
         if one.switching:
             state = with_what_if(topology, state, one.switching, field=f"{field}switching")
-        out = refs[f"{field}out"]
+        out = outs_of(topology, refs[f"{field}out"])
         if one.area is not None:
-            out = out + scene.world.shapes.meeting(read_area(one.area, field=f"{field}area"))
-        impact = outage_impact(topology, state, outs_of(topology, out), refs[f"{field}faults"])
+            met = scene.world.shapes.meeting(read_area(one.area, field=f"{field}area"))
+            out |= outs_among(topology, met)
+        impact = outage_impact(topology, state, out, refs[f"{field}faults"])
         found.append(Outage(scene, impact))
     return found

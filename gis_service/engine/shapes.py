@@ -21,7 +21,6 @@ from gis_service.engine.columns import EDGE_LAYERS, TABLE_OF_LAYER, Rows, table_
 from gis_service.errors import InvalidInput
 from gis_service.kernels.boxes import lines_in_box, points_in_box
 from gis_service.network.columns import runs
-from gis_service.network.ids import Ref
 from gis_service.network.tables import GridTables, Lines, Table
 from gis_service.network.texts import frozen
 
@@ -31,6 +30,9 @@ _POSITIONS = "xy"  # every layer but lines keeps its points under this name
 _OUTLINE_MARGIN_M = 15.0
 _OUTLINE_TIGHTNESS = 0.35
 _MAX_OUTLINE_POINTS = 20_000
+
+MOST_POSITIONS = 20_000
+"""Of an area: whether one is valid, and what meets it, costs more than its positions in proportion."""
 
 Points = npt.NDArray[np.float64]
 Box = tuple[float, float, float, float]
@@ -76,22 +78,30 @@ class Shapes:
             ]
         return found
 
-    def meeting(self, area: BaseGeometry) -> list[Ref]:
+    def meeting(self, area: BaseGeometry) -> dict[str, Rows]:
         """Every node, conducting element, source and customer whose geometry meets the area, border included.
 
-        In the order of layer and row. Costs a pass over the geometry of the counties that the area may meet.
+        Layer → ascending rows, where there are any. Costs a pass over the geometry of the counties that the
+        area may meet.
         """
         if area.is_empty:
-            return []
+            return {}
         shapely.prepare(area)
         box: Box = area.bounds
-        return [
-            Ref(layer, row)
+        found = {
+            layer: np.concatenate(
+                [
+                    np.empty(0, np.int64),
+                    *(
+                        self._meeting_in(layer, run, area, box)
+                        for run in self.counties[layer]
+                        if run.box is not None and _meet(box, run.box)
+                    ),
+                ]
+            )
             for layer in _LAYERS
-            for run in self.counties[layer]
-            if run.box is not None and _meet(box, run.box)
-            for row in self._meeting_in(layer, run, area, box).tolist()
-        ]
+        }
+        return {layer: rows for layer, rows in found.items() if rows.size}
 
     def _meeting_in(self, layer: str, run: CountyRun, area: BaseGeometry, box: Box) -> Rows:
         if layer == "line_section":
@@ -158,14 +168,23 @@ def _meet(one: Box, other: Box) -> bool:
 
 
 def read_area(geojson: Mapping[str, Any], *, field: str) -> BaseGeometry:
-    """The polygon of a GeoJSON Polygon or MultiPolygon.
+    """The area of a GeoJSON Polygon or MultiPolygon, whose parts may overlap: it is what lies in any of them.
 
     Raises
     ------
     InvalidInput
-        When a ring is not closed or the polygon crosses itself; the fault names `field` and the place.
+        When there are too many positions, a ring is not closed, or a polygon crosses itself; the fault names
+        `field` and the place.
     """
-    polygons = [geojson["coordinates"]] if geojson["type"] == "Polygon" else geojson["coordinates"]
+    several = geojson["type"] == "MultiPolygon"
+    polygons = geojson["coordinates"] if several else [geojson["coordinates"]]
+    positions = sum(len(ring) for rings in polygons for ring in rings)
+    if positions > MOST_POSITIONS:
+        fault = (
+            f"{field}: an area has {MOST_POSITIONS:,} positions at most, and this one has {positions:,}: "
+            "simplify it, or ask for its parts"
+        )
+        raise InvalidInput(fault, [fault])
     faults = [
         f"{field}.coordinates: ring {r} of polygon {p} is not closed: repeat its first position at the end"
         for p, rings in enumerate(polygons)
@@ -174,11 +193,15 @@ def read_area(geojson: Mapping[str, Any], *, field: str) -> BaseGeometry:
     ]
     if faults:
         raise InvalidInput(faults[0], faults)
-    area = shapely.force_2d(shape(dict(geojson)))
-    if not shapely.is_valid(area):
-        fault = (
-            f"{field}: not a valid polygon: {shapely.is_valid_reason(area)}; draw it without crossing itself"
-        )
-        raise InvalidInput(fault, [fault])
+    parts = [shapely.force_2d(shape({"type": "Polygon", "coordinates": rings})) for rings in polygons]
+    faults = [
+        f"{field}{f'.coordinates[{p}]' if several else ''}: not a valid polygon: "
+        f"{shapely.is_valid_reason(part)}; draw it without crossing itself"
+        for p, part in enumerate(parts)
+        if not shapely.is_valid(part)
+    ]
+    if faults:
+        raise InvalidInput(faults[0], faults)
+    area: BaseGeometry = shapely.union_all(parts) if several else parts[0]
     shapely.prepare(area)
     return area

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from gis_service.errors import InvalidInput
 
 PRINTED = 50
+PRINTED_OF_A_KIND = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,29 @@ def in_order(faults: Iterable[Placed]) -> list[Fault]:
 
 
 def printed(faults: Sequence[Fault], *, limit: int | None = PRINTED) -> list[str]:
-    """The sentences to print: the first `limit`, then how many more there are."""
-    shown = faults if limit is None else faults[:limit]
-    lines = [fault.sentence for fault in shown]
-    if len(shown) < len(faults):
-        lines.append(f"and {len(faults) - len(shown)} more (--all-faults prints all, --json FILE holds all)")
+    """The sentences to print: all, or where they are more than `limit`, the first of each kind.
+
+    Faults of one kind have the same column and the same mend, whatever their layers: one wrong code of a
+    county is told of every element in it, and must not hide what else is wrong.
+    """
+    if limit is None or len(faults) <= limit:
+        return [fault.sentence for fault in faults]
+    kinds: dict[tuple[str | None, str], list[Fault]] = {}
+    for fault in faults:
+        kinds.setdefault((fault.column, fault.mend), []).append(fault)
+    lines: list[str] = []
+    told = 0
+    for alike in kinds.values():
+        shown = alike[:PRINTED_OF_A_KIND]
+        if len(lines) + len(shown) > limit:
+            break
+        told += len(alike)
+        lines += [fault.sentence for fault in shown]
+        if len(shown) < len(alike):
+            lines.append(f"  and {len(alike) - len(shown):,} more like these")
+    if told < len(faults):
+        lines.append(f"and {len(faults) - told:,} others")
+    lines.append("(--all-faults prints all, --json FILE holds all)")
     return lines
 
 

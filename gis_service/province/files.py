@@ -51,6 +51,8 @@ def check_target(target: Path, *, force: bool) -> None:
         When the target exists (with `force`: when it is something else than a province written before), or
         when it cannot be written.
     """
+    if target.parent.exists() and not target.parent.is_dir():
+        raise InvalidInput(f"{target}: {target.parent} is a file, not a directory; choose another place")
     if not target.parent.is_dir():
         raise InvalidInput(f"{target}: the directory {target.parent} does not exist; create it first")
     if not os.access(target.parent, os.W_OK):
@@ -59,8 +61,10 @@ def check_target(target: Path, *, force: bool) -> None:
         raise InvalidInput(f"{target}: a province is written as a directory; leave the .gpkg out")
     if not target.exists() and not target.is_symlink():
         return
-    if not target.is_dir() or target.is_symlink():
-        raise InvalidInput(f"{target} is not a directory; choose another name")
+    if target.is_symlink():
+        raise InvalidInput(f"{target} is a symbolic link; name the directory itself, or another one")
+    if not target.is_dir():
+        raise InvalidInput(f"{target} is a file, not a directory; choose another name")
     strange = sorted(one.name for one in target.iterdir() if one.name not in _OURS)
     if strange:
         raise InvalidInput(f"{target} holds other things ({strange[0]}); name an empty or new directory")

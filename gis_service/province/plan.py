@@ -14,12 +14,13 @@ import numpy.typing as npt
 import shapely
 
 from gis_service.errors import InvalidInput
-from gis_service.province.kinds import AreaKind
+from gis_service.province.kinds import KINDS, AreaKind
 from gis_service.province.plane import Plane
 from gis_service.province.shapes import GUANGXI_COUNTIES, County, Shapes, guangxi, squares
 from gis_service.province.siting import Cell, Site, cell_at, choose_sites, portions
 
 MOST_AREAS = 9_999
+MOST_CUSTOMERS = MOST_AREAS * max(kind.most for kind in KINDS)
 _MARGIN_M = 700.0
 """How far an area's bends may carry something over its edge."""
 
@@ -136,6 +137,11 @@ def plan_province(*, counties: int, customers: int, seed: int, shapes: Shapes | 
             f"Guangxi has {GUANGXI_COUNTIES} counties, not {counties:,}: say --shapes squares for more"
         )
     real = shapes == "guangxi" or (shapes is None and counties <= GUANGXI_COUNTIES)
+    if not real and customers > MOST_CUSTOMERS:
+        raise InvalidInput(
+            f"{customers:,} customers need more than the {MOST_AREAS:,} substations there are numbers for: "
+            f"take {MOST_CUSTOMERS:,} at most"
+        )
     stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
     phases = tuple(stream.random(6).tolist())
     plane = Plane(108.25, 23.7, phases) if real else Plane(110.0, 30.0, phases)

@@ -7,7 +7,7 @@ transformer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +82,16 @@ def outs_of(topology: Topology, refs: Iterable[Ref]) -> Outs:
         else:
             raise KeyError(layer)
     return Outs(_rows(nodes), _rows(edges), _rows(customers))
+
+
+def outs_among(topology: Topology, rows: Mapping[str, I64]) -> Outs:
+    """Nodes, conducting elements, sources and customers, given as ascending rows of their layers."""
+    edges = [topology.first_edge(layer) + rows[layer] for layer in EDGE_LAYERS if layer in rows]
+    return Outs(
+        rows.get("connectivity_node", NOTHING),
+        np.concatenate([NOTHING, *edges]),
+        rows.get("customer_point", NOTHING),
+    )
 
 
 def nodes_of_substation(topology: Topology, row: int) -> I64:

@@ -210,15 +210,19 @@ def _detail(error: Exception, kind: str) -> str:
     return str(error) or KINDS[kind][2]
 
 
+MOST_ERRORS = 1_000
+"""Faults that one document lists; the sentence counts them all."""
+
+
 def _errors(error: Exception) -> list[dict[str, Any]]:
     if isinstance(error, UnknownId):
         return [
             {"id": one, "detail": f"unknown id {one!r}"}
             | ({"pointer": _pointer(error.places[one])} if one in error.places else {})
-            for one in error.ids
+            for one in error.ids[:MOST_ERRORS]
         ]
     if isinstance(error, InvalidInput):
-        return [_located(fault) for fault in error.faults]
+        return [_located(fault) for fault in error.faults[:MOST_ERRORS]]
     return []
 
 
@@ -237,4 +241,7 @@ def _pointer(path: str) -> str:
 def _joined(faults: Sequence[str]) -> str:
     if len(faults) <= 3:
         return "; ".join(faults)
-    return "; ".join(faults[:3]) + f"; and {len(faults) - 3} more, listed in errors"
+    listed = (
+        "listed in errors" if len(faults) <= MOST_ERRORS else f"the first {MOST_ERRORS:,} listed in errors"
+    )
+    return "; ".join(faults[:3]) + f"; and {len(faults) - 3:,} more, {listed}"

@@ -5,6 +5,7 @@ Knows the shape of requests only; whether an id exists or a time makes sense is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -33,8 +34,15 @@ MAX_CASES = 1_000
 FIRST_YEAR = 1900
 
 
+_RFC_3339 = re.compile(
+    r"\d{4}-(0[1-9]|1[0-2])-\d\d[T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)",
+    re.IGNORECASE | re.ASCII,
+)
+"""Seconds may be left out; a leap second has no place among the times of a database."""
+
+
 def _written_time(value: object) -> object:
-    if isinstance(value, (str, datetime)):
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
         return value
     raise ValueError("write the time as RFC 3339 text with a zone, such as 2026-01-31T12:00:00Z")
 
@@ -156,7 +164,14 @@ class TraceQuestion(Question):
     )
 
     type: TraceType
-    start: Annotated[Ids, Field(alias="from", description="elements, nodes or customers the trace starts at")]
+    start: Annotated[
+        Ids,
+        Field(
+            alias="from",
+            default_factory=list,
+            description="elements, nodes or customers the trace starts at; `loops` needs none",
+        ),
+    ]
     to: Annotated[Ids, Field(default_factory=list, description="targets of `shortest_path`")]
     barriers: Annotated[
         Ids, Field(default_factory=list, description="elements and nodes the trace does not pass")

@@ -11,25 +11,35 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from gis_service.errors import InvalidInput
+from gis_service.web.patience import DOORS
+
+THREADS_VARIABLE = "GRIDGIS_ENGINE_THREADS"
+THREADS, MOST_THREADS = 16, 256
+LAST_PORT = 65_535
 
 
 def serve(host: str, port: int, threads: int) -> None:
-    """Answer questions until SIGINT or SIGTERM; requests under way are finished first.
+    """Answer questions, `threads` at a time, until SIGINT or SIGTERM; those under way are finished first.
 
     Raises
     ------
     InvalidInput
         When the port is taken or the address is not this machine's, in one sentence.
     """
+    if not 1 <= threads <= MOST_THREADS:
+        raise InvalidInput(f"--threads is a number from 1 to {MOST_THREADS}, not {threads}")
+    if not 1 <= port <= LAST_PORT:
+        raise InvalidInput(f"a port is a number from 1 to {LAST_PORT}, not {port}: mend --port")
     refuse_taken(host, port)
     os.environ["GRIDGIS_ENGINE_SERVER_PID"] = str(os.getpid())
+    os.environ[THREADS_VARIABLE] = str(threads)
     Server(
         "gis_service.wsgi:application",
         address=host,
         port=port,
         interface=Interfaces.WSGI,
         workers=1,
-        blocking_threads=threads,
+        blocking_threads=threads * DOORS,
         http=HTTPModes.http1,
         websockets=False,
         log_level=LogLevels.warning,

@@ -102,6 +102,29 @@ def test_elements_on_a_closed_loop_are_found_and_open_rings_are_not() -> None:
     assert closed[0].message == "line_section 'L1' lies on a loop of 4 elements in the normal state"
 
 
+def test_loops_that_share_a_node_are_told_apart() -> None:
+    #      e ─ f        g ─ h
+    #       ╲ ╱ three    ╲ ╱  … and one of four: b ─ c is no part of either
+    #        b            b
+    grid = (
+        SOUND + "L2 line b e\nL3 line e f\nL4 line f b\nL5 line b g\nL6 line g h\nL7 line h i\nL8 line i b\n"
+    )
+    assert {one.id: one.message.split(" a ")[1] for one in findings(grid, "loop")} == {
+        **dict.fromkeys(["L2", "L3", "L4"], "loop of 3 elements in the normal state"),
+        **dict.fromkeys(["L5", "L6", "L7", "L8"], "loop of 4 elements in the normal state"),
+    }
+
+
+def test_parallel_circuits_beside_a_loop_are_not_of_it() -> None:
+    grid = SOUND + "L2 line b e\nL3 line e f\nL4 line f b\nL5 line b c\n"
+    assert ids(grid, "loop") == ["L2", "L3", "L4"]
+    assert ids(grid, "parallel") == ["L1", "L5"]
+
+
+def test_two_sources_that_meet_are_no_loop() -> None:
+    assert findings(SOUND + "S2 source c kv=10\n", "loop") == []
+
+
 def test_parallel_circuits_are_parallel_and_no_loop() -> None:
     grid = SOUND + "L2 line c b\nL3 line b c\n"
     assert messages(grid, "parallel") == [

@@ -241,10 +241,34 @@ def test_a_long_list_of_faults_is_cut_in_print_alone(gridgis_db: Run, tmp_path: 
     frames["corridor"]["cost_per_m"] = -1.0
     path = save(frames, tmp_path / "p")
     shown = gridgis_db("load", path, expect=2).stdout.splitlines()
-    assert len(shown) == 51
-    assert shown[49].startswith("corridor 'K49': ")
-    assert shown[50].startswith("and 20 more ")
+    assert [line.split(":")[0] for line in shown] == [
+        "corridor 'K00'",
+        "corridor 'K01'",
+        "corridor 'K02'",
+        "  and 67 more like these",
+        "(--all-faults prints all, --json FILE holds all)",
+    ]
     assert len(gridgis_db("load", path, "--all-faults", expect=2).stdout.splitlines()) == 70
+
+
+def test_a_wrong_county_code_does_not_hide_what_else_is_wrong(gridgis_db: Run, tmp_path: Path) -> None:
+    """Every element of the county is told of it, in every layer; so is a lone fault of the last one."""
+    frames = sound_frames()
+    nodes = frames["connectivity_node"].loc[[0, 1, 2, 3, 4, *[4] * 60]].reset_index(drop=True)
+    nodes["id"] = ["n1", "n2", "n3", "n4", "n5", *(f"m{k:02}" for k in range(60))]
+    frames["connectivity_node"] = nodes
+    put(frames, "county", 1, "code", "0803")
+    put(frames, "corridor", 0, "ducts_free", -2)
+    shown = gridgis_db("load", save(frames, tmp_path / "p"), expect=2).stdout.splitlines()
+    assert [line.split(":")[0] for line in shown] == [
+        "connectivity_node 'n4'",
+        "connectivity_node 'n5'",
+        "connectivity_node 'm00'",
+        "  and 64 more like these",  # 59 nodes, and X1, D1, C1, C2 and K1
+        "corridor 'K1'",
+        "(--all-faults prints all, --json FILE holds all)",
+    ]
+    assert "ducts_free" in shown[4]
 
 
 @pytest.mark.parametrize("size", [0, 500, 40_000])

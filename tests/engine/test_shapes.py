@@ -50,13 +50,40 @@ def test_what_meets_an_area_is_what_shapely_says_of_each(
     step = 0.001  # the text grid's mesh
     area = box(108 + x * step, 22.8 + y * step, 108 + (x + size) * step, 22.8 + (y + size) * step)
     found = Shapes(tables).meeting(read_area(mapping(area), field="area"))
-    assert {(ref.layer, ref.row) for ref in found} == meeting_one_by_one(tables, area)
-    assert len(found) == len(set(found))
+    assert {(layer, row) for layer, rows in found.items() for row in rows.tolist()} == meeting_one_by_one(
+        tables, area
+    )
+    assert all((np.diff(rows) > 0).all() for rows in found.values())
 
 
 def test_a_hole_is_no_part_of_an_area() -> None:
     around, hole = box(107, 22, 109, 23), box(107.9, 22.7, 108.1, 22.9)
-    assert Shapes(DRAWN_TABLES).meeting(read_area(mapping(around - hole), field="area")) == []
+    assert Shapes(DRAWN_TABLES).meeting(read_area(mapping(around - hole), field="area")) == {}
+
+
+def test_the_parts_of_an_area_may_overlap() -> None:
+    parts = [box(107.9, 22.7, 108.002, 22.9), box(108.001, 22.7, 108.1, 22.9)]
+    coordinates = [mapping(part)["coordinates"] for part in parts]
+    found = Shapes(DRAWN_TABLES).meeting(
+        read_area({"type": "MultiPolygon", "coordinates": coordinates}, field="area")
+    )
+    expected = meeting_one_by_one(DRAWN_TABLES, parts[0]) | meeting_one_by_one(DRAWN_TABLES, parts[1])
+    assert {(layer, row) for layer, rows in found.items() for row in rows.tolist()} == expected
+    assert expected
+
+
+def test_a_part_that_crosses_itself_is_named() -> None:
+    whole, crossed = [[[0, 0], [1, 0], [1, 1], [0, 0]]], [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]
+    with pytest.raises(InvalidInput, match="Self-intersection") as refused:
+        read_area({"type": "MultiPolygon", "coordinates": [whole, crossed]}, field="area")
+    assert [fault.split(":")[0] for fault in refused.value.faults] == ["area.coordinates[1]"]
+
+
+def test_an_area_of_too_many_positions_is_refused_at_once() -> None:
+    """A saw of 200,000 teeth kept a thread busy for minutes."""
+    saw = [[k / 1000, k % 2] for k in range(200_000)] + [[200, -1], [0, -1], [0, 0]]
+    with pytest.raises(InvalidInput, match="20,000 positions at most, and this one has 200,003"):
+        read_area({"type": "Polygon", "coordinates": [saw]}, field="area")
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,8 @@ def test_lengths_are_those_of_the_ellipsoid(x: float, y: float, dx: float, dy: f
         (1, 10, -1, None, "the seed is a whole number from 0, not -1"),
         (112, 500, 1, "guangxi", "Guangxi has 111 counties, not 112: say --shapes squares"),
         (10_000, 20_000, 1, None, "codes for 9,999 squares, not 10,000"),
+        (9_999, 10**12, 1, None, "more than the 9,999 substations there are numbers for: take"),
+        (1, 10**11, 1, "squares", "more than the 9,999 substations there are numbers for: take"),
         (1, 50_000_000, 1, "guangxi", "take more counties, fewer customers, or --shapes squares"),
     ],
 )

@@ -32,7 +32,7 @@ def problem(answer: httpx.Response, status: int) -> Any:
 
 
 MALFORMED: list[tuple[str, Any, list[str]]] = [
-    ("/v1/trace", {}, ["#/type", "#/from"]),
+    ("/v1/trace", {}, ["#/type"]),
     ("/v1/trace", {"type": "sideways", "from": ["L1"]}, ["#/type"]),
     ("/v1/trace", {"type": "upstream", "from": "L1"}, ["#/from"]),
     ("/v1/trace", {"type": "upstream", "from": ["L1", 7]}, ["#/from/1"]),
