@@ -5,38 +5,26 @@ network order; a geometry's bytes are little-endian EWKB. Refuses to know column
 
 The reading functions take `starts`, the position of one column's field in each row (-1: null), and `valid`,
 which they fill. They give the first row that does not hold what it should, -1 where all do; they touch
-`O(bytes of the column)`.
+`O(bytes of the column)`. Behind the last row `stream` has `STRIDE` bytes more, which are read and not used.
 
-Bytes are moved between slices: counted from a slice's own begin, a position is never negative, which spares
-each byte a test and makes the loops three times as quick.
+The writing functions move bytes between slices: counted from a slice's own begin, a position is never
+negative, which spares each byte a test and makes the loops three times as quick.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from compiling import B1, F64, I32, I64, U8, U64, compiled
+from compiling.moving import STRIDE, move
+from compiling.words import little_32, network_32, network_64
 
 COMPLETE, ENDED, WRONG_COUNT, WRONG_LENGTH = 0, 1, 2, 3
 """What `find_fields` came upon: all rows that were there; the end; a row of other fields; no such length."""
 
 _POINT_BYTES, _LINE_HEAD = 25, 13
-_NULL = np.uint32(0xFFFFFFFF)
-
-
-@compiled
-def _whole(stream: U8, at: int) -> Any:
-    """Four bytes in network order as a signed number."""
-    field = stream[at : at + 4]
-    return np.int32(
-        (np.uint32(field[0]) << np.uint32(24))
-        | (np.uint32(field[1]) << np.uint32(16))
-        | (np.uint32(field[2]) << np.uint32(8))
-        | np.uint32(field[3])
-    )
+_HAS_SRID = 0x20000000
 
 
 @compiled
@@ -65,11 +53,11 @@ def find_fields(stream: U8, begin: int, end: int, starts: I32) -> tuple[int, int
         for column in range(columns):
             if field + 4 > end:
                 return rows, at, COMPLETE
-            length = _whole(stream, field)
-            if length < -1:
-                return rows, at, WRONG_LENGTH
+            length = network_32(stream, field)
             field += 4
-            if length == -1:
+            if length < 0:
+                if length != -1:
+                    return rows, at, WRONG_LENGTH
                 starts[column, rows] = -1
                 continue
             if field + length > end:
@@ -83,19 +71,16 @@ def find_fields(stream: U8, begin: int, end: int, starts: I32) -> tuple[int, int
 
 @compiled
 def read_eights(stream: U8, starts: I32, valid: B1, out: U64) -> int:
-    """Fields of eight bytes; nulls are left as they are in `out`."""
+    """Fields of eight bytes; nulls become zero."""
     for row in range(starts.size):
         at = starts[row]
         valid[row] = at >= 0
         if at < 0:
+            out[row] = 0
             continue
-        if _whole(stream, at - 4) != 8:
+        if network_32(stream, at - 4) != 8:
             return row
-        field = stream[at : at + 8]
-        bits = np.uint64(0)
-        for k in range(8):
-            bits = (bits << np.uint64(8)) | np.uint64(field[k])
-        out[row] = bits
+        out[row] = network_64(stream, at)
     return -1
 
 
@@ -108,7 +93,7 @@ def read_truths(stream: U8, starts: I32, valid: B1, out: B1) -> int:
         out[row] = False
         if at < 0:
             continue
-        if _whole(stream, at - 4) != 1 or stream[at] > 1:
+        if network_32(stream, at - 4) != 1 or stream[at] > 1:
             return row
         out[row] = stream[at] == 1
     return -1
@@ -116,23 +101,30 @@ def read_truths(stream: U8, starts: I32, valid: B1, out: B1) -> int:
 
 @compiled
 def read_offsets(stream: U8, starts: I32, valid: B1, offsets: I64) -> int:
-    """Where each field will lie among the bytes of its column; nulls are empty. Never finds fault."""
-    offsets[0] = 0
+    """Where each field will lie among the bytes of its column, after the first offset, which is given.
+
+    Nulls are empty. Never finds fault.
+    """
+    end = offsets[0]
     for row in range(starts.size):
         at = starts[row]
         valid[row] = at >= 0
-        offsets[row + 1] = offsets[row] + (_whole(stream, at - 4) if at >= 0 else 0)
+        if at >= 0:
+            end += network_32(stream, at - 4)
+        offsets[row + 1] = end
     return -1
 
 
 @compiled
 def read_bytes(stream: U8, starts: I32, offsets: I64, out: U8) -> None:
-    """The bytes of a column, one field after another."""
+    """The bytes of a column, one field after another; `STRIDE` bytes beyond the last are written to as well."""
+    first = offsets[0]
     for row in range(starts.size):
-        into = out[offsets[row] : offsets[row + 1]]
-        field = stream[starts[row] : starts[row] + into.size]
-        for k in range(into.size):
-            into[k] = field[k]
+        into, end, at = offsets[row] - first, offsets[row + 1] - first, np.int64(starts[row])
+        while into < end:
+            move(out, into, stream, at)
+            into += STRIDE
+            at += STRIDE
 
 
 @compiled
@@ -140,14 +132,8 @@ def _is_geometry(stream: U8, at: int, kind: int, srid: int) -> bool:
     """Whether EWKB begins here: little-endian, of that kind, flat, with that SRID."""
     return bool(
         stream[at] == 1
-        and stream[at + 1] == kind
-        and stream[at + 2] == 0
-        and stream[at + 3] == 0
-        and stream[at + 4] == 0x20
-        and stream[at + 5] == (srid & 0xFF)
-        and stream[at + 6] == ((srid >> 8) & 0xFF)
-        and stream[at + 7] == ((srid >> 16) & 0xFF)
-        and stream[at + 8] == ((srid >> 24) & 0xFF)
+        and little_32(stream, at + 1) == np.uint32(_HAS_SRID | kind)
+        and little_32(stream, at + 5) == np.uint32(srid)
     )
 
 
@@ -155,12 +141,10 @@ def _is_geometry(stream: U8, at: int, kind: int, srid: int) -> bool:
 def read_points(stream: U8, starts: I32, srid: int, out: F64, raw: U8) -> int:
     """Points into `out` `(rows, 2)`, of which `raw` are the bytes; null and empty points are faults."""
     for row in range(starts.size):
-        at = starts[row]
-        if at < 0 or _whole(stream, at - 4) != _POINT_BYTES or not _is_geometry(stream, at, 1, srid):
+        at = np.int64(starts[row])
+        if at < 0 or network_32(stream, at - 4) != _POINT_BYTES or not _is_geometry(stream, at, 1, srid):
             return row
-        into, field = raw[16 * row : 16 * row + 16], stream[at + 9 : at + 25]
-        for k in range(16):
-            into[k] = field[k]
+        move(raw, 16 * row, stream, at + 9)
         if np.isnan(out[row, 0]) or np.isnan(out[row, 1]):
             return row
     return -1
@@ -168,18 +152,15 @@ def read_points(stream: U8, starts: I32, srid: int, out: F64, raw: U8) -> int:
 
 @compiled
 def read_line_offsets(stream: U8, starts: I32, srid: int, offsets: I64) -> int:
-    """Where each line's coordinates begin among those of all lines; null lines are faults."""
-    offsets[0] = 0
+    """Where each line's coordinates begin, after the first offset, which is given; null lines are faults."""
     for row in range(starts.size):
-        at = starts[row]
+        at = np.int64(starts[row])
         if at < 0:
             return row
-        length = _whole(stream, at - 4)
+        length = network_32(stream, at - 4)
         if length < _LINE_HEAD or not _is_geometry(stream, at, 2, srid):
             return row
-        points = np.int64(0)
-        for k in range(4):
-            points |= np.int64(stream[at + 9 + k]) << (8 * k)
+        points = np.int64(little_32(stream, at + 9))
         if length != _LINE_HEAD + 16 * points:
             return row
         offsets[row + 1] = offsets[row] + points
@@ -190,11 +171,10 @@ def read_line_offsets(stream: U8, starts: I32, srid: int, offsets: I64) -> int:
 def read_line_coords(stream: U8, starts: I32, offsets: I64, raw: U8) -> None:
     """The coordinates of lines as the bytes of float64 `(points, 2)`."""
     for row in range(starts.size):
-        at = starts[row] + _LINE_HEAD
-        into = raw[16 * offsets[row] : 16 * offsets[row + 1]]
-        field = stream[at : at + into.size]
-        for k in range(into.size):
-            into[k] = field[k]
+        at = np.int64(starts[row]) + _LINE_HEAD
+        for point in range(offsets[row] - offsets[0], offsets[row + 1] - offsets[0]):
+            move(raw, 16 * point, stream, at)
+            at += 16
 
 
 @compiled
