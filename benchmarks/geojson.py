@@ -13,7 +13,7 @@ import pyarrow as pa
 from benchmarks.pairing import Contest, quickest
 from benchmarks.setting import Setting
 from layers.geojson_columns import Features, Geometries
-from layers.geojson_writer import feature_collection
+from layers.geojson_writer import whole_collection
 
 NAMES = ("geojson-points-geopandas",)
 POINTS = 100_000
@@ -44,7 +44,7 @@ def contests(setting: Setting) -> Iterator[Contest]:
 
     def ours(_: None) -> bytes:
         features = Features.of(Geometries.points(xy), arrow | numbers)
-        return b"".join(feature_collection([features], {}))
+        return whole_collection([features], {})
 
     name, theirs = quickest(_forms(frame), [None], _collection)
     yield Contest(

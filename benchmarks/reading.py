@@ -1,30 +1,36 @@
 """Rows with geometry out of PostGIS into arrays: ours beside geopandas.read_postgis.
 
-Ours gives every column as flat arrays: texts as offsets and bytes, numbers, coordinates; county by county, as
-the engine reads, which spares the bytes of the county's code. The answer of the peer is one GeoDataFrame: it
-is not held against it that coordinates have yet to be taken out of shapely objects.
+Ours gives every column as flat arrays: texts as offsets and bytes, numbers, coordinates; county by county and
+over several connections, as the engine reads, which spares the bytes of the county's code. The answer of the
+peer is one GeoDataFrame: it is not held against it that coordinates have yet to be taken out of shapely
+objects.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import shapely
-from psycopg2 import sql
+from psycopg2 import extensions, sql
 from psycopg2.extensions import connection
 
-from benchmarks.pairing import Contest, LeftOut
+from benchmarks.pairing import Contest, LeftOut, quickest
 from benchmarks.province import COUNTIES, SEED, province_edition
 from benchmarks.server import connect, database, server
 from benchmarks.setting import Setting
 from gis_service.ingest.spec import BY_NAME
 from gis_service.province.generate import generate, plan_province
+from gis_service.store.database import LONG_DEADLINE_S, READERS
+from sharding.cluster import Pool
 from sharding.copy import LINE, POINT, TEXT, copy_in, copy_out, floats, lines, points, sorted_by, text_bytes
+from sharding.readers import side_by_side
 
 NAMES = ("read-points-geopandas", "read-lines-geopandas")
 _LAYERS = {"read-points-geopandas": "customer_point", "read-lines-geopandas": "line_section"}
@@ -33,6 +39,10 @@ _SQL_TYPES = {"text": "text", "float": "float8", "bool": "bool"}
 
 def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
     """Customers (points) and line sections (lines of several points) of the province."""
+    if find_spec("adbc_driver_postgresql") is None:
+        why = "geopandas' quickest driver is not installed: pip install 'gridgis[bench]'"
+        yield from (LeftOut(name, why) for name in NAMES)
+        return
     with server(setting) as cluster:
         dsn = database(
             cluster,
@@ -41,9 +51,10 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
             fill=lambda session: _fill(session, setting.customers),
             setting=setting,
         )
-        with closing(connect(dsn)) as session:
+        with closing(connect(dsn)) as session, closing(Pool({"dsn": dsn})) as pool:
             for name, layer in _LAYERS.items():
-                yield _contest(name, layer, session)
+                with _drivers(dsn, session) as drivers:
+                    yield _contest(name, layer, session, pool, drivers)
 
 
 def _columns(layer: str) -> dict[str, str]:
@@ -68,7 +79,16 @@ def _fill(session: connection, customers: int) -> None:
         cursor.execute("VACUUM (FREEZE, ANALYZE)")
 
 
-def _contest(name: str, layer: str, session: connection) -> Contest:
+@contextmanager
+def _drivers(dsn: str, session: connection) -> Iterator[dict[str, Any]]:
+    """Connections that geopandas reads over; psycopg 3 and SQLAlchemy were slower than ADBC, or than both."""
+    from adbc_driver_postgresql import dbapi
+
+    with dbapi.connect(dsn) as arrow:
+        yield {"psycopg2": session, "ADBC": arrow}
+
+
+def _contest(name: str, layer: str, session: connection, pool: Pool, drivers: dict[str, Any]) -> Contest:
     import geopandas
 
     columns = _columns(layer)
@@ -83,27 +103,32 @@ def _contest(name: str, layer: str, session: connection) -> Contest:
         cursor.execute(f"SELECT DISTINCT county_code FROM {layer} ORDER BY 1")
         counties = [code for (code,) in cursor.fetchall()]
 
+    def county(cursor: extensions.cursor, *, code: str) -> dict[str, Any]:
+        rows = copy_out(cursor, sql.SQL(of_one).format(sql.Literal(code)), {**types, "geom": flat})
+        rows = sorted_by(rows, "id")
+        arrays: dict[str, Any] = {"county_code": code, "geom": taken(rows["geom"])}
+        for column, type in of_county.items():
+            arrays[column] = text_bytes(rows[column]) if type == "text" else floats(rows[column])
+        return arrays
+
     def ours(_: None) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        with session.cursor() as cursor:
-            for code in counties:
-                rows = copy_out(cursor, sql.SQL(of_one).format(sql.Literal(code)), {**types, "geom": flat})
-                rows = sorted_by(rows, "id")
-                arrays: dict[str, Any] = {"county_code": code, "geom": taken(rows["geom"])}
-                for column, type in of_county.items():
-                    arrays[column] = text_bytes(rows[column]) if type == "text" else floats(rows[column])
-                found.append(arrays)
-        return found
+        with side_by_side(pool, READERS, deadline_s=LONG_DEADLINE_S) as readers:
+            return readers.each([partial(county, code=code) for code in counties])
 
-    def theirs(_: None) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pandas would rather be given another driver
-            return geopandas.read_postgis(query, session, crs=4326)
+    def over(driver: Any) -> Any:
+        def theirs(_: None) -> Any:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pandas would rather be given another driver
+                return geopandas.read_postgis(query, driver, crs=4326)
 
+        return theirs
+
+    ways = {f"geopandas.read_postgis over {driver}": over(drivers[driver]) for driver in drivers}
+    peer, theirs = quickest(ways, [None], lambda answer: _digest(answer, columns))
     return Contest(
         name=name,
         work=f"{count:,} rows of {layer}, {len(columns) + 1} columns with the geometry, into arrays",
-        peer="geopandas.read_postgis over psycopg2",
+        peer=peer,
         ours=ours,
         theirs=theirs,
         same=lambda answer: _digest(answer, columns),

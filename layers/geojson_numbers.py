@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from compiling import I64, U8, U64, borrowing
+from compiling.words import leading_zeros, put_little_64
 
 NUMBER_ROOM = 26
-"""Bytes that no number exceeds."""
+"""Bytes that no number exceeds, and that its writer may use."""
 
 COORDINATE_DECIMALS = 7
 """About a centimetre; RFC 7946, section 11.2, warns of more than is known."""
@@ -38,6 +39,9 @@ def _powers_of_ten() -> U64:
 _POWERS = _powers_of_ten()
 _LOW_HALF, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 _0, _1, _2, _4, _10, _40, _100, _1000 = (np.uint64(n) for n in (0, 1, 2, 4, 10, 40, 100, 1000))
+_10000, _OF_100, _OF_10 = np.uint64(10_000), np.uint64(10_486), np.uint64(103)
+_IN_HALVES, _IN_PAIRS = np.uint64(0x0000007F_0000007F), np.uint64(0x000F000F_000F000F)
+_ZEROS = np.uint64(0x30303030_30303030)
 _SHIFT = np.uint64(10**COORDINATE_DECIMALS)
 _HIDDEN_BIT, _FRACTION = np.uint64(1 << 52), np.uint64((1 << 52) - 1)
 _ONES = np.array([48 + n % 10 for n in range(100)], dtype=np.uint8)
@@ -149,6 +153,21 @@ def _write_whole(out: U8, at: int, n: np.uint64) -> int:
 
 
 @borrowing
+def _eight_digits(n: np.uint64) -> np.uint64:
+    """The decimal digits of a number below 10**8, each a byte, the first one lowest.
+
+    Split in halves, pairs and digits, all parts of a word at once; the factors are rounded inverses of 100
+    and 10 that are exact for such small numbers.
+    """
+    high = n // _10000
+    halves = high | ((n - high * _10000) << _HALF)
+    pairs = ((halves * _OF_100) >> np.uint64(20)) & _IN_HALVES
+    pairs |= (halves - _100 * pairs) << np.uint64(16)
+    tens = ((pairs * _OF_10) >> np.uint64(10)) & _IN_PAIRS
+    return tens | ((pairs - _10 * tens) << np.uint64(8))
+
+
+@borrowing
 def write_null(out: U8, at: int) -> int:
     """`null`."""
     for byte in _NULL:
@@ -250,18 +269,12 @@ def write_coordinate(out: U8, at: int, value: float) -> int:
         shifted = -shifted
     n = np.uint64(shifted)
     whole = n // _SHIFT
-    rest = n - whole * _SHIFT
     at = _write_whole(out, at, whole)
     out[at] = np.uint8(46)
-    # seven digits as pairs that do not wait for each other
-    _write_pair(out, at + 1, rest // np.uint64(100_000))
-    _write_pair(out, at + 3, rest // _1000 % _100)
-    _write_pair(out, at + 5, rest // _10 % _100)
-    out[at + 7] = _ONES[rest % _10]
-    at += 8
-    while out[at - 1] == np.uint8(48) and out[at - 2] != np.uint8(46):
-        at -= 1
-    return at
+    digits = _eight_digits((n - whole * _SHIFT) * _10)
+    put_little_64(out, at + 1, digits + _ZEROS)
+    # The first digit lies lowest: the zeros at the end are those above the highest one. One digit stays.
+    return at + 9 - min(leading_zeros(digits) >> 3, 7)
 
 
 @borrowing

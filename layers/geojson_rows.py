@@ -11,8 +11,12 @@ from compiling import F64, I64, U8, borrowing
 from compiling.moving import STRIDE, move
 from layers.geojson_numbers import write_coordinate, write_double, write_integer, write_null
 
-GEOMETRY, TEXT, LED, CODED, DOUBLE, INTEGER, TRUTH = range(7)
+GEOMETRY, PLACE, TEXT, WORD, CODED, DOUBLE, INTEGER, TRUTH = range(8)
 """Kinds of columns, see `write_features`."""
+
+OPENED = {PLACE: b'{"type":"Point","coordinates":[', TEXT: b'"', WORD: b'"'}
+CLOSED = {PLACE: b"]}", TEXT: b'"', WORD: b'"'}
+"""What stands around each value of these kinds, whatever it is: leads bring it along."""
 
 POINT, LINE, POLYGON, MULTIPOLYGON, NOWHERE = range(5)
 """Kinds of geometry; NOWHERE has none."""
@@ -90,18 +94,21 @@ def needs_escapes(pool: U8) -> bool:
 
 @borrowing
 def _write_text(out: U8, at: int, pool: U8, start: int, end: int, escape: bool) -> int:
-    """A text and its closing quote."""
-    at = _write_escaped(out, at, pool, start, end) if escape else _copy(out, at, pool, start, end)
-    out[at] = _QUOTE
-    return at + 1
+    """A text without its quotes."""
+    return _write_escaped(out, at, pool, start, end) if escape else _copy(out, at, pool, start, end)
+
+
+@borrowing
+def _write_pair(out: U8, at: int, x: float, y: float) -> int:
+    at = write_coordinate(out, at, x)
+    out[at] = _COMMA
+    return write_coordinate(out, at + 1, y)
 
 
 @borrowing
 def _write_position(out: U8, at: int, x: float, y: float) -> int:
     out[at] = _OPEN
-    at = write_coordinate(out, at + 1, x)
-    out[at] = _COMMA
-    at = write_coordinate(out, at + 1, y)
+    at = _write_pair(out, at + 1, x, y)
     out[at] = _CLOSE
     return at + 1
 
@@ -201,43 +208,46 @@ def write_features(
     Parameters
     ----------
     kinds
-        Kind of each column in the order of writing, int64 `(c,)`; one of them is the geometry.
+        Kind of each column in the order of writing, int64 `(c,)`; one of them is a GEOMETRY or a PLACE, which
+        is a point with finite coordinates.
     values
-        int64 `(c, n + 1)`. TEXT: offsets into `pool`; LED: the same, and its lead has the opening quote.
-        CODED: rows of `words`, negative for null. DOUBLE: the bits. INTEGER, TRUTH: the value. Of these, the
-        last column is not read.
+        int64 `(c, n + 1)`. TEXT: offsets into `pool`. CODED: rows of `words`, negative for null; WORD: the
+        same, never null. DOUBLE: the bits. INTEGER, TRUTH: the value. Of these, the last column is not read.
     known
         uint8 `(c, n)`: 0 where an INTEGER or a TRUTH is null.
     words
         int64 `(w, 2)`: where each word of coded columns begins and ends in `pool`.
     pool, leads
-        Text, with room to read on behind it. `leads` is what stands before each column's value and after
-        the last one, each ending at its `lead_ends`, int64 `(c + 1,)`.
+        Text, with room to read on behind it. `leads` is what stands before the first value of the first
+        feature, and then what stands behind each value and before the next one, that of the next feature
+        behind the last; each ends at its `lead_ends`, int64 `(c + 1,)`. What is OPENED and CLOSED is in it.
     geometry, first_row, coords, paths, polygons, multis
         Kind of geometry; the place of the first feature in the outermost of the arrays: coordinates
         float64 `(m, 2)`, and offsets of paths into coordinates, polygons into paths, multis into polygons.
     escape
         Whether `needs_escapes` found any in the pool.
     """
-    at = 0
+    at = _copy(out, 0, leads, 0, lead_ends[0])
     for row in range(begin, end):
-        lead = 0
+        lead = lead_ends[0]
         for column in range(len(kinds)):
-            at = _copy(out, at, leads, lead, lead_ends[column])
-            lead = lead_ends[column]
             kind, value = kinds[column], values[column, row]
-            if kind == GEOMETRY:
-                at = _write_geometry(out, at, geometry, first_row + row, coords, paths, polygons, multis)
-            elif kind == LED:
+            if kind == TEXT:
                 at = _write_text(out, at, pool, value, values[column, row + 1], escape)
-            elif kind == TEXT:
-                out[at] = _QUOTE
-                at = _write_text(out, at + 1, pool, value, values[column, row + 1], escape)
+            elif kind == WORD:
+                at = _write_text(out, at, pool, words[value, 0], words[value, 1], escape)
+            elif kind == PLACE:
+                place = first_row + row
+                at = _write_pair(out, at, coords[place, 0], coords[place, 1])
+            elif kind == GEOMETRY:
+                at = _write_geometry(out, at, geometry, first_row + row, coords, paths, polygons, multis)
+            elif kind == DOUBLE:
+                at = write_double(out, at, value)
             elif kind == CODED and value >= 0:
                 out[at] = _QUOTE
                 at = _write_text(out, at + 1, pool, words[value, 0], words[value, 1], escape)
-            elif kind == DOUBLE:
-                at = write_double(out, at, value)
+                out[at] = _QUOTE
+                at += 1
             elif kind == CODED or known[column, row] == 0:
                 at = write_null(out, at)
             elif kind == INTEGER:
@@ -246,5 +256,6 @@ def write_features(
                 at = _literal(out, at, _TRUE)
             else:
                 at = _literal(out, at, _FALSE)
-        at = _copy(out, at, leads, lead, lead_ends[-1])
-    return at
+            at = _copy(out, at, leads, lead, lead_ends[column + 1])
+            lead = lead_ends[column + 1]
+    return at - lead_ends[0]

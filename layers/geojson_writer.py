@@ -7,6 +7,7 @@ their shortest digits, and what is no number or infinite is null.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,21 @@ import orjson
 
 from compiling import I64, U8
 from compiling.moving import STRIDE
-from layers.geojson_columns import Features, NumberColumn, TextColumn
+from layers.geojson_columns import Column, Features, NumberColumn, TextColumn
 from layers.geojson_numbers import NUMBER_ROOM
-from layers.geojson_rows import CODED, GEOMETRY, LED, TEXT, needs_escapes, padded, write_features
+from layers.geojson_rows import (
+    CLOSED,
+    CODED,
+    GEOMETRY,
+    OPENED,
+    PLACE,
+    POINT,
+    TEXT,
+    WORD,
+    needs_escapes,
+    padded,
+    write_features,
+)
 
 BLOCK_ROWS = 8_192
 """Rows whose columns are brought together at once."""
@@ -36,7 +49,7 @@ def feature_collection(parts: Iterable[Features], members: Mapping[str, Any]) ->
     Parts may differ in their properties and kind of geometry; they are read one after another. Joined, the
     pieces are one JSON document.
     """
-    yield orjson.dumps({"type": "FeatureCollection", **members})[:-1] + b',"features":['
+    yield _begun(members)
     first = True
     for piece in features_text(parts):
         yield piece if first else b"," + piece
@@ -44,31 +57,75 @@ def feature_collection(parts: Iterable[Features], members: Mapping[str, Any]) ->
     yield b"]}"
 
 
+def whole_collection(parts: Iterable[Features], members: Mapping[str, Any]) -> bytes:
+    """`feature_collection` in one piece, which is brought together without keeping any other."""
+    whole = BytesIO()
+    whole.write(_begun(members))
+    first = True
+    for piece in _pieces(parts):
+        if not first:
+            whole.write(b",")
+        whole.write(piece)
+        first = False
+    whole.write(b"]}")
+    return whole.getvalue()
+
+
 def features_text(parts: Iterable[Features]) -> Iterator[bytes]:
     """Features with commas between them, in pieces of at most `PIECE_ROWS`; none of the pieces is empty."""
+    return (piece.tobytes() for piece in _pieces(parts))
+
+
+def _begun(members: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({"type": "FeatureCollection", **members})[:-1] + b',"features":['
+
+
+def _pieces(parts: Iterable[Features]) -> Iterator[U8]:
+    """`features_text`, each piece only until the next one is asked for."""
     out = np.empty(0, dtype=np.uint8)
     for part in parts:
-        leads, lead_ends = _leads(part)
+        kinds = _kinds(part)
+        leads, lead_ends = _leads(part, kinds)
         for first in range(0, len(part), BLOCK_ROWS):
             last = min(first + BLOCK_ROWS, len(part))
-            block = _Block(part, first, last)
-            room = block.room + (last - first) * len(leads)
+            block = _Block(part, kinds, first, last)
+            room = block.room + (last - first + 1) * len(leads)
             if len(out) < room:
                 out = np.empty(room + room // 4, dtype=np.uint8)
             for begin in range(0, last - first, PIECE_ROWS):
                 end = min(begin + PIECE_ROWS, last - first)
-                yield out[: block.write(out, leads, lead_ends, begin, end) - 1].tobytes()
+                yield out[: block.write(out, leads, lead_ends, begin, end) - 1]
+
+
+def _columns(part: Features) -> list[Column | None]:
+    """The columns in the order of writing; None for the geometry."""
+    return [*([] if part.ids is None else [part.ids]), None, *part.properties.values()]
+
+
+def _kinds(part: Features) -> list[int]:
+    """The kind of each column, see `write_features`."""
+    return [_kind(part, column) for column in _columns(part)]
+
+
+def _kind(part: Features, column: Column | None) -> int:
+    if column is None:
+        coords = part.geometry.coords
+        return PLACE if part.geometry.kind == POINT and np.isfinite(coords).all() else GEOMETRY
+    if isinstance(column, NumberColumn):
+        return column.kind
+    if column.codes is None:
+        return TEXT
+    return WORD if np.min(column.codes, initial=0) >= 0 else CODED
 
 
 class _Block:
     """Rows of one part as the arrays that the compiled writer takes."""
 
-    def __init__(self, part: Features, first: int, last: int) -> None:
-        ids = [] if part.ids is None else [part.ids]
-        columns = [*ids, None, *part.properties.values()]
+    def __init__(self, part: Features, kinds: list[int], first: int, last: int) -> None:
+        columns = _columns(part)
         rows = last - first
         self._part, self._first = part, first
-        self._kinds: I64 = np.empty(len(columns), dtype=np.int64)
+        self._kinds: I64 = np.array(kinds, dtype=np.int64)
         self._values: I64 = np.empty((len(columns), rows + 1), dtype=np.int64)
         self._known: U8 = np.ones((len(columns), rows), dtype=np.uint8)
         self._texts_taken: list[U8] = []
@@ -77,18 +134,14 @@ class _Block:
         self.room = STRIDE + _COORDINATE_ROOM * part.geometry.coordinates_between(first, last)
         for place, column in enumerate(columns):
             if column is None:
-                self._kinds[place] = GEOMETRY
                 self.room += _GEOMETRY_ROOM * rows
             elif isinstance(column, NumberColumn):
-                self._kinds[place] = column.kind
                 self._values[place, :rows] = column.values[first:last]
                 if column.known is not None:
                     self._known[place] = column.known[first:last]
                 self.room += NUMBER_ROOM * rows
             elif column.codes is None:
                 self._texts(place, column, first, last)
-                if part.id_lead and place == 0:
-                    self._kinds[place] = LED
             else:
                 self._coded(place, column, first, last)
         self._pool = padded(*self._texts_taken)
@@ -97,7 +150,6 @@ class _Block:
 
     def _texts(self, place: int, column: TextColumn, first: int, last: int) -> None:
         bounds = column.offsets[first : last + 1]
-        self._kinds[place] = TEXT
         np.subtract(bounds, bounds[0] - self._pooled, out=self._values[place])
         self._pool_up(column.data[bounds[0] : bounds[-1]])
         self.room += _ESCAPED * int(bounds[-1] - bounds[0]) + 2 * (last - first)
@@ -107,7 +159,6 @@ class _Block:
         codes = column.codes[first:last]
         offsets, data = column.offsets, column.data
         rows = self._values[place, :-1]
-        self._kinds[place] = CODED
         rows[:] = codes
         if len(offsets) > len(codes):
             # many words for few rows: take along only those that are used
@@ -152,15 +203,19 @@ class _Block:
         )
 
 
-def _leads(part: Features) -> tuple[U8, I64]:
-    """What stands before each value and after the last one, and where each of them ends."""
-    feature, id, geometry = b'{"type":"Feature",', b'"id":', b'"geometry":'
-    if part.id_lead:
-        id += orjson.dumps(part.id_lead)[:-1]  # the quote stays open
-    texts = [feature + geometry] if part.ids is None else [feature + id, b"," + geometry]
+def _leads(part: Features, kinds: list[int]) -> tuple[U8, I64]:
+    """What stands before, between and behind values, see `write_features`, and where each of it ends."""
+    feature, geometry = b'{"type":"Feature",', b'"geometry":'
+    texts = [feature + geometry] if part.ids is None else [feature + b'"id":', b"," + geometry]
     opening = b',"properties":{'
     for name in part.properties:
         texts.append(opening + orjson.dumps(name) + b":")
         opening = b","
-    texts.append(b"}}," if part.properties else opening + b"}},")
+    for place, kind in enumerate(kinds):
+        texts[place] += OPENED.get(kind, b"")
+    if part.id_lead:
+        texts[0] += orjson.dumps(part.id_lead)[1:-1]
+    texts.append((b"}}," if part.properties else opening + b"}},") + texts[0])
+    for place, kind in enumerate(kinds):
+        texts[place + 1] = CLOSED.get(kind, b"") + texts[place + 1]
     return padded(*texts), np.cumsum([len(text) for text in texts], dtype=np.int64)

@@ -16,7 +16,11 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, connection
 
 from sharding.deadlines import DeadlineExceeded, ShardingError, Unreachable, Watch
 
-__all__ = ["DeadlineExceeded", "Pool", "ShardingError", "Unreachable"]
+__all__ = ["DeadlineExceeded", "NoPlace", "Pool", "ShardingError", "Unreachable"]
+
+
+class NoPlace(ShardingError):
+    """All connections that the pool may have are in use."""
 
 
 class Pool:
@@ -41,17 +45,21 @@ class Pool:
         self._watch = Watch(self._parameters)
 
     @contextmanager
-    def transaction(self, *, deadline_s: float | None = 30.0) -> Iterator[connection]:
+    def transaction(self, *, deadline_s: float | None = 30.0, wait: bool = True) -> Iterator[connection]:
         """A connection in a transaction that commits when the block ends, and rolls back when it raises.
 
         Raises
         ------
+        NoPlace
+            Without `wait`, when all connections are in use.
         DeadlineExceeded
             `deadline_s` after the block was entered (None: never), wherever it is at that moment.
         Unreachable
             No connection can be made, or it was lost inside the block.
         """
-        if not self._places.acquire(timeout=deadline_s):
+        if not wait and not self._places.acquire(blocking=False):
+            raise NoPlace("all connections are in use")
+        if wait and not self._places.acquire(timeout=deadline_s):
             raise DeadlineExceeded(f"no connection became free within {deadline_s:g} s")
         try:
             held = self._take()

@@ -100,31 +100,32 @@ def read_truths(stream: U8, starts: I32, valid: B1, out: B1) -> int:
 
 
 @compiled
-def read_offsets(stream: U8, starts: I32, valid: B1, offsets: I64) -> int:
-    """Where each field will lie among the bytes of its column, after the first offset, which is given.
+def read_ends(stream: U8, starts: I32, valid: B1, first: int, ends: I64) -> int:
+    """Where each field will end among the bytes of its column, the first one beginning at `first`.
 
     Nulls are empty. Never finds fault.
     """
-    end = offsets[0]
+    end = first
     for row in range(starts.size):
         at = starts[row]
         valid[row] = at >= 0
         if at >= 0:
             end += network_32(stream, at - 4)
-        offsets[row + 1] = end
+        ends[row] = end
     return -1
 
 
 @compiled
-def read_bytes(stream: U8, starts: I32, offsets: I64, out: U8) -> None:
-    """The bytes of a column, one field after another; `STRIDE` bytes beyond the last are written to as well."""
-    first = offsets[0]
+def read_bytes(stream: U8, starts: I32, first: int, ends: I64, out: U8) -> None:
+    """The bytes of a column, one field after another; `out` has `STRIDE` bytes to spare behind the last."""
+    into = 0
     for row in range(starts.size):
-        into, end, at = offsets[row] - first, offsets[row + 1] - first, np.int64(starts[row])
+        end, at = int(ends[row]) - first, int(starts[row])
         while into < end:
             move(out, into, stream, at)
             into += STRIDE
             at += STRIDE
+        into = end
 
 
 @compiled
@@ -141,7 +142,7 @@ def _is_geometry(stream: U8, at: int, kind: int, srid: int) -> bool:
 def read_points(stream: U8, starts: I32, srid: int, out: F64, raw: U8) -> int:
     """Points into `out` `(rows, 2)`, of which `raw` are the bytes; null and empty points are faults."""
     for row in range(starts.size):
-        at = np.int64(starts[row])
+        at = int(starts[row])
         if at < 0 or network_32(stream, at - 4) != _POINT_BYTES or not _is_geometry(stream, at, 1, srid):
             return row
         move(raw, 16 * row, stream, at + 9)
@@ -151,30 +152,34 @@ def read_points(stream: U8, starts: I32, srid: int, out: F64, raw: U8) -> int:
 
 
 @compiled
-def read_line_offsets(stream: U8, starts: I32, srid: int, offsets: I64) -> int:
-    """Where each line's coordinates begin, after the first offset, which is given; null lines are faults."""
+def read_line_ends(stream: U8, starts: I32, srid: int, first: int, ends: I64) -> int:
+    """Where each line's coordinates end, those of the first beginning at `first`; null lines are faults."""
+    end = first
     for row in range(starts.size):
-        at = np.int64(starts[row])
+        at = int(starts[row])
         if at < 0:
             return row
         length = network_32(stream, at - 4)
         if length < _LINE_HEAD or not _is_geometry(stream, at, 2, srid):
             return row
-        points = np.int64(little_32(stream, at + 9))
+        points = int(little_32(stream, at + 9))
         if length != _LINE_HEAD + 16 * points:
             return row
-        offsets[row + 1] = offsets[row] + points
+        end += points
+        ends[row] = end
     return -1
 
 
 @compiled
-def read_line_coords(stream: U8, starts: I32, offsets: I64, raw: U8) -> None:
+def read_line_coords(stream: U8, starts: I32, first: int, ends: I64, raw: U8) -> None:
     """The coordinates of lines as the bytes of float64 `(points, 2)`."""
+    point = 0
     for row in range(starts.size):
-        at = np.int64(starts[row]) + _LINE_HEAD
-        for point in range(offsets[row] - offsets[0], offsets[row + 1] - offsets[0]):
+        at = int(starts[row]) + _LINE_HEAD
+        while point < ends[row] - first:
             move(raw, 16 * point, stream, at)
             at += 16
+            point += 1
 
 
 @compiled

@@ -1,10 +1,10 @@
-"""Columns that grow block by block, in Arrow's memory, and become Arrow arrays without another copy.
+"""Columns that grow block by block, in Arrow's memory, and become Arrow arrays.
 
-Knows which Arrow type stands for which fields; the bytes themselves are `copy_fields`. Two types are geometry:
-`POINT` and `LINE`, flat float64 coordinates; any geometry can be had as `large_binary`, its EWKB.
+Knows which Arrow type stands for which fields; the bytes themselves are `copy_fields`. Two types are
+geometry: `POINT` and `LINE`, flat float64 coordinates; any geometry can be had as `large_binary`, its EWKB.
 
-Arrow keeps what was freed for the next column; memory of the system's own would have to be touched for the
-first time again, which costs more than the reading.
+Blocks are put together at the end, in one piece of the right size. Arrow keeps their memory for the next
+column; what the system gives has to be cleared when it is touched first, which costs more than the reading.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ POINT = pa.list_(pa.float64(), 2)
 LINE = pa.large_list(POINT)
 TEXT = pa.large_string()
 
-_GROWTH = 8  # what is reserved and never written to costs no memory
 Refuse = Callable[[int, str], None]
 """Told the first row that is at fault (-1: none) and what it is not, raises."""
 
@@ -41,36 +40,35 @@ class Column(Protocol):
 
 
 class _Growing:
-    """An array that grows at its end, with `STRIDE` bytes more than it needs."""
+    """An array that grows at its end, a block at a time."""
 
     def __init__(self, dtype: Any) -> None:
         self._dtype = np.dtype(dtype)
-        self._buffer: Any = None
-        self._used = 0
+        self._blocks: list[npt.NDArray[Any]] = []
+        self._count = 0
 
-    def more(self, count: int, *, again: int = 0) -> npt.NDArray[Any]:
-        """Room for `count` more items, behind the last `again` ones; to be written before the next call."""
-        begin, self._used = self._used - again, self._used + count
-        needed = self._used * self._dtype.itemsize + STRIDE
-        if self._buffer is None:
-            self._buffer = pa.allocate_buffer(needed, resizable=True)
-        elif needed > self._buffer.size:
-            self._buffer.resize(max(needed, _GROWTH * self._buffer.size))
-        return np.frombuffer(self._buffer, self._dtype, self._used)[begin:]
+    def more(self, count: int) -> npt.NDArray[Any]:
+        """Room for `count` more items."""
+        return self.more_and_spare(count)[:count]
 
-    def more_bytes(self, count: int) -> U8:
-        """`more` of an array of bytes, and the spare ones behind it."""
-        begin = self._used
-        self.more(count)
-        return np.frombuffer(self._buffer, np.uint8, self._used + STRIDE)[begin:]
+    def more_and_spare(self, count: int) -> npt.NDArray[Any]:
+        """Room for `count` more items, and at least `STRIDE` bytes behind it that may be written to."""
+        items = count + STRIDE // self._dtype.itemsize
+        room = np.frombuffer(pa.allocate_buffer(items * self._dtype.itemsize), self._dtype)
+        self._blocks.append(room[:count])
+        self._count += count
+        return room
 
     def items(self) -> npt.NDArray[Any]:
-        """All of them."""
-        return np.frombuffer(self._buffer, self._dtype, self._used)
+        """All of them in one piece."""
+        if len(self._blocks) != 1:
+            whole = np.frombuffer(pa.allocate_buffer(self._count * self._dtype.itemsize), self._dtype)
+            self._blocks = [np.concatenate(self._blocks, out=whole)] if self._blocks else [whole]
+        return self._blocks[0]
 
     def buffer(self) -> Any:
         """All of them, as Arrow takes it."""
-        return self._buffer.slice(0, self._used * self._dtype.itemsize)
+        return pa.py_buffer(self.items())
 
 
 class _Numbers:
@@ -112,16 +110,17 @@ class _Bytes:
 
     def __init__(self, kind: Any) -> None:
         self._kind, self._valid, self._data = kind, _Growing(np.bool_), _Growing(np.uint8)
-        self._offsets = _offsets()
+        self._ends, self._last = _begun(), 0
 
-    def take(self, stream: U8, starts: I32, refuse: Refuse) -> None:
-        offsets = self._offsets.more(starts.size, again=1)
-        fields.read_offsets(stream, starts, self._valid.more(starts.size), offsets)
-        fields.read_bytes(stream, starts, offsets, self._data.more_bytes(int(offsets[-1] - offsets[0])))
+    def take(self, stream: U8, starts: I32, _: Refuse) -> None:
+        first, ends = self._last, self._ends.more(starts.size)
+        fields.read_ends(stream, starts, self._valid.more(starts.size), first, ends)
+        self._last = int(ends[-1])
+        fields.read_bytes(stream, starts, first, ends, self._data.more_and_spare(self._last - first))
 
     def array(self) -> Any:
         bits, nulls = _bits(self._valid)
-        buffers = [bits, self._offsets.buffer(), self._data.buffer()]
+        buffers = [bits, self._ends.buffer(), self._data.buffer()]
         return pa.Array.from_buffers(self._kind, self._valid.items().size, buffers, nulls)
 
 
@@ -144,22 +143,25 @@ class _Lines:
     """Flat line strings, none of them null."""
 
     def __init__(self) -> None:
-        self._offsets, self._coords = _offsets(), _Growing(np.float64)
+        self._ends, self._coords = _begun(), _Growing(np.float64)
+        self._last = 0
 
     def take(self, stream: U8, starts: I32, refuse: Refuse) -> None:
-        offsets = self._offsets.more(starts.size, again=1)
-        row = fields.read_line_offsets(stream, starts, SRID, offsets)
+        first, ends = self._last, self._ends.more(starts.size)
+        row = fields.read_line_ends(stream, starts, SRID, first, ends)
         refuse(row, f"not a flat line string in EPSG:{SRID}")
-        out = self._coords.more(2 * int(offsets[-1] - offsets[0]))
-        fields.read_line_coords(stream, starts, offsets, out.view(np.uint8))
+        self._last = int(ends[-1])
+        out = self._coords.more(2 * (self._last - first))
+        fields.read_line_coords(stream, starts, first, ends, out.view(np.uint8))
 
     def array(self) -> Any:
-        length = self._offsets.items().size - 1
-        buffers = [None, self._offsets.buffer()]
+        length = self._ends.items().size - 1
+        buffers = [None, self._ends.buffer()]
         return pa.Array.from_buffers(LINE, length, buffers, 0, children=[_pairs(self._coords)])
 
 
-def _offsets() -> _Growing:
+def _begun() -> _Growing:
+    """Where the items of a column begin among their parts, and where the last one ends."""
     found = _Growing(np.int64)
     found.more(1)[0] = 0
     return found

@@ -1,4 +1,4 @@
-"""What a running COPY sends, out of libpq into a block of bytes: in compiled code, without the interpreter's lock.
+"""What a running COPY sends, out of libpq into a block of bytes, without the interpreter's lock.
 
 psycopg2 makes an object of every row, and takes the lock for each: a quarter of a million times a second, and
 two threads that read at once then stand in each other's way more than they gain. So psycopg2 begins the COPY,
@@ -48,13 +48,13 @@ class Source:
 
     def __init__(self, held: extensions.connection) -> None:
         self._connection = held
-        self._pointer: int = held.pgconn_ptr  # type: ignore[attr-defined]  # not in the stubs
+        self._pointer = held.pgconn_ptr or 0
         self._next: I64 = np.zeros(2, np.int64)  # address and length of a piece that waits for room
 
     def fill(self, block: U8, used: int) -> int:
-        """Append pieces to the first `used` bytes until no more fit or the end of the rows has come; bytes used.
+        """Append pieces to the first `used` bytes until no more fit or the end has come; how many are used.
 
-        No bytes more: the next piece needs a larger block, see `needs`.
+        No more than before: the next piece needs a larger block, see `needs`.
 
         Raises
         ------
@@ -100,7 +100,7 @@ def _error(code: str, text: str) -> psycopg2.Error:
     except KeyError:
         kind = psycopg2.DatabaseError
     error: psycopg2.Error = kind(text)
-    error.__setstate__({"pgcode": code or None, "pgerror": text})
+    error.__setstate__({"pgcode": code or None, "pgerror": text})  # type: ignore[no-untyped-call]
     return error
 
 

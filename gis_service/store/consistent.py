@@ -7,8 +7,9 @@ on one server and on a cluster, also while a write to several nodes is being car
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,17 +17,25 @@ from psycopg2 import extensions
 
 from gis_service.errors import CountyAway, NotReady
 from gis_service.store.by_node import NODE_DEADLINE_S, read_by_node
-from gis_service.store.database import LONG_DEADLINE_S, distributed, in_transaction
+from gis_service.store.database import LONG_DEADLINE_S, distributed, in_transaction, reading
 from gis_service.store.register import stored_versions
 from gis_service.store.versions import CountyVersion, read_versions, require_loaded
+from sharding.readers import Readers, alone
 
 _TRIES = 20
 _STEP_S = 0.05
+_LONGEST = ("customer_point", "connectivity_node", "line_section", "corridor", "switch")
 
 Layers = dict[str, pa.Table]
 """Rows by layer; each table has a column `county_code`, or `code` in the layer `county`."""
 
-Read = Callable[[extensions.cursor, Collection[str] | None], Layers]
+Read = Callable[[Readers, Collection[str]], Layers]
+
+
+class ReadOne(Protocol):
+    """Reads one layer of one county."""
+
+    def __call__(self, cursor: extensions.cursor, /, *, layer: str, county: str) -> pa.Table: ...
 
 
 class Seen(NamedTuple):
@@ -71,18 +80,22 @@ def read_who_answers(
     NotReady
         As `read_consistently`.
     """
-    with in_transaction(read_only=True, deadline_s=LONG_DEADLINE_S) as cursor:
-        known = _registered(cursor, counties)
-        if not distributed(cursor):
-            return Seen(read(cursor, counties if counties is None else sorted(known)), known, {})
+    with reading() as readers:
+        known = _registered(readers.cursor, counties)
+        if not distributed(readers.cursor):
+            return Seen(read(readers, sorted(known)), known, {})
+
+    def read_there(cursor: extensions.cursor, some: Collection[str]) -> Layers:
+        return read(alone(cursor), some)
+
     before, away = _own_versions(known, deadline_s)
-    parts, lost = read_by_node(list(before), read, deadline_s=deadline_s)
+    parts, lost = read_by_node(list(before), read_there, deadline_s=deadline_s)
     away |= lost
     if not parts:
         if away:
             return Seen({}, {}, away)
         with in_transaction(read_only=True) as cursor:
-            return Seen(read(cursor, []), {}, {})
+            return Seen(read_there(cursor, []), {}, {})
     layers = _joined(parts)
     before = {county: one for county, one in before.items() if county not in away}
     for _ in range(_TRIES):
@@ -99,7 +112,7 @@ def read_who_answers(
             return Seen(_without(layers, gone), now, away) if gone else Seen(layers, now, away)
         if unsettled:
             time.sleep(_STEP_S)
-        fresh, lost = read_by_node(moved, read, deadline_s=deadline_s)
+        fresh, lost = read_by_node(moved, read_there, deadline_s=deadline_s)
         away |= lost
         layers = _without(layers, [*moved, *gone])
         layers = _joined([layers, *fresh])
@@ -109,6 +122,26 @@ def read_who_answers(
             f"a write of county {', '.join(unsettled)} is not carried out on its node yet; try again shortly"
         )
     raise NotReady("the counties change faster than they can be read; try again in a moment")
+
+
+def read_layers(
+    readers: Readers, layers: Sequence[str], counties: Collection[str], read_one: ReadOne
+) -> Layers:
+    """Layers of counties, each county's rows read by themselves, in ascending order of counties.
+
+    `read_one` reads one layer of one county; on a cluster that meets one shard.
+    """
+    wanted = [(layer, county) for county in sorted(counties) for layer in sorted(layers, key=_turn)]
+    tables = readers.each([partial(read_one, layer=layer, county=county) for layer, county in wanted])
+    of_layer: dict[str, list[pa.Table]] = {layer: [] for layer in layers}
+    for (layer, _), rows in zip(wanted, tables, strict=True):
+        of_layer[layer].append(rows)
+    return {layer: pa.concat_tables(parts) for layer, parts in of_layer.items()}
+
+
+def _turn(layer: str) -> int:
+    """Long layers come first, so that no connection is left with one when the others are done."""
+    return _LONGEST.index(layer) if layer in _LONGEST else len(_LONGEST)
 
 
 def _registered(cursor: extensions.cursor, counties: Collection[str] | None) -> dict[str, CountyVersion]:

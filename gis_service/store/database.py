@@ -22,9 +22,13 @@ from sharding.cluster import DeadlineExceeded, Pool, ShardingError
 from sharding.deadlines import GivenUp
 from sharding.distribute import is_citus
 from sharding.nodes import NodeAway, NodeWatch
+from sharding.readers import Readers, side_by_side
 
 DEADLINE_S = 30.0
 LONG_DEADLINE_S = 900.0
+
+READERS = min(4, max(2, os.cpu_count() or 2))
+"""Connections that read counties side by side. Each keeps a core of the database busy, and part of ours."""
 
 _SPREAD_TABLE = "county_version"  # every other distributed table lies beside it
 
@@ -130,6 +134,18 @@ def rely_on(cursor: extensions.cursor, counties: Collection[str], *, only: bool 
     try:
         pool().rely(cursor.connection, node_watch().require(counties), only=only)
     except NodeAway as error:
+        raise in_our_words(error) from error
+
+
+@contextmanager
+def reading(*, deadline_s: float | None = LONG_DEADLINE_S) -> Iterator[Readers]:
+    """Several connections for what is large, as `in_transaction(read_only=True)` is one; raises the same."""
+    try:
+        with side_by_side(pool(), READERS, deadline_s=deadline_s) as readers:
+            yield readers
+    except (psycopg2.Error, ShardingError) as error:
+        if _is_lost_node(error):
+            node_watch().suspect()
         raise in_our_words(error) from error
 
 

@@ -14,11 +14,12 @@ from psycopg2 import extensions, sql
 from gis_service.errors import Conflict
 from gis_service.ingest.frames import GridPackage, assemble
 from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
-from gis_service.store.consistent import Layers, read_consistently
-from gis_service.store.database import LONG_DEADLINE_S, distributed, in_transaction
+from gis_service.store.consistent import Layers, read_consistently, read_layers
+from gis_service.store.database import distributed, reading
 from gis_service.store.schema import GEOMETRY, arrow_types, select_layer
 from gis_service.store.versions import county_versions, read_versions, require_loaded
 from sharding.copy import copy_out, floats, sorted_by, texts
+from sharding.readers import Readers
 
 
 def export_package(counties: Collection[str] | None = None) -> GridPackage:
@@ -47,11 +48,12 @@ def export_counties(counties: Collection[str] | None = None) -> Iterator[tuple[s
     Conflict
         On a cluster, when one of them was loaded meanwhile: the counties that were given out may not fit.
     """
-    with in_transaction(read_only=True, deadline_s=LONG_DEADLINE_S) as cursor:
+    with reading() as readers:
+        cursor = readers.cursor
         before = read_versions(cursor) if counties is None else require_loaded(cursor, counties)
         if not distributed(cursor):
             for county in sorted(before):
-                yield county, _in_order(_read_layers(cursor, [county], binary=True))
+                yield county, _in_order(_read_layers(readers, [county], binary=True))
             return
     for county in sorted(before):
         yield county, _in_order(read_consistently(partial(_read_layers, binary=True), [county])[0])
@@ -69,20 +71,23 @@ def _in_order(layers: Layers) -> Layers:
     return {name: sorted_by(rows, BY_NAME[name].key) for name, rows in layers.items()}
 
 
-def _read_layers(
-    cursor: extensions.cursor, counties: Collection[str] | None, *, binary: bool = False
-) -> Layers:
+def _read_layers(readers: Readers, counties: Collection[str], *, binary: bool = False) -> Layers:
     """The layers with their geometry as EWKB, or, `binary`, as plain WKB."""
+    if not counties:
+        return {layer.name: _read(readers.cursor, layer, [], binary=binary) for layer in LAYERS}
+    names = [layer.name for layer in LAYERS]
+    return read_layers(readers, names, counties, partial(_read_county, binary=binary))
+
+
+def _read_county(cursor: extensions.cursor, /, *, layer: str, county: str, binary: bool) -> pa.Table:
+    return _read(cursor, BY_NAME[layer], [county], binary=binary)
+
+
+def _read(cursor: extensions.cursor, layer: Layer, counties: Collection[str], *, binary: bool) -> pa.Table:
     column: sql.Composable = sql.Identifier(GEOMETRY)
     geometry = {GEOMETRY: sql.SQL("ST_AsBinary({})").format(column) if binary else column}
-    return {
-        layer.name: copy_out(
-            cursor,
-            select_layer(layer, geometry, counties),
-            arrow_types(layer) | {GEOMETRY: pa.large_binary()},
-        )
-        for layer in LAYERS
-    }
+    types = arrow_types(layer) | {GEOMETRY: pa.large_binary()}
+    return copy_out(cursor, select_layer(layer, geometry, counties), types)
 
 
 def _frame(layer: Layer, rows: pa.Table) -> Any:

@@ -154,14 +154,16 @@ def _where(counties: Collection[str] | None) -> sql.Composable:
 def _consistent_states(
     query: Callable[[Collection[str] | None], sql.Composable], counties: Collection[str] | None
 ) -> SwitchStates:
-    layers, versions = read_consistently(lambda cursor, of: {"switch": _rows(cursor, query(of))}, counties)
+    layers, versions = read_consistently(
+        lambda readers, of: {"switch": _rows(readers.cursor, query(of))}, counties
+    )
     return _states(layers["switch"], versions)
 
 
 def _answered_states(
     query: Callable[[Collection[str] | None], sql.Composable], counties: Collection[str]
 ) -> tuple[SwitchStates, dict[str, str]]:
-    seen = read_who_answers(lambda cursor, of: {"switch": _rows(cursor, query(of))}, counties)
+    seen = read_who_answers(lambda readers, of: {"switch": _rows(readers.cursor, query(of))}, counties)
     rows = seen.layers.get("switch", pa.table({name: pa.array([], of) for name, of in _TYPES.items()}))
     return _states(rows, seen.versions), seen.away
 

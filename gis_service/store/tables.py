@@ -13,13 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2 import extensions, sql
 
-from gis_service.ingest.spec import LAYERS, Layer
+from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
 from gis_service.network import tables as t
 from gis_service.network.columns import Texts
-from gis_service.store.consistent import Layers, read_consistently
+from gis_service.store.consistent import Layers, read_consistently, read_layers
 from gis_service.store.schema import GEOMETRY, arrow_types, select_layer
 from gis_service.store.versions import CountyVersion
 from sharding.copy import LINE, POINT, copy_out, floats, lines, points, sorted_by, texts, truths
+from sharding.readers import Readers
 
 ELECTRICAL_LAYERS = tuple(layer for layer in LAYERS if layer.name not in ("county", "corridor"))
 _COUNTY = "county_code"
@@ -71,28 +72,35 @@ def load_columns(county: str) -> tuple[dict[str, pa.Table], CountyVersion]:
 
 def read_tables(cursor: extensions.cursor) -> t.GridTables:
     """All loaded counties' layers as a transaction sees them, its own writes among them."""
-    return _grid_tables(_read_layers(cursor, None))
+    return _grid_tables({layer.name: _read(cursor, layer, None) for layer in ELECTRICAL_LAYERS})
 
 
-def _read_layers(cursor: extensions.cursor, counties: Collection[str] | None) -> Layers:
-    read: Layers = {}
-    for layer in ELECTRICAL_LAYERS:
-        types = arrow_types(layer)
-        geometry: dict[str, sql.Composable] = {}
-        if layer.geometry in _FLAT:
-            types[GEOMETRY] = _FLAT[layer.geometry]
-            geometry[GEOMETRY] = sql.Identifier(GEOMETRY)
-        if counties is None or len(counties) != 1:
-            read[layer.name] = copy_out(cursor, select_layer(layer, geometry, counties), types)
-            continue
-        # One county's code is known: a tenth of the bytes that need not travel.
-        place, of_code = list(types).index(_COUNTY), types.pop(_COUNTY)
-        query = select_layer(layer, geometry, counties, without=_COUNTY)
-        rows = copy_out(cursor, query, types)
-        (county,) = counties
-        codes = pa.repeat(pa.scalar(county, of_code), len(rows))
-        read[layer.name] = rows.add_column(place, _COUNTY, codes)
-    return read
+def _read_layers(readers: Readers, counties: Collection[str]) -> Layers:
+    if not counties:
+        return {layer.name: _read(readers.cursor, layer, []) for layer in ELECTRICAL_LAYERS}
+    return read_layers(readers, [layer.name for layer in ELECTRICAL_LAYERS], counties, _read_county)
+
+
+def _read_county(cursor: extensions.cursor, /, *, layer: str, county: str) -> pa.Table:
+    """One layer of one county, by id."""
+    return sorted_by(_read(cursor, BY_NAME[layer], [county]), "id")
+
+
+def _read(cursor: extensions.cursor, layer: Layer, counties: Collection[str] | None) -> pa.Table:
+    types = arrow_types(layer)
+    geometry: dict[str, sql.Composable] = {}
+    if layer.geometry in _FLAT:
+        types[GEOMETRY] = _FLAT[layer.geometry]
+        geometry[GEOMETRY] = sql.Identifier(GEOMETRY)
+    if counties is None or len(counties) != 1:
+        return copy_out(cursor, select_layer(layer, geometry, counties), types)
+    # One county's code is known: a tenth of the bytes that need not travel.
+    place, of_code = list(types).index(_COUNTY), types.pop(_COUNTY)
+    query = select_layer(layer, geometry, counties, without=_COUNTY)
+    rows = copy_out(cursor, query, types)
+    (county,) = counties
+    codes = pa.repeat(pa.scalar(county, of_code), len(rows))
+    return rows.add_column(place, _COUNTY, codes)
 
 
 def _grid_tables(layers: Mapping[str, pa.Table], text: Callable[[Any], t.Text] = texts) -> t.GridTables:

@@ -175,13 +175,13 @@ def test_rows_that_are_newer_than_the_versions_are_read_again(cluster: CitusClus
     store.load_package(trunk_package(COUNTIES, 20))
     writes = iter([COUNTIES[:2], COUNTIES[1:3]])
 
-    def read(_: object, counties: Collection[str] | None) -> Layers:
+    def read(_: object, counties: Collection[str]) -> Layers:
         if written := next(writes, None):
             with store.transaction() as write:
                 write.set_open((county, f"sw-{county}-0", True) for county in written)
                 write.bump(written, at(1))
         with in_transaction(read_only=True) as later:
-            where = in_counties(COUNTIES if counties is None else counties)
+            where = in_counties(counties)
             later.execute(
                 sql.SQL("SELECT county_code, count(*) FILTER (WHERE open) FROM switch")
                 + where

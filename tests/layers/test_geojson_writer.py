@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from layers.geojson_columns import Features, Geometries, TextColumn, column_of, constant
-from layers.geojson_writer import BLOCK_ROWS, PIECE_ROWS, feature_collection, features_text
+from layers.geojson_writer import BLOCK_ROWS, PIECE_ROWS, feature_collection, features_text, whole_collection
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=8)
 COORDINATE = st.floats(-180, 180)
@@ -25,7 +25,9 @@ FLOAT = st.floats() | st.floats(0, 1000).map(lambda x: round(x, 2)) | st.integer
 
 
 def written(*parts: Features, **members: Any) -> Any:
-    return json.loads(b"".join(feature_collection(parts, members)))
+    text = b"".join(feature_collection(parts, members))
+    assert whole_collection(parts, members) == text
+    return json.loads(text)
 
 
 def properties(**columns: Any) -> list[dict[str, Any]]:
