@@ -258,4 +258,4 @@ def write_features(
                 at = _literal(out, at, _FALSE)
             at = _copy(out, at, leads, lead, lead_ends[column + 1])
             lead = lead_ends[column + 1]
-    return at - lead_ends[0]
+    return at - int(lead_ends[0])

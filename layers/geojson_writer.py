@@ -65,7 +65,7 @@ def whole_collection(parts: Iterable[Features], members: Mapping[str, Any]) -> b
     for piece in _pieces(parts):
         if not first:
             whole.write(b",")
-        whole.write(piece)
+        whole.write(piece.data)
         first = False
     whole.write(b"]}")
     return whole.getvalue()

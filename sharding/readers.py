@@ -90,9 +90,9 @@ class Readers:
         for one in threads:
             one.start()
         try:
-            run.work(self.cursor)
+            run.work(self.cursor, leads=True)
         except BaseException as error:
-            run.fail(error)
+            run.fail(error, leads=True)
             raise
         finally:
             for one in threads:
@@ -126,25 +126,27 @@ class _Run(Generic[_T]):
         self._found: list[Any] = [None] * len(tasks)
         self._next = 0
         self._lock = threading.Lock()
+        self._leader = object()
         self.failure: BaseException | None = None
 
     @property
     def results(self) -> list[_T]:
         return self._found
 
-    def work(self, cursor: extensions.cursor) -> None:
+    def work(self, cursor: extensions.cursor, *, leads: bool = False) -> None:
         """Do open tasks until none is left or one failed elsewhere."""
         with self._lock:  # so that a failure finds who is at work
-            self._pool.rely(cursor.connection, [self])
+            self._pool.rely(cursor.connection, [self._leader if leads else self])
         while (place := self._take()) is not None:
             self._found[place] = self._tasks[place](cursor)
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, *, leads: bool = False) -> None:
         """Keep the first failure, and end what the others are in the middle of."""
         with self._lock:
             if self.failure is None:
                 self.failure = error
-                self._pool.give_up(self, "another connection failed")
+                for others in [self] if leads else [self, self._leader]:
+                    self._pool.give_up(others, "another connection failed")
 
     def _take(self) -> int | None:
         with self._lock:
