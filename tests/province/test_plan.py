@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gis_service.errors import InvalidInput
+from gis_service.province.files import check_target
 from gis_service.province.layout import layout
 from gis_service.province.plan import plan_province
 from gis_service.province.plane import Plane, cosine, lengths_m
@@ -91,3 +94,17 @@ def test_what_makes_no_province_is_refused(
 ) -> None:
     with pytest.raises(InvalidInput, match=said):
         plan_province(counties=counties, customers=customers, seed=seed, shapes=shapes)  # type: ignore[arg-type]
+
+
+def test_a_place_that_is_no_directory_is_named_as_what_it_is(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.touch()
+    link.symlink_to(tmp_path)
+    for target, said in (
+        (file, "is a file, not a directory"),
+        (file / "below", "file is a file, not a directory"),
+        (link, "is a symbolic link"),
+        (tmp_path / "no" / "such", "does not exist; create it first"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            check_target(target, force=True)
