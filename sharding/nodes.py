@@ -211,6 +211,8 @@ class NodeWatch:
             self._thread = threading.Thread(target=self._run, name="node watch", daemon=True)
             try:
                 self._look()
+                if any(seen.started is None for seen in self._seen.values()):
+                    self._look()  # a busy machine is no reason to begin without a node
             except BaseException:
                 self._thread = None
                 raise

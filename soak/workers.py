@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -190,8 +191,12 @@ class LostWorkers:
             with nodes.frozen(worker):
                 time.sleep(away_s)
             return
+        port = nodes.ports[worker]
         nodes.kill(worker)
-        time.sleep(away_s)
+        with socket.socket() as keeper:  # bound and deaf: others on this machine must not take its port
+            keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            keeper.bind(("127.0.0.1", port))
+            time.sleep(away_s)
         nodes.revive(worker)
 
     def _is_whole(self) -> bool:

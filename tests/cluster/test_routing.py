@@ -51,7 +51,7 @@ class FanOut:
 OPERATE, LOAD = "POST /v1/switch-operations", "gridgis load"
 VERSIONS = FanOut(
     r"FROM county_version WHERE loaded_at IS NOT NULL( AND county_code = ANY.*)?$",
-    "what every county stands at: a few bytes a county, so that no answer is older than it says",
+    "which version the rows of each county are of, where rows of all are read; the rest asks the register",
     ("…",),
 )
 AT_A_TIME = FanOut(
@@ -85,7 +85,7 @@ UNKNOWN = FanOut(
     (f"GET {ITEMS}/{{id}}",),
 )
 OTHERS = FanOut(
-    r"SELECT id, county_code FROM|WHERE \"\w+\" IN .* AND NOT county_code = ANY",
+    r"SELECT id, county_code FROM|WHERE \"\w+\" IN .* AND county_code = ANY",
     "whether another county has an id already, or refers to one that vanishes",
     (LOAD,),
 )

@@ -6,15 +6,16 @@ Expected pages are slices of the whole sorted list; which counties are asked is 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from layers.postgis import CountyTable
-from layers.source import Description, Field, Key, Query
+from layers.source import Description, Field, Key, Query, Unreachable
 
 FIELDS = (Field("id", "string"), Field("county_code", "string"))
 COUNTIES = ("01", "02", "03", "04", "05")
@@ -27,6 +28,7 @@ class InMemory(CountyTable):
     rows: tuple[tuple[str, str], ...] = ()
     asked: list[list[str]] = field(default_factory=list)
     after: tuple[str, str] | None = None
+    away: frozenset[str] = frozenset()
 
     def _select(
         self, counties: Collection[str], conditions: Any, limit: int
@@ -36,8 +38,10 @@ class InMemory(CountyTable):
             {"id": id, "county_code": county, "geom": None}
             for county, id in self.rows
             if county in counties and (self.after is None or (county, id) > self.after)
+            if county not in self.away
         ]
-        return pa.Table.from_pylist(found[:limit], schema=self._schema()), ()
+        rows = pa.Table.from_pylist(found[:limit], schema=self._schema())
+        return rows, self.away & set(counties)
 
 
 def table(rows: dict[str, int], believed: dict[str, int], after: tuple[str, str] | None) -> InMemory:
@@ -85,6 +89,26 @@ def test_what_is_believed_rightly_is_asked_at_once_and_no_further_than_needed(
     needed = {county for county, _ in of.rows[: limit + 1]}
     assert len(of.asked) == 1
     assert max(of.asked[0]) == (max(needed) if len(of.rows) > limit else COUNTIES[-1])
+
+
+@given(rows=counts, limit=st.integers(1, 12), away=st.frozensets(st.sampled_from(COUNTIES)))
+def test_a_page_has_all_features_of_the_counties_that_answer_and_names_the_others_it_asked(
+    rows: dict[str, int], limit: int, away: frozenset[str]
+) -> None:
+    of = replace(table(rows, rows, None), away=away)
+    page = of.page(Query(limit))
+    found = [one.decode() for one in _texts(page.features.ids)]
+    assert found == [id for county, id in of.rows if county not in away][:limit]
+    asked = {county for counties in of.asked for county in counties}
+    assert page.missing == tuple(sorted(away & asked))
+    last = COUNTIES[-1] if page.after is None else page.after.county
+    assert {county for county in COUNTIES if county <= last} <= asked  # none was passed over silently
+
+
+def test_a_feature_that_a_county_which_does_not_answer_may_hold_is_not_said_not_to_exist() -> None:
+    of = replace(table({"01": 2, "02": 1}, {}, None), away=frozenset({"02"}))
+    with pytest.raises(Unreachable, match="county 02 may hold '02-00' of thing"):
+        replace(of, rows=()).feature("02-00")
 
 
 def _texts(column: Any) -> list[bytes]:
