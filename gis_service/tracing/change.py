@@ -23,6 +23,7 @@ from gis_service.network.topology import Topology
 from gis_service.tracing.outs import NOTHING, NOTHING_OUT, Outs
 
 _NOBODY = np.empty(0, np.int32)
+_WORTH_MARKING = 25  # customers that are gone through in the time in which one is sorted among others
 
 
 class Change:
@@ -81,6 +82,14 @@ class Change:
             lost = np.union1d(lost, self.outs.customers[was]).astype(np.int32)
             gained = gained[~np.isin(gained, self.outs.customers)]
         return lost, gained
+
+    def ascending(self, customers: I32) -> I64:
+        """Rows of customers in order; a large part of all of them is marked rather than sorted."""
+        if customers.size * _WORTH_MARKING < self.topology.customer_node.size:
+            return np.sort(customers).astype(np.int64)
+        among = np.zeros(self.topology.customer_node.size, np.bool_)
+        among[customers] = True
+        return np.flatnonzero(among)
 
     def _compared(self, rows: I64) -> tuple[I32, I32]:
         was, is_now = self.supplied(rows)
@@ -195,5 +204,6 @@ def supplied_among(topology: Topology, state: SwitchState, rows: I64) -> B1:
 
 def moved(topology: Topology, before: SwitchState, after: SwitchState) -> tuple[I64, I64]:
     """Customers that lose and that regain supply when switches move: two ascending arrays of rows."""
-    lost, gained = Change(topology, before, after).lost_and_gained()
-    return np.sort(lost).astype(np.int64), np.sort(gained).astype(np.int64)
+    change = Change(topology, before, after)
+    lost, gained = change.lost_and_gained()
+    return change.ascending(lost), change.ascending(gained)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-import numpy as np
-
 from gis_service.kernels.compiled import I64
 from gis_service.network.ids import Ref
 from gis_service.network.switching import SwitchState
@@ -36,7 +34,7 @@ class Impact:
     def customers(self) -> I64:
         """Supplied before, not after."""
         lost, _ = self._change.lost_and_gained()
-        return np.sort(lost).astype(np.int64)
+        return self._change.ascending(lost)
 
     @cached_property
     def dark_nodes(self) -> I64:
