@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import geojson, http, loading, outage_demo, outage_graphs, outage_sql, reading, sizes
+from benchmarks import geojson, http, loading, outage_demo, outage_graphs, outage_sql, reading, sizes, stored
 from benchmarks.chart import draw_charts
 from benchmarks.pairing import Contest, LeftOut, Limit, Match, Row, run
 from benchmarks.setting import Setting
@@ -19,6 +19,7 @@ THEMES: tuple[tuple[tuple[str, ...], Theme], ...] = (
     (outage_sql.NAMES, outage_sql.contests),
     (outage_graphs.NAMES, outage_graphs.contests),
     (sizes.NAMES, sizes.contests),
+    (stored.NAMES, stored.contests),
     (loading.NAMES, loading.contests),
     (reading.NAMES, reading.contests),
     (geojson.NAMES, geojson.contests),

@@ -6,25 +6,20 @@ of its own, which maps the snapshots.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.one_process import QUESTIONS as QUESTIONS_ASKED
+from benchmarks.measured_process import QUESTIONS as QUESTIONS_ASKED
+from benchmarks.measured_process import Process
 from benchmarks.outage_graphs import Components
 from benchmarks.outage_sql import as_rows, customers_lost
 from benchmarks.pairing import Ask, Limit, Match, median_seconds
 from benchmarks.province import Ground, ground, province_directory
 from benchmarks.setting import Setting
-from gis_service.errors import NotReady
 from gis_service.kernels.compiled import I32
 from gis_service.tracing.change import Change
 from gis_service.tracing.outs import NOTHING, Outs
@@ -58,14 +53,10 @@ def contests(setting: Setting) -> Iterator[Match | Limit]:
                 rounds=3,
             )
     yield _switching(setting, ground(setting, setting.largest))
-    process = Process(province_directory(setting, setting.largest))
+    directory = province_directory(setting, setting.largest)
+    process = Process([str(directory)], directory)
 
-    def right() -> bool:
-        here = ground(setting, setting.largest)
-        edge = here.topology.first_edge("switch") + int(process.last["switch"])
-        dark = Components(here).dark_customers(np.array([edge]))
-        return int(dark.sum()) == int(process.last["customers"])
-
+    right = partial(answered_right, setting, process)
     of = f"{setting.largest:,} customers"
     for name, cached in (("province-start", True), ("province-start-cold", False)):
         yield Limit(
@@ -149,35 +140,9 @@ def _switching(setting: Setting, here: Ground) -> Limit:
     )
 
 
-class Process:
-    """Engines of their own over the snapshots of one province."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._last: dict[str, Any] | None = None
-
-    @property
-    def last(self) -> dict[str, Any]:
-        """What the last one told; starts one if there was none."""
-        if self._last is None:
-            self.start(cached=True)
-        assert self._last is not None
-        return self._last
-
-    def start(self, *, cached: bool) -> float:
-        """Start one, wait for what it tells, and give the seconds until its first answer.
-
-        Without `cached` the system is made to let go of the files before.
-        """
-        if not cached:
-            for path in self._directory.iterdir():
-                handle = os.open(path, os.O_RDONLY)
-                os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-                os.close(handle)
-        begin = time.time()
-        command = [sys.executable, "-m", "benchmarks.one_process", str(self._directory)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise NotReady(f"the engine over {self._directory} did not start: {done.stderr.strip()[-500:]}")
-        self._last = json.loads(done.stdout.splitlines()[-1])
-        return float(self._last["answered_at"] - begin)
+def answered_right(setting: Setting, process: Process) -> bool:
+    """Whether the process' first answer is what scipy finds in the largest province."""
+    here = ground(setting, setting.largest)
+    edge = here.topology.first_edge("switch") + int(process.last["switch"])
+    dark = Components(here).dark_customers(np.array([edge]))
+    return int(dark.sum()) == int(process.last["customers"])

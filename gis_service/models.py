@@ -394,7 +394,7 @@ class LoadRun(models.Model):
 
 
 class IndexToBuild(models.Model):
-    """An index that a load took away to build it again when the rows are in; see `store.spatial_indexes`."""
+    """An index that a load took away to build it again when the rows are in; see `store.late_indexes`."""
 
     name = models.TextField(primary_key=True)
     definition = models.TextField()

@@ -32,7 +32,7 @@ from tests.store.comparing import assert_same_tables
 
 COUNTIES = 4
 CUSTOMERS = 1_200
-MANY_CUSTOMERS = 14_000  # enough that a first load takes the spatial indexes away and builds them at the end
+MANY_CUSTOMERS = 14_000  # enough that a first load takes the indexes away and builds them at the end
 MANY_EVERY = 8
 TRIES = 10
 _NAME = "soak_load"
@@ -102,7 +102,7 @@ class KilledLoads:
         self._versions = versions
         self._reader = reader
         self._loaded = 2
-        self._indexes = _spatial_indexes(here)
+        self._indexes = _indexes_and_keys(here)
         self.seen: Counter[str] = Counter()
 
     def run(self, number: int, chance: random.Random) -> str:
@@ -208,8 +208,8 @@ class KilledLoads:
         found = digests(contents(self._here), target.digests)
         expect(found == target.digests, "the next load did not bring the package")
         expect(not store.unfinished_loads(), "the next load is told unfinished")
-        indexes = _spatial_indexes(self._here)
-        expect(indexes == self._indexes, f"spatial indexes are {sorted(indexes)}")
+        indexes = _indexes_and_keys(self._here)
+        expect(indexes == self._indexes, f"indexes and keys are {sorted(indexes)}")
         return f"the next load told of {len(unfinished)} unfinished"
 
 
@@ -296,9 +296,10 @@ def _sessions(here: Surroundings) -> int:
     return int(here.query(query, _NAME)[0][0])
 
 
-def _spatial_indexes(here: Surroundings) -> set[str]:
+def _indexes_and_keys(here: Surroundings) -> set[str]:
     query = (
         "SELECT indexname FROM pg_indexes WHERE indexdef LIKE %s"
+        " UNION ALL SELECT conrelid::regclass || ' by its key' FROM pg_constraint WHERE contype = 'p'"
         " UNION ALL SELECT 'to build: ' || name FROM index_to_build"
     )
     return {str(name) for (name,) in here.query(query, "% USING gist %")}

@@ -27,6 +27,7 @@ from gis_service.store.interruptions import (
     interruptions,
 )
 from gis_service.store.journal import UnfinishedLoad, acknowledge_loads, unfinished_loads
+from gis_service.store.late_indexes import build_missing_indexes
 from gis_service.store.loading import load_county, load_package, rehearse_load
 from gis_service.store.operations import (
     NewOperation,
@@ -42,7 +43,6 @@ from gis_service.store.operations import (
 from gis_service.store.record import GridTransaction, transaction
 from gis_service.store.register import Unsettled
 from gis_service.store.server import server_started_at, settle_prepared_transactions
-from gis_service.store.spatial_indexes import build_missing_indexes
 from gis_service.store.stored_ids import StoredIds
 from gis_service.store.tables import load_columns, load_county_tables, load_grid, load_tables
 from gis_service.store.unloading import unload_counties, unload_county

@@ -16,7 +16,7 @@ from psycopg2 import errors
 from gis_service.errors import Conflict, GridError, InvalidInput, NotReady
 from gis_service.store.database import connection_parameters, in_our_words
 from gis_service.store.database import session as plain_session
-from gis_service.store.spatial_indexes import build_missing_indexes
+from gis_service.store.late_indexes import build_missing_indexes
 from gis_service.store.spreading import COUNTY_COLUMN, FIRST_TABLE, spread
 from gis_service.store.versions import county_versions
 from sharding import isolating, membership, moving, requirements

@@ -11,9 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from psycopg2 import extensions, sql
 
+from gis_service.errors import InvalidInput
 from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
 from gis_service.store.database import rely_on_all_nodes
@@ -54,6 +56,7 @@ def put_in(
     counts: dict[str, int] = {}
     for layer in ELEMENT_LAYERS:
         rows = sorted_by(_checked(layer, county, tables[layer.name]), "id")
+        _refuse_repeated(layer, county, rows["id"])
         if layer.name == "switch":
             rows = rows.append_column("open_at_load", rows["open"])
         if len(rows):
@@ -112,6 +115,16 @@ def _checked(layer: Layer, county: str, rows: pa.Table) -> pa.Table:
     if codes not in ([], [county]):
         raise ValueError(f"the rows of {layer.name} of county {county} name the counties {codes}")
     return rows.select([*arrow_types(layer), GEOMETRY])
+
+
+def _refuse_repeated(layer: Layer, county: str, ids: pa.ChunkedArray) -> None:
+    """Refuse an id that stands twice: the primary key may only be built when all counties are in."""
+    same = pc.equal(ids.slice(1), ids.slice(0, max(0, len(ids) - 1)))
+    if pc.any(same).as_py():
+        named = ids[1 + pc.index(same, True).as_py()]
+        raise InvalidInput(
+            f"county {county} has the {layer.name} {named} more than once: give each an id of its own"
+        )
 
 
 def _of_frames(package: GridPackage, layer: Layer, county: str) -> pa.Table:

@@ -1,8 +1,8 @@
 """Grid packages into the database, county by county, each whole or not at all.
 
 Readers see the old county whole until the new one commits. New counties may be under way side by side, and
-the spatial indexes of an empty grid are built when all rows are in. Trusts a package to be valid in itself;
-what other stored counties have to say is checked again here.
+the indexes of an empty grid are built when all rows are in. Trusts a package to be valid in itself; what
+other stored counties have to say is checked again here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TypeVar
 from psycopg2 import Error, extensions, sql
 
 from gis_service.errors import InvalidInput, NotReady, UnknownId
-from gis_service.store import spatial_indexes
+from gis_service.store import late_indexes
 from gis_service.store.county_load import CountyLoad, LoadedCounty, OnLoaded, Progress, Terms
 from gis_service.store.county_rows import CountyTables, Package, tables_of
 from gis_service.store.database import (
@@ -191,7 +191,7 @@ class _Load:
         first = tables_of(self._package, self._counties[0])
         many = len(self._counties) * sum(map(len, first.values())) >= _MANY
         if many and empty:
-            spatial_indexes.set_aside(held)
+            late_indexes.set_aside(held)
         done: list[LoadedCounty] = []
         with _crew(held, at_once if many else 1) as crew:
             try:
@@ -257,12 +257,17 @@ class _Load:
         """Build the indexes that wait for it, and tell the planner of many new rows."""
         if held.closed:
             return  # the load failed because of that, and says so; the next one builds them
-        definitions = spatial_indexes.to_build(held)
-        tasks = [crew.begin(partial(spatial_indexes.build, definition)) for definition in definitions]
+        waiting = late_indexes.to_build(held)
+        tasks = [crew.begin(partial(late_indexes.build, index)) for index in waiting]
         if rows >= _WORTH_ANALYSING:
             tasks += [crew.begin(partial(_analyse, layer.name)) for layer in ELEMENT_LAYERS]
         for task in tasks:
             task.result()
+        for index in waiting:
+            if index.is_key:
+                crew.begin(partial(late_indexes.restore_key, index)).result()
+        if waiting:
+            crew.begin(late_indexes.wait_for_disk).result()
 
 
 def _sessions(cursor: extensions.cursor) -> int:
@@ -284,4 +289,5 @@ def _analyse(table: str, held: extensions.connection) -> None:
         except NotReady:
             return
         cursor.execute("SET LOCAL default_statistics_target = 10")
+        cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))

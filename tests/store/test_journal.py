@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,9 +19,10 @@ import pytest
 from gis_service import store
 from gis_service.errors import Conflict, InvalidInput
 from gis_service.ingest.package import GridPackage, tables_from_package, write_package
-from gis_service.store import loading, spatial_indexes
+from gis_service.store import late_indexes, loading
 from gis_service.store.journal import UnfinishedLoad, begin_runs
 from gis_service.store.locks import hold_for_indexing, load_session
+from gis_service.store.schema import ELEMENT_LAYERS
 from tests.grid_database import GridDatabase
 from tests.packages import put, sound_frames, sound_package
 from tests.store.comparing import assert_same_tables
@@ -28,17 +31,24 @@ from tests.store.test_interrupted_loads import finished, start_load, wait_for
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SPATIAL = "SELECT indexdef FROM pg_indexes WHERE indexdef LIKE '%%USING gist (geom)' ORDER BY 1"
+KEYS = """
+SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE contype = 'p' AND conrelid::regclass::text = ANY(%s) ORDER BY 1
+"""
 SET_ASIDE = "SELECT definition FROM index_to_build ORDER BY 1"
 
 
 @pytest.fixture
 def all_indexes(grid_database: GridDatabase) -> Iterator[list[tuple[str]]]:
-    """The definitions of all spatial indexes, which stand again afterwards."""
-    found = grid_database.query(SPATIAL)
+    """The definitions of all spatial indexes, which stand again afterwards, as do the primary keys."""
+    tables = [layer.name for layer in ELEMENT_LAYERS]
+    found, keys = grid_database.query(SPATIAL), grid_database.query(KEYS, tables)
     assert len(found) == 8  # seven layers of the map, and the counties
+    assert len(keys) == len(ELEMENT_LAYERS)
     yield found
     store.build_missing_indexes()
     assert grid_database.query(SPATIAL) == found
+    assert grid_database.query(KEYS, tables) == keys
 
 
 def begun_by_a_process_that_is_gone(county: str) -> int:
@@ -110,7 +120,7 @@ def test_a_first_load_of_many_rows_builds_its_spatial_indexes_at_the_end(
         seen.append((len(grid_database.query(SPATIAL)), len(grid_database.query(SET_ASIDE))))
 
     done = store.load_package(package, progress=look)
-    assert set(seen) == {(1, 7)}
+    assert set(seen) == {(1, 7 + len(ELEMENT_LAYERS))}
     assert grid_database.query(SPATIAL) == all_indexes
     assert grid_database.query(SET_ASIDE) == []
     assert [one.county for one in done] == ["450122", "450123", "450124"]
@@ -129,6 +139,68 @@ def test_a_first_load_that_fails_builds_them_too(
     assert store.county_versions().keys() <= {"0801"}  # the sound one may have been committed before
 
 
+def test_a_first_load_that_names_an_id_twice_is_refused_although_the_key_is_away(
+    all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MANY", 1)
+    frames = sound_frames()
+    frames["customer_point"]["id"] = "C1"  # validation would have said so
+    with pytest.raises(InvalidInput, match="has the customer_point C1 more than once"):
+        store.load_package(GridPackage.of(frames))
+    assert store.county_versions().keys() <= {"0801"}
+
+
+def test_a_key_comes_back_when_a_long_reader_has_left(
+    grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MANY", 1)
+    reader = psycopg2.connect(grid_database.dsn)
+    leave = threading.Timer(1.5, reader.close)
+
+    def read_from_now_on(*_: object) -> None:
+        if not leave.is_alive():
+            reader.cursor().execute("SELECT count(*) FROM switch")
+            leave.start()
+
+    store.load_package(trunk_package(["450122"], 20), on_loaded=read_from_now_on)
+    leave.join()
+    assert grid_database.query(SET_ASIDE) == []
+
+
+def test_a_reader_who_stays_keeps_the_key_waiting_and_the_next_start_makes_it_good(
+    grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MANY", 1)
+    monkeypatch.setattr(late_indexes, "_KEY_PATIENCE_S", 0.1)
+    with closing(psycopg2.connect(grid_database.dsn)) as reader:
+
+        def read_from_now_on(*_: object) -> None:
+            reader.cursor().execute("SELECT count(*) FROM switch")
+
+        store.load_package(trunk_package(["450122"], 20), on_loaded=read_from_now_on)
+        assert [name for (name,) in grid_database.query("SELECT name FROM index_to_build")] == ["switch_pkey"]
+        with pytest.raises(psycopg2.errors.UniqueViolation):  # it is unique even so
+            grid_database.query("INSERT INTO switch SELECT * FROM switch RETURNING id")
+    assert store.build_missing_indexes() == ["switch_pkey"]
+
+
+def test_a_first_load_returns_when_its_indexes_are_on_the_disk(
+    grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MANY", 1)
+    reached: list[object] = []
+    really_wait = late_indexes.wait_for_disk
+
+    def wait(held: psycopg2.extensions.connection) -> None:
+        reached.append(grid_database.query("SELECT pg_current_wal_insert_lsn()::text")[0][0])
+        really_wait(held)
+
+    monkeypatch.setattr(late_indexes, "wait_for_disk", wait)
+    store.load_package(trunk_package(["450122", "450123"], 300))
+    (end,) = reached
+    assert grid_database.query("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", end) == [(True,)]
+
+
 def test_later_loads_keep_the_indexes(
     all_indexes: list[tuple[str]], grid_database: GridDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,7 +216,7 @@ def test_tables_in_use_keep_their_indexes(
     all_indexes: list[tuple[str]], grid_database: GridDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "_MANY", 1)
-    monkeypatch.setattr(spatial_indexes, "_PATIENCE", "100ms")
+    monkeypatch.setattr(late_indexes, "_PATIENCE", "100ms")
     reader = psycopg2.connect(grid_database.dsn)
     with reader.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM switch")
@@ -159,21 +231,15 @@ def test_indexes_set_aside_by_a_killed_load_are_built_by_whoever_comes_next(
     counties = ["450122", "450123"]
     write_package(trunk_package(counties, 13_000), tmp_path / "large")
     with start_load(tmp_path / "large", grid_database) as process:
-        wait_for(lambda: len(grid_database.query(SET_ASIDE)) == 7)
+        wait_for(lambda: len(grid_database.query(SET_ASIDE)) == 7 + len(ELEMENT_LAYERS))
         process.send_signal(signal.SIGKILL)
         finished(process)
     wait_for(lambda: indexing_is_free())
     assert len(grid_database.query(SPATIAL)) == 1
     assert {one.county_code for one in store.unfinished_loads()} <= set(counties)
-    assert store.build_missing_indexes() == [
-        "corridor",
-        "customer_point",
-        "line_section",
-        "power_transformer",
-        "substation",
-        "switch",
-        "transformer_district",
-    ]
+    waiting = sorted(name for (name,) in grid_database.query("SELECT name FROM index_to_build"))
+    assert {f"{layer.name}_pkey" for layer in ELEMENT_LAYERS} < set(waiting)
+    assert store.build_missing_indexes() == waiting
     assert grid_database.query(SPATIAL) == all_indexes
     assert store.build_missing_indexes() == []
 

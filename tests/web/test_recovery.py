@@ -16,8 +16,8 @@ import pytest
 
 from gis_service import store
 from gis_service.ingest.package import write_package
+from gis_service.store.late_indexes import set_aside
 from gis_service.store.locks import load_session
-from gis_service.store.spatial_indexes import set_aside
 from tests.drawn import drawn_package
 from tests.grid_database import GridDatabase
 from tests.live import LiveEngine, running_engine
@@ -123,26 +123,27 @@ def test_a_killed_load_is_told_until_the_county_is_loaded(
         assert recovered(engine) == []
 
 
-def test_spatial_indexes_that_a_load_left_unbuilt_are_built_beside_the_questions(
+def test_indexes_and_keys_that_a_load_left_unbuilt_are_built_beside_the_questions(
     grid_database: GridDatabase, tmp_path: Path
 ) -> None:
-    def spatial_indexes() -> list[tuple[str, str]]:
+    def indexes() -> list[tuple[str, str, bool]]:
         return grid_database.query(
-            "SELECT tablename, indexdef FROM pg_indexes WHERE indexdef ~ 'gist' ORDER BY 1, 2"
+            "SELECT c.relname, pg_get_indexdef(i.indexrelid), i.indisprimary FROM pg_index i "
+            "JOIN pg_class c ON c.oid = i.indexrelid WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
         )
 
     store.load_package(drawn_package())
-    before = spatial_indexes()
+    before = indexes()
     with load_session() as held:  # what a load does before its rows, and then it dies
         assert set_aside(held)
-    assert len(spatial_indexes()) < len(before)
-    missing = {table for table, _ in before} - {table for table, _ in spatial_indexes()}
+    missing = {name for name, _, _ in before} - {name for name, _, _ in indexes()}
+    assert {"switch_pkey", "connectivity_node_pkey"} < missing
     with running_engine(grid_database.dsn, tmp_path) as engine:
         deadline = time.monotonic() + 30
         while len(engine.ask("/readyz")["recovered"]) < len(missing):
             assert time.monotonic() < deadline, engine.log_text()
             time.sleep(0.05)
         told = recovered(engine)
-    assert spatial_indexes() == before
+    assert indexes() == before
     assert {kind for kind, _ in told} == {"index"}
-    assert {said.split()[4].rstrip(",") for _, said in told} == missing
+    assert {said.split()[2].rstrip(",") for _, said in told} == missing

@@ -114,7 +114,7 @@ class Recovery:
 
     def _build_indexes(self) -> None:
         try:
-            for table in store.build_missing_indexes():
-                self.tell("index", f"the spatial index of {table}, which a load had left unbuilt, is built")
+            for name in store.build_missing_indexes():
+                self.tell("index", f"the index {name}, which a load had left unbuilt, is built")
         except GridError as error:
-            log.warning("the spatial indexes that a load left unbuilt are not built: %s", error)
+            log.warning("the indexes that a load left unbuilt are not built: %s", error)
