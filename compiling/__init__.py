@@ -32,6 +32,14 @@ def compiled(function: Kernel) -> Kernel:
     return cast("Kernel", njit(cache=True, nogil=True)(function))
 
 
+def brief(function: Kernel) -> Kernel:
+    """Compile what takes a few microseconds, and keep the GIL meanwhile.
+
+    To let go of it is to wait for it again, behind every thread that wants it: more than such a call takes.
+    """
+    return cast("Kernel", njit(cache=True)(function))
+
+
 def borrowing(function: Kernel) -> Kernel:
     """Compile a function that makes no arrays, without counting references to those it is given.
 

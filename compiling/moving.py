@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from compiling import U8
+from compiling import U8, borrowing
 
 STRIDE = 16
 """Bytes moved at once: how far beyond its end a piece may be read, and the target be written."""
@@ -45,3 +46,28 @@ else:
             return context.get_dummy_value()
 
         return signature, generate
+
+
+def literal(text: str) -> U8:
+    """A text to `put`, with as many bytes behind it as may be read beyond its end."""
+    return np.frombuffer(text.encode() + bytes(STRIDE), np.uint8)
+
+
+@borrowing
+def copy(out: U8, at: int, source: U8, start: int, stop: int) -> int:
+    """Copy `source[start:stop]` to `out[at:]`; the place behind it. `out` must reach `STRIDE` further."""
+    done = at + stop - start
+    while start + STRIDE <= source.size and start < stop:
+        move(out, at, source, start)
+        start += STRIDE
+        at += STRIDE
+    for place in range(start, stop):
+        out[at] = source[place]
+        at += 1
+    return done
+
+
+@borrowing
+def put(out: U8, at: int, text: U8) -> int:
+    """Copy what `literal` made; the place behind it."""
+    return copy(out, at, text, 0, text.size - STRIDE)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compiling import F64, I32, I64, U8, borrowing
-from compiling.moving import STRIDE, move
+from compiling.moving import STRIDE, copy, literal, put
 from layers.geojson_numbers import NUMBER_ROOM, write_coordinate, write_double
 
 U32 = npt.NDArray[np.uint32]
@@ -28,10 +28,6 @@ _ESCAPED = 6  # bytes of a character written as a number
 _DECIMALS = 1e7
 
 
-def _literal(text: str) -> U8:
-    return np.frombuffer(text.encode() + bytes(STRIDE), np.uint8)
-
-
 def _escapes() -> U8:
     """For each byte: 0 as it is, `u` as a number, or the letter after the backslash (RFC 8259, section 7)."""
     table = np.zeros(256, np.uint8)
@@ -43,13 +39,13 @@ def _escapes() -> U8:
 
 _ESCAPES = _escapes()
 _HEXADECIMAL = np.frombuffer(b"0123456789abcdef", np.uint8)
-_ID = _literal('{"id":"')
-_QUOTE = _literal('"')
-_QUOTED_NODE = _literal('","node_id":"')
-_NULL_NODE = _literal('null,"node_id":"')
-_POINT = _literal(',"point":[')
-_NOWHERE = _literal(',"point":null},')
-_END = _literal("]},")
+_ID = literal('{"id":"')
+_QUOTE = literal('"')
+_QUOTED_NODE = literal('","node_id":"')
+_NULL_NODE = literal('null,"node_id":"')
+_POINT = literal(',"point":[')
+_NOWHERE = literal(',"point":null},')
+_END = literal("]},")
 
 CLASS_BETWEEN = ('","customer_class":', ',"critical_grade":')
 """What a word of the class column is to have before and behind it."""
@@ -59,27 +55,9 @@ GRADE_BETWEEN = ("", ',"contracted_kva":')
 
 
 @borrowing
-def _copy(out: U8, at: int, source: U8, start: int, stop: int) -> int:
-    done = at + stop - start
-    while start + STRIDE <= source.size and start < stop:
-        move(out, at, source, start)
-        start += STRIDE
-        at += STRIDE
-    for place in range(start, stop):
-        out[at] = source[place]
-        at += 1
-    return done
-
-
-@borrowing
-def _put(out: U8, at: int, literal: U8) -> int:
-    return _copy(out, at, literal, 0, literal.size - STRIDE)
-
-
-@borrowing
 def _text(out: U8, at: int, source: U8, start: int, stop: int, plain: bool) -> int:
     if plain:
-        return _copy(out, at, source, start, stop)
+        return copy(out, at, source, start, stop)
     for place in range(start, stop):
         byte = source[place]
         letter = _ESCAPES[byte]
@@ -187,38 +165,38 @@ def write_customers(
         texts = id_stop - id_start + node_stop - node_start + text_stop - text_start
         if out.size - at < ROW_ROOM + county.size + _ESCAPED * texts:
             break
-        at = _put(out, at, _ID)
+        at = put(out, at, _ID)
         at = _text(out, at, id_data, id_start, id_stop, plain)
         if of == last:  # neighbours often hang on one transformer
             begin = at
-            at = _copy(out, at, out, belongs, belongs_stop)
+            at = copy(out, at, out, belongs, belongs_stop)
             belongs, belongs_stop = begin, at
         else:
             belongs = at
-            at = _put(out, at, county)
+            at = put(out, at, county)
             if of >= 0:
-                at = _put(out, at, _QUOTE)
+                at = put(out, at, _QUOTE)
                 at = _text(out, at, district_data, text_start, text_stop, plain)
-                at = _put(out, at, _QUOTED_NODE)
+                at = put(out, at, _QUOTED_NODE)
             else:
-                at = _put(out, at, _NULL_NODE)
+                at = put(out, at, _NULL_NODE)
             belongs_stop = at
             last = of
         at = _text(out, at, node_data, node_start, node_stop, plain)
         word = np.int64(class_codes[row])
-        at = _copy(out, at, class_words, class_ends[word], class_ends[word + 1])
+        at = copy(out, at, class_words, class_ends[word], class_ends[word + 1])
         word = np.int64(grade_codes[row])
-        at = _copy(out, at, grade_words, grade_ends[word], grade_ends[word + 1])
+        at = copy(out, at, grade_words, grade_ends[word], grade_ends[word + 1])
         at = write_double(out, at, np.float64(kva[row]).view(np.int64))
         x, y = xy[row, 0], xy[row, 1]
         if np.isnan(x):
-            at = _put(out, at, _NOWHERE)
+            at = put(out, at, _NOWHERE)
         else:
-            at = _put(out, at, _POINT)
+            at = put(out, at, _POINT)
             at = _coordinate(out, at, x)
             out[at] = np.uint8(44)
             at = _coordinate(out, at + 1, y)
-            at = _put(out, at, _END)
+            at = put(out, at, _END)
         place += 1
     return place, at
 

@@ -13,6 +13,7 @@ from gis_service.engine.elements import element
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.history import Wanted, interruptions_logged, operations_logged
 from gis_service.engine.outage import Case, Outage, outage, outages
+from gis_service.engine.outage_text import answer_text, simple_text
 from gis_service.engine.recording.operated import Operated
 from gis_service.engine.recording.operations import Recorder
 from gis_service.engine.scene import Clock, scene_of
@@ -85,6 +86,16 @@ class Engine:
         """The same for many cases, asked of one scene."""
         scene, found = self.find_outages(cases, context)
         return scene.head() | {"cases": [one.value(include) for one in found]}
+
+    def outage_text(self, case: Case, include: Sequence[str], context: Context = NOW) -> Iterator[bytes]:
+        """What `outage_impact` answers as JSON text, in pieces."""
+        scene = self.scene(context)
+        if not scene.missing:
+            text = simple_text(scene, case, include)
+            if text is not None:
+                return text
+        found = self.find_outage(case, context)
+        return answer_text(found.scene, found, include)
 
     def find_outage(self, case: Case, context: Context = NOW) -> Outage:
         """What a case does, to be told as values or as text."""

@@ -8,19 +8,33 @@ small unit, so a sum depends neither on the order of rows nor on how the provinc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
-from compiling import I32, I64, U8, compiled
+from compiling import U8
+from compiling.moving import STRIDE
 from gis_service.engine.columns import Answer, Rows
+from gis_service.engine.counted_rows import (
+    COUNT_ROOM,
+    COUNTED,
+    FEW,
+    NO_KVA,
+    POWER,
+    CountedArrays,
+    tally,
+    tally_few,
+    write_counts,
+)
 from gis_service.ingest.spec import CRITICAL_GRADES
 from gis_service.network.columns import Coded, runs
 from gis_service.network.joined import JoinedTexts
 from gis_service.network.tables import Floats
+from gis_service.network.texts import frozen
 from gis_service.network.topology import Topology
 
 _NO_GRADE = len(CRITICAL_GRADES)
@@ -30,72 +44,134 @@ _UNITS = (1_000, 1_000_000)
 _EXACT = 2**53
 
 
-@dataclass(frozen=True, slots=True)
 class Tally:
-    """Some customers counted.
+    """Some customers counted; counties and districts in order, only those that have any of the customers.
 
-    total, by_county : as answers show them; counties in order, only those that own any of the customers
-    runs : county code → `(first, stop)` places of its customers among the rows counted, counties in order
-    districts : rows of districts with at least one of the customers, ascending
-    customers, kva : how many of the customers each of these districts has, and their contracted power
+    Attributes
+    ----------
+    districts, customers, kva
+        Rows of the districts, and how many of the customers and how much of their power each has.
     """
 
-    total: Answer
-    by_county: dict[str, Answer]
-    runs: dict[str, tuple[int, int]]
-    districts: list[int]
-    customers: list[int]
-    kva: list[float]
+    def __init__(self, tallies: Tallies, rows: Rows) -> None:
+        self._tallies = tallies
+        self._rows = rows
+        count = tally_few if rows.size <= FEW else tally
+        self._counties, districts, self._together = count(rows, *tallies.arrays[:4])
+        self.districts: list[int]
+        self.customers: list[int]
+        self.districts, self.customers, powers = districts.tolist()
+        self.kva: list[float] = tallies.kva_of_districts(self.districts, powers, rows)
+
+    @property
+    def text(self) -> bytes:
+        """The members `affected` and `by_county` of an answer, as JSON."""
+        held = self._tallies.arrays
+        out = np.empty(self._tallies.room(len(self._counties)), np.uint8)
+        kva = NO_KVA
+        if not self._tallies.exact:
+            kva = frozen(np.array([*self._kva_of_counties, self._total_kva]), np.float64)
+        end = write_counts(out, self._counties, self._together, held.unit, kva, held.code_ends, held.codes)
+        return out[:end].tobytes()
+
+    @property
+    def total(self) -> Answer:
+        """All of them, as answers show it."""
+        count = self._counties[:, 1 : 1 + COUNTED].sum(axis=0).tolist()
+        return _told(count, self._together, self._total_kva)
+
+    @property
+    def by_county(self) -> dict[str, Answer]:
+        """The same by county code."""
+        return {
+            self._tallies.codes[county]: _told(count, count[-2], kva)
+            for (county, *count, _), kva in zip(self._counties.tolist(), self._kva_of_counties, strict=True)
+        }
+
+    @property
+    def runs(self) -> dict[str, tuple[int, int]]:
+        """County code → `(first, stop)` places of its customers among the rows counted."""
+        found: dict[str, tuple[int, int]] = {}
+        first = 0
+        for row in self._counties.tolist():
+            stop = first + row[COUNTED]
+            found[self._tallies.codes[row[0]]] = first, stop
+            first = stop
+        return found
+
+    @property
+    def _kva_of_counties(self) -> list[float]:
+        tallies = self._tallies
+        if tallies.exact:
+            return [power / tallies.arrays.unit for power in self._counties[:, POWER].tolist()]
+        return [tallies.summed(self._rows[first:stop]) for first, stop in self.runs.values()]
+
+    @property
+    def _total_kva(self) -> float:
+        tallies = self._tallies
+        if tallies.exact:
+            return int(self._counties[:, POWER].sum()) / tallies.arrays.unit
+        return tallies.summed(self._rows)
 
 
 class Tallies:
-    """What counting needs to know of the customers of a topology; 9 to 13 bytes a customer."""
+    """What counting needs to know of the customers of a topology; 9 to 13 bytes a customer.
+
+    Attributes
+    ----------
+    codes
+        Of the counties, in order.
+    arrays
+        Read-only, as compiled code takes them.
+    """
 
     def __init__(self, topology: Topology) -> None:
         customers = topology.tables.customers
-        self._district: I32 = np.ascontiguousarray(topology.customer_district, np.int32)
         counties = runs(customers.county)
-        self._counties = [code for code, _, _ in counties]
-        self._stops: I64 = np.array([stop for _, _, stop in counties], np.int64)
-        self._grade = _grades(customers.critical_grade, len(customers))
+        self.codes = [code for code, _, _ in counties]
         self._kva = customers.contracted_kva
-        self._unit, self._power = _in_units(customers.contracted_kva)
+        unit, power = _in_units(customers.contracted_kva)
+        texts = [orjson.dumps(code) + b":" for code in self.codes]
+        self.arrays = CountedArrays(
+            stops=frozen(np.array([stop for _, _, stop in counties]), np.int64),
+            grade=frozen(_grades(customers.critical_grade, len(customers)), np.uint8),
+            power=frozen(power, power.dtype),
+            district=frozen(topology.customer_district, np.int32),
+            unit=unit,
+            code_ends=frozen(np.array([0, *accumulate(map(len, texts))]), np.int64),
+            codes=np.frombuffer(b"".join(texts) + bytes(STRIDE), np.uint8),
+        )
+
+    @property
+    def exact(self) -> bool:
+        """Whether sums of power are sums of whole numbers."""
+        return self.arrays.power.size > 0
+
+    def room(self, counties: int) -> int:
+        """Bytes that the text of the counts of so many counties takes at most."""
+        return COUNT_ROOM * (counties + 1) + self.arrays.codes.size
 
     def of(self, rows: Rows) -> Tally:
         """Customers counted; `rows` ascend. O(rows), and O(districts log districts) among them."""
-        counties, districts, of_all = tally(rows, self._stops, self._grade, self._power, self._district)
-        unit, exact = self._unit, self._power.size > 0
-        by_county: dict[str, Answer] = {}
-        places: dict[str, tuple[int, int]] = {}
-        first = 0
-        for county, *grades, districts_there, count, power in counties.tolist():
-            code = self._counties[county]
-            places[code] = first, first + count
-            kva = power / unit if exact else self._sum(rows[first : first + count])
-            by_county[code] = _told(count, grades, districts_there, kva)
-            first += count
-        if len(by_county) == 1:
-            total = next(iter(by_county.values()))
-        else:
-            grades = [sum(one["critical"][grade] for one in by_county.values()) for grade in CRITICAL_GRADES]
-            kva = int(counties[:, -1].sum()) / unit if exact else self._sum(rows)
-            total = _told(len(rows), grades, of_all, kva)
-        found, sizes, powers = districts.tolist()
-        kvas = [power / unit for power in powers] if exact else self._sums(rows, found)
-        return Tally(total, by_county, places, found, sizes, kvas)
+        return Tally(self, rows)
 
-    def _sum(self, rows: Rows) -> float:
+    def summed(self, rows: Rows) -> float:
+        """Power of some customers, where it cannot be added up as whole numbers."""
         return round(math.fsum(self._kva[rows].tolist()), 6)
 
-    def _sums(self, rows: Rows, districts: list[int]) -> list[float]:
-        of = self._district[rows]
-        return [self._sum(rows[of == district]) for district in districts]
+    def kva_of_districts(self, districts: list[int], powers: list[int], rows: Rows) -> list[float]:
+        """Power of some customers by district; `powers` are what `tally` summed up."""
+        if self.exact:
+            unit = self.arrays.unit
+            return [power / unit for power in powers]
+        of = self.arrays.district[rows]
+        return [self.summed(rows[of == district]) for district in districts]
 
 
-def _told(customers: int, grades: list[int], districts: int, kva: float) -> Answer:
+def _told(count: Sequence[int], districts: int, kva: float) -> Answer:
     return {
-        "customers": customers,
-        "critical": dict(zip(CRITICAL_GRADES, grades, strict=True)),
+        "customers": count[-1],
+        "critical": dict(zip(CRITICAL_GRADES, count, strict=False)),
         "transformer_districts": districts,
         "contracted_kva": kva,
     }
@@ -128,95 +204,3 @@ def _in_units(kva: Floats) -> tuple[int, npt.NDArray[np.integer[Any]]]:
             fits = bool((np.abs(whole) < 2**31).all())
             return unit, whole.astype(np.int32 if fits else np.int64)
     return _UNITS[-1], np.empty(0, np.int32)
-
-
-@compiled
-def tally(
-    rows: I64, stops: I64, grade: U8, power: npt.NDArray[np.integer[Any]], district: I32
-) -> tuple[I64, I64, int]:
-    """Customers counted by county and by district.
-
-    Parameters
-    ----------
-    rows
-        Ascending customers.
-    stops
-        int64 `(counties,)`: the row after the last one of each county.
-    grade
-        uint8 `(n,)`: place of the grade, 4 for none.
-    power
-        `(n,)` whole numbers, or empty: then all sums are 0.
-    district
-        int32 `(n,)`: row, -1 for none.
-
-    Returns
-    -------
-    counties : int64 `(c, 8)`, those that have any: number, customers of the four grades, districts,
-        customers, power.
-    districts : int64 `(3, d)`, ascending: row, customers, power.
-    together : districts altogether; fewer than the sum where one has customers of two counties.
-    """
-    found = np.empty((min(stops.size, rows.size), 8), np.int64)
-    run_district = np.empty(rows.size, np.int64)
-    run_customers = np.empty(rows.size, np.int64)
-    run_power = np.empty(rows.size, np.int64)
-    counties, n_runs, first_run, county = 0, 0, 0, -1
-    for place in range(rows.size):
-        row = rows[place]
-        if county < 0 or row >= stops[county]:
-            if county >= 0:
-                found[counties - 1, 5] = _distinct(run_district[first_run:n_runs])
-            county = np.searchsorted(stops, row, side="right")
-            found[counties] = 0
-            found[counties, 0] = county
-            counties += 1
-            first_run = n_runs
-        at = counties - 1
-        if grade[row] < 4:
-            found[at, 1 + grade[row]] += 1
-        found[at, 6] += 1
-        kva = np.int64(0)
-        if power.size:
-            kva = np.int64(power[row])
-        found[at, 7] += kva
-        of = district[row]
-        if of >= 0:
-            if n_runs == first_run or run_district[n_runs - 1] != of:
-                run_district[n_runs] = of
-                run_customers[n_runs] = 0
-                run_power[n_runs] = 0
-                n_runs += 1
-            run_customers[n_runs - 1] += 1
-            run_power[n_runs - 1] += kva
-    if county >= 0:
-        found[counties - 1, 5] = _distinct(run_district[first_run:n_runs])
-    districts = _merged(run_district[:n_runs], run_customers, run_power)
-    return found[:counties], districts, districts.shape[1]
-
-
-@compiled
-def _distinct(values: I64) -> int:
-    if values.size < 2:
-        return int(values.size)
-    ordered = np.sort(values)
-    count = 1
-    for k in range(1, ordered.size):
-        if ordered[k] != ordered[k - 1]:
-            count += 1
-    return count
-
-
-@compiled
-def _merged(district: I64, customers: I64, power: I64) -> I64:
-    order = np.argsort(district)
-    merged = np.empty((3, district.size), np.int64)
-    last = -1
-    for run in order:
-        if last < 0 or merged[0, last] != district[run]:
-            last += 1
-            merged[0, last] = district[run]
-            merged[1, last] = 0
-            merged[2, last] = 0
-        merged[1, last] += customers[run]
-        merged[2, last] += power[run]
-    return merged[:, : last + 1].copy()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import orjson
 
 from gis_service.engine.columns import Answer, rfc3339
+from gis_service.engine.counter import Counter
 from gis_service.engine.listing import Listing
 from gis_service.engine.shapes import Shapes
 from gis_service.engine.tallies import Tallies
@@ -107,6 +108,11 @@ class World:
     def listing(self) -> Listing:
         """How customers and districts are written."""
         return Listing(self.topology, self.district_sizes)
+
+    @cached_property
+    def counter(self) -> Counter | None:
+        """How those who lose supply are counted as switches stand, in one call."""
+        return Counter.of(self.topology, self.current, self.tallies)
 
     @cached_property
     def last_load(self) -> datetime:

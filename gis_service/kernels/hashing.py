@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gis_service.kernels.compiled import I32, I64, U8, compiled
+from gis_service.kernels.compiled import I32, I64, U8, brief, compiled
 from gis_service.kernels.texts import U32, U64, Int, hash_bytes
 
 NOWHERE = -1
@@ -80,18 +80,31 @@ def candidates(tags: U8, slot_rows: I32, hashes: U64, pending: I64, at: I64) -> 
     return found
 
 
-@compiled
-def candidates_by_table(tags: U8, slot_rows: I32, bounds: I64, wanted: U8) -> I64:
-    """The first candidate for one text in each table and the slot after it, int64 `(tables, 2)`; -1: none."""
-    found = np.full((bounds.size - 1, 2), NOWHERE, np.int64)
+@brief
+def first_candidate(
+    tags: U8, slot_rows: I32, bounds: I64, wanted: U8, from_table: int
+) -> tuple[int, np.int64, np.int64, int]:
+    """The first table, from one on, with a candidate for a text; and which tables have one.
+
+    Returns
+    -------
+    table, candidate, after : the first of these tables, its candidate and the slot after it; -1: none
+    next_table : the next table that has a candidate; -1: none
+    """
     hashed = hash_bytes(wanted, 0, wanted.size)
-    for table in range(bounds.size - 1):
+    at, row, after = -1, np.int64(NOWHERE), np.int64(NOWHERE)
+    for table in range(from_table, bounds.size - 1):
         first, slots = bounds[table], bounds[table + 1] - bounds[table]
-        found[table, 0], found[table, 1] = _next(tags, slot_rows, first, slots, hashed, _home(hashed, slots))
-    return found
+        found, behind = _next(tags, slot_rows, first, slots, hashed, _home(hashed, slots))
+        if found < 0:
+            continue
+        if at >= 0:
+            return at, row, after, table
+        at, row, after = table, found, behind
+    return at, row, after, -1
 
 
-@compiled
+@brief
 def next_candidate(
     tags: U8, slot_rows: I32, bounds: I64, table: int, wanted: U8, at: Int
 ) -> tuple[np.int64, np.int64]:

@@ -42,6 +42,23 @@ def lost_in_question(held: Held, open_before: B1, moved: I64, gone: I64) -> I32:
 
 
 @compiled
+def few_lost_in_question(held: Held, open_before: B1, moved: I64, gone: I64, most: int) -> tuple[bool, I64]:
+    """Rows that lose supply where nothing closes, ascending.
+
+    Gives up, and says False, where they are more than `most`, or something leads around a cut.
+    """
+    step = Step(open_before, held.first_switch, moved, gone, gone[:0])
+    cuts = cuts_of(held, step)
+    if cuts.fed > most or not nothing_left_over(held, step, cuts):
+        return False, np.empty(0, np.int64)
+    rows = rows_below(held.hung, held.forest.end, held.forest.path, cuts).astype(np.int64)
+    for k in range(1, rows.size):
+        if rows[k] < rows[k - 1]:
+            return True, np.sort(rows)
+    return True, rows  # as where rows are numbered along the feeders
+
+
+@compiled
 def count_lost_in_question(held: Held, open_before: B1, moved: I64, gone: I64, come: I64) -> int:
     """How many rows lose supply by the change of `changed_in_question`."""
     step = Step(open_before, held.first_switch, moved, gone, come)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gis_service.errors import AmbiguousId, UnknownId
 from gis_service.kernels.compiled import I32, I64
-from gis_service.kernels.hashing import candidates, candidates_by_table, next_candidate, put_in
+from gis_service.kernels.hashing import candidates, first_candidate, next_candidate, put_in
 from gis_service.kernels.texts import U64, Int, equal_rows, hash_rows
 from gis_service.network.columns import Coded, JoinedTexts, Texts, text_parts
 from gis_service.network.texts import Text, encoded, frozen
@@ -50,7 +50,7 @@ class IdIndex:
         self._layers = tuple(layers)
         self._place = {layer: k for k, layer in enumerate(layers)}
         # bytes once and for all, where each look-up would make them again
-        self._ids: list[Text] = [
+        self._ids: list[Texts | JoinedTexts] = [
             ids if isinstance(ids, Texts | JoinedTexts) else Texts.of(ids) for ids in layers.values()
         ]
         found = _tables(self._ids) if arrays is None else arrays
@@ -75,13 +75,14 @@ class IdIndex:
     def row(self, layer: str, id: str) -> int | None:
         """The row of an id in one layer, or None."""
         k = self._place[layer]
-        wanted = np.frombuffer(encoded(id), np.uint8)
+        text = encoded(id)
+        wanted = np.frombuffer(text, np.uint8)
         row, after = next_candidate(self._tags, self._slot_rows, self._bounds, k, wanted, -1)
-        return self._same(k, id, wanted, row, after)
+        return self._same(k, text, wanted, row, after)
 
-    def _same(self, k: int, id: str, wanted: Any, row: Int, after: Int) -> int | None:
+    def _same(self, k: int, text: bytes, wanted: Any, row: Int, after: Int) -> int | None:
         """The candidate, or the next, that really has the id."""
-        while row >= 0 and self._ids[k][row] != id:
+        while row >= 0 and self._ids[k].raw(int(row)) != text:
             row, after = next_candidate(self._tags, self._slot_rows, self._bounds, k, wanted, after)
         return int(row) if row >= 0 else None
 
@@ -117,7 +118,6 @@ class IdIndex:
         ids = self._ids[k]
         if isinstance(ids, Texts):
             return equal_rows(wanted.offsets, wanted.data, asked, ids.offsets, ids.data, found)
-        assert isinstance(ids, JoinedTexts)
         same = np.zeros(asked.size, np.bool_)
         if not asked.size:
             return same
@@ -143,18 +143,24 @@ class IdIndex:
         AmbiguousId
             When elements of several layers do, or groupings of several layers and no element.
         """
-        among = self.layers if layers is None else tuple(layers)
-        wanted = np.frombuffer(encoded(id), np.uint8)
-        first = candidates_by_table(self._tags, self._slot_rows, self._bounds, wanted).tolist()
+        among = self._layers if layers is None else tuple(layers)
+        text = encoded(id)
+        wanted = np.frombuffer(text, np.uint8)
         every: list[Ref] = []
-        for layer in among:
-            k = self._place[layer]
-            candidate, after = first[k]
-            if candidate < 0:
-                continue
-            row = self._same(k, id, wanted, candidate, after)
-            if row is not None:
-                every.append(Ref(layer, row))
+        after_layer = 0
+        while after_layer >= 0:
+            k, candidate, after, after_layer = first_candidate(
+                self._tags, self._slot_rows, self._bounds, wanted, after_layer
+            )
+            if k < 0:
+                break
+            layer = self._layers[k]
+            if layer in among:
+                row = self._same(k, text, wanted, candidate, after)
+                if row is not None:
+                    every.append(Ref(layer, row))
+        if len(every) == 1:
+            return every[0]
         return self._chosen(id, every, among, named=layers is not None)
 
     def _chosen(self, id: str, every: Sequence[Ref], among: Sequence[str], *, named: bool) -> Ref:

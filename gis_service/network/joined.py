@@ -15,7 +15,7 @@ import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from gis_service.kernels.compiled import B1, I64, compiled
-from gis_service.network.texts import Column, Strings, Text, as_rows, frozen
+from gis_service.network.texts import Column, Strings, Text, Texts, as_rows, encoded, frozen
 
 
 class Parts:
@@ -132,6 +132,12 @@ class JoinedTexts(Column):
 
     def _one(self, row: int) -> str:
         return str(self.parts.one(row))
+
+    def raw(self, row: int) -> bytes:
+        """The bytes of a row, which must exist."""
+        part = self.parts.part_of(row)
+        column, within = self.parts.open(part), row - self.parts.firsts[part]
+        return column.raw(within) if isinstance(column, Texts) else encoded(column[within])
 
     def _some(self, rows: I64) -> Strings:
         return self.parts.gather(rows, np.object_)

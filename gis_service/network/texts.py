@@ -7,6 +7,7 @@ so that a province of ids costs its bytes. No column can be changed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol, SupportsIndex, TypeAlias, overload
 
@@ -140,7 +141,17 @@ class Texts(Column):
         return _of_bytes([encoded(text) for text in strings])
 
     def _one(self, row: int) -> str:
-        return decoded(self.data[int(self.offsets[row]) : int(self.offsets[row + 1])].tobytes())
+        return decoded(self.raw(row))
+
+    def raw(self, row: int) -> bytes:
+        """The bytes of a row, which must exist."""
+        offsets, data = self._views
+        return bytes(data[offsets[row] : offsets[row + 1]])
+
+    @cached_property
+    def _views(self) -> tuple[memoryview, memoryview]:
+        """The two arrays as what gives plain numbers and bytes: a third of the time, for a single row."""
+        return self.offsets.data, self.data.data
 
     def take(self, rows: I64) -> Texts:
         """The column of some rows, in their order."""

@@ -129,10 +129,11 @@ class Topology:
 
     def first_edge(self, layer: str) -> int:
         """The edge of row 0 of a layer."""
-        return self._first_edges[layer]
+        return self.first_edges[layer]
 
     @cached_property
-    def _first_edges(self) -> dict[str, int]:
+    def first_edges(self) -> dict[str, int]:
+        """The edge of row 0 of each layer of edges."""
         tables = self.tables
         sizes = (len(tables.lines), len(tables.switches), len(tables.transformers), len(tables.sources))
         return {layer: sum(sizes[:k]) for k, layer in enumerate(EDGE_LAYERS)}

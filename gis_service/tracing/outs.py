@@ -18,11 +18,6 @@ from gis_service.network.tables import ALL_PHASES
 from gis_service.network.topology import EDGE_LAYERS, Topology
 
 
-def _rows(values: list[int]) -> I64:
-    rows = np.array(values, np.int64)
-    return np.unique(rows) if len(values) > 1 else rows
-
-
 @dataclass(frozen=True, eq=False)
 class Outs:
     """Sorted, unique rows; `edges` are edges of the topology, sources among them."""
@@ -56,6 +51,13 @@ class Outs:
 
 NOTHING = np.empty(0, np.int64)
 NOTHING_OUT = Outs(NOTHING, NOTHING, NOTHING)
+
+
+def _rows(values: list[int]) -> I64:
+    if not values:
+        return NOTHING
+    rows = np.array(values, np.int64)
+    return np.unique(rows) if len(values) > 1 else rows
 
 
 def outs_of(topology: Topology, refs: Iterable[Ref]) -> Outs:

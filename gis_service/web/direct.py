@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -20,9 +20,9 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from gis_service.engine.outage_text import answer_text, answers_text
+from gis_service.engine.outage_text import answers_text
 from gis_service.web.health import healthz
-from gis_service.web.metrics import LATENCY, REQUESTS
+from gis_service.web.metrics import TRAFFIC
 from gis_service.web.plain import PlainQuestion, plain_question
 from gis_service.web.problems import problem_of
 from gis_service.web.rendering import JSON, OUTAGE_TYPES, gathered
@@ -34,9 +34,12 @@ HEALTH = "/healthz"
 Environment = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[Environment, Any], Iterable[bytes]]
+Headers = Sequence[tuple[str, str]]
 
 _OK = 200
 _LONGEST_HEADER = 200  # what is longer is rare, and not worth remembering
+_MOST_KNOWN = 256
+_KNOWN: dict[tuple[Any, ...], Headers] = {}
 
 
 class Direct:
@@ -56,50 +59,80 @@ class Direct:
         began = time.perf_counter()
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path == OUTAGE and method == "POST":
-            body = _body(environ)
-            question = None if body is None else plain_question(body)
-            if question is not None:
-                return _outage(environ, start_response, question, began)
+            headers = _headers_of_answer(environ)
+            body = None if headers is None else _body(environ)
+            if headers is not None and body is not None:
+                question = plain_question(body)
+                if question is not None:
+                    return _outage(environ, start_response, question, headers, began)
+                environ["wsgi.input"] = io.BytesIO(body)  # it is read; Django reads it again
         elif path == HEALTH and method == "GET" and _is_ours(environ):
             return _whole(environ, start_response, healthz(_request(environ)), began)
         return self._django(environ, start_response)
 
 
 def _outage(
-    environ: Environment, start_response: StartResponse, question: PlainQuestion, began: float
+    environ: Environment,
+    start_response: StartResponse,
+    question: PlainQuestion,
+    headers: Headers,
+    began: float,
 ) -> Iterable[bytes]:
     try:
         whole, rest = gathered(_text(question))
     except Exception as error:  # noqa: BLE001  # told as Django's views tell it, and logged where it is a fault
         return _whole(environ, start_response, problem_of(_request(environ), error), began)
-    start_response("200 OK", [("Content-Type", JSON), *_cors(OUTAGE, environ.get("HTTP_ORIGIN"))])
-    _observe(OUTAGE, "POST", _OK, began)
+    start_response("200 OK", [*headers])
+    TRAFFIC.observe(OUTAGE, "POST", _OK, time.perf_counter() - began)
     return [whole] if rest is None else rest
 
 
-def _text(question: PlainQuestion) -> Iterator[bytes]:
+def _text(question: PlainQuestion) -> Iterable[bytes]:
     if question.many:
         scene, outages = engine().find_outages(question.cases, question.context)
         return answers_text(scene, outages, question.include)
-    outage = engine().find_outage(question.cases[0], question.context)
-    return answer_text(outage.scene, outage, question.include)
+    return engine().outage_text(question.cases[0], question.include, question.context)
 
 
 def _body(environ: Environment) -> bytes | None:
-    """The body of a question for this place; None for any other, whose body can still be read."""
+    """The body of a question; None where its length is not told as it should be, or too large."""
     length = environ.get("CONTENT_LENGTH") or ""
+    if not (length.isascii() and length.isdecimal()) or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        return None
+    body: bytes = environ["wsgi.input"].read(int(length))
+    return body
+
+
+def _headers_of_answer(environ: Environment) -> Headers | None:
+    """The headers of a good answer to a question for this place; None for any other.
+
+    Worked out once for each set of headers that decide about it.
+    """
+    get = environ.get
+    asked = (
+        get("CONTENT_TYPE"),
+        get("HTTP_HOST"),
+        get("HTTP_ORIGIN"),
+        get("HTTP_ACCEPT"),
+        get("SCRIPT_NAME"),
+        get("HTTP_TRANSFER_ENCODING"),
+    )
+    found = _KNOWN.get(asked)
+    if found is not None:
+        return found
     if (
         environ.get("CONTENT_TYPE") != JSON
-        or not (length.isascii() and length.isdecimal())
-        or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         or "HTTP_TRANSFER_ENCODING" in environ
         or not _is_ours(environ)
         or not _wants_json(environ.get("HTTP_ACCEPT"))
     ):
         return None
-    body: bytes = environ["wsgi.input"].read(int(length))
-    environ["wsgi.input"] = io.BytesIO(body)  # for whoever reads it after us
-    return body
+    headers = (("Content-Type", JSON), *_cors(OUTAGE, environ.get("HTTP_ORIGIN")))
+    if len(environ.get("HTTP_ACCEPT", "")) <= _LONGEST_HEADER:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[asked] = headers
+    return headers
 
 
 def _is_ours(environ: Environment) -> bool:
@@ -160,16 +193,5 @@ def _whole(
     path, status = environ["PATH_INFO"], response.status_code
     headers = [*response.items(), *_cors(path, environ.get("HTTP_ORIGIN"))]
     start_response(f"{status} {HTTPStatus(status).phrase}", headers)
-    _observe(path, environ["REQUEST_METHOD"], status, began)
+    TRAFFIC.observe(path, environ["REQUEST_METHOD"], status, time.perf_counter() - began)
     return [response.content]
-
-
-def _observe(route: str, method: str, status: int, began: float) -> None:
-    requests, latency = _counters(route, method, status)
-    requests.inc()
-    latency.observe(time.perf_counter() - began)
-
-
-@lru_cache(maxsize=64)
-def _counters(route: str, method: str, status: int) -> tuple[Any, Any]:
-    return REQUESTS.labels(route, method, str(status)), LATENCY.labels(route)

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     Gauge,
     Histogram,
     disable_created_metrics,
     generate_latest,
 )
 
+from gis_service.web.traffic import Traffic
+
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the package leaves this one untyped
 
 REGISTRY = CollectorRegistry()
 
-REQUESTS = Counter(
-    "gridgis_engine_requests_total", "Requests answered.", ("route", "method", "status"), registry=REGISTRY
-)
-LATENCY = Histogram(
-    "gridgis_engine_request_seconds",
-    "Time from request to answer.",
-    ("route",),
-    registry=REGISTRY,
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
-)
+TRAFFIC = Traffic("gridgis_engine_requests", "gridgis_engine_request_seconds", registry=REGISTRY)
+"""Requests answered, by route, method and status, and the time from request to answer, by route."""
+
 REFRESH = Histogram(
     "gridgis_engine_refresh_seconds",
     "Time to read what changed, by kind (topology, switches).",

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from gis_service.web.metrics import LATENCY, REQUESTS
+from gis_service.web.metrics import TRAFFIC
 from gis_service.web.problems import PROBLEM_JSON, Refused, problem, problem_of
 
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
@@ -41,8 +41,7 @@ class EngineMiddleware:
         match = request.resolver_match
         route = f"/{match.route}" if match is not None else "unknown"
         method = request.method if request.method in _METHODS else "other"
-        REQUESTS.labels(route, method, str(response.status_code)).inc()
-        LATENCY.labels(route).observe(time.perf_counter() - began)
+        TRAFFIC.observe(route, method or "other", response.status_code, time.perf_counter() - began)
         return response
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:

@@ -83,15 +83,16 @@ def text_response(pieces: Iterator[bytes], content_type: str = JSON) -> HttpResp
     return StreamingHttpResponse(rest, content_type=content_type)
 
 
-def gathered(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
+def gathered(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
     """The text joined, or, where it is long, all of it as pieces again."""
     held: list[bytes] = []
     size = 0
-    for piece in pieces:
+    coming = iter(pieces)
+    for piece in coming:
         held.append(piece)
         size += len(piece)
         if size > STREAMED_FROM:
-            return b"", _joined(chain(held, pieces))
+            return b"", _joined(chain(held, coming))
     return b"".join(held), None
 
 

@@ -71,14 +71,14 @@ def test_a_function_is_compiled_again_when_one_that_it_calls_has_changed(
 
 
 def test_what_a_compiled_file_is_made_of_reaches_through_the_rooms() -> None:
-    """Read off the imports of these files: `engine.tallies` stands on kernels, which stand on others."""
+    """Read off the imports of these files: `engine.counter` stands on kernels, which stand on others."""
     found = {
         path.relative_to(ROOT).as_posix()
-        for path in taken_from(ROOT / "gis_service" / "engine" / "tallies.py", "gis_service.engine.tallies")
+        for path in taken_from(ROOT / "gis_service" / "engine" / "counter.py", "gis_service.engine.counter")
     }
-    assert {"gis_service/engine/tallies.py", "compiling/__init__.py"} <= found
+    assert {"gis_service/engine/counter.py", "compiling/__init__.py"} <= found
     assert {one for one in found if one.startswith("gis_service/kernels/")} >= directly_imported(
-        "engine/tallies.py"
+        "engine/counter.py"
     )
 
 

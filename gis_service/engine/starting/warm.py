@@ -8,7 +8,6 @@ from gis_service.engine.engine import Engine
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.held import HeldTables
 from gis_service.engine.outage import Case
-from gis_service.engine.outage_text import answer_text
 from gis_service.engine.traces import TraceAsked
 from gis_service.network.switching import loaded_state
 from gis_service.network.text import parse_grid
@@ -40,8 +39,8 @@ def warm_up(engine: Engine) -> None:
     sample.trace(TraceAsked("shortest_path", ["n1"], ["n3"]))
     sample.outage_impact(Case(out=["n3"], faults=["L"]), ())
     sample.outage_impact(Case(out=["Q"]), ())
-    found = sample.find_outage(Case(out=["Q"]))
-    b"".join(answer_text(found.scene, found, ("customers", "districts", "elements", "geometry")))
+    for include in ((), ("customers", "districts", "elements", "geometry")):
+        b"".join(sample.outage_text(Case(out=["Q"]), include))
     sample.supply_path("C")
     sample.supply_area(["F"])
     sample.supply_radius("Q", "full")
@@ -52,4 +51,4 @@ def warm_up(engine: Engine) -> None:
         supplied_among(small, after, np.arange(1))
     world = engine.scene().world
     # what every answer needs and is made once
-    _ = world.tallies, world.listing
+    _ = world.counter, world.listing

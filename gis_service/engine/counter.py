@@ -1,0 +1,111 @@
+"""The question asked most: how many lose supply when some elements go out, from edges to text in one call.
+
+For a small question the way through Python is the cost, so all that the answer is made of is handed to
+compiled code once for each world. Knows edges; refuses what it is not made for (`Counter.of` gives nothing):
+a network with a forest for each phase, and power that does not add up exactly.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+from numba.core import types
+from numba.experimental import structref
+
+from compiling import B1, I64, U8, brief, compiled
+from gis_service.engine.counted_rows import FEW, NO_KVA, CountedArrays, tally, write_counts
+from gis_service.engine.tallies import Tallies
+from gis_service.kernels.question import Held, lost_in_question
+from gis_service.network.switching import SwitchState
+from gis_service.network.texts import frozen
+from gis_service.network.topology import Topology
+
+
+@structref.register
+class _GroundType(types.StructRef):
+    def preprocess_fields(self, fields: Any) -> Any:
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
+
+
+class Ground(structref.StructRefProxy):
+    """A network, how its switches stand, and how its customers are counted, held by compiled code."""
+
+    held: Held
+    open: B1
+    first_switch: int
+    moved: I64
+    counted: CountedArrays
+
+
+structref.define_proxy(  # type: ignore[no-untyped-call]
+    Ground, _GroundType, ["held", "open", "first_switch", "moved", "counted"]
+)
+
+
+@compiled
+def _ground(held: Held, open: B1, first_switch: int, moved: I64, counted: CountedArrays) -> Ground:
+    return Ground(held, open, first_switch, moved, counted)  # type: ignore[no-untyped-call]
+
+
+@brief
+def _lost(ground: Ground, gone: I64, most: int) -> tuple[bool, I64]:
+    return lost_in_question(ground.held, ground.open, ground.first_switch, ground.moved, gone, most)
+
+
+@brief
+def _write_lost(ground: Ground, gone: I64, most: int, out: U8) -> int:
+    """Count who loses supply when edges are gone, and write it; where it ends, 0 if they are too many."""
+    found, rows = _lost(ground, gone, most)
+    if not found:
+        return 0
+    counted = ground.counted
+    counties, _, together = tally(rows, counted.stops, counted.grade, counted.power, counted.district)
+    return write_counts(out, counties, together, counted.unit, NO_KVA, counted.code_ends, counted.codes)
+
+
+class Counter:
+    """Counts what elements put out in one state of the switches; safe for threads."""
+
+    def __init__(self, ground: Ground, room: int) -> None:
+        self._ground = ground
+        self._room = room
+        self._held = threading.local()
+
+    @classmethod
+    def of(cls, topology: Topology, state: SwitchState, tallies: Tallies) -> Counter | None:
+        """The counter of a state of the switches; None where they are counted another way."""
+        if len(topology.forests) != 1 or not tallies.exact:
+            return None
+        moved = state.moved_from(topology.switchgear.normal_open)
+        ground = _ground(
+            topology.held,
+            frozen(state.open, np.bool_),
+            topology.first_edge("switch"),
+            frozen(moved, np.int64),
+            tallies.arrays,
+        )
+        return cls(ground, tallies.room(tallies.arrays.stops.size))
+
+    def text(self, edges: I64) -> bytes | None:
+        """The members `affected` and `by_county` of the answer; None for a long count.
+
+        Parameters
+        ----------
+        edges
+            Ascending, each once.
+        """
+        try:
+            out, view = self._held.buffer
+        except AttributeError:
+            out = np.empty(self._room, np.uint8)
+            view = out.data
+            self._held.buffer = out, view
+        end = _write_lost(self._ground, edges, FEW, out)
+        return bytes(view[:end]) if end else None
+
+    def lost(self, edges: I64) -> I64 | None:
+        """Rows of the customers, ascending; None where they are many."""
+        found, rows = _lost(self._ground, edges, FEW)
+        return rows if found else None
