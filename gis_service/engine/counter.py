@@ -16,7 +16,7 @@ from numba.experimental import structref
 
 from compiling import B1, I64, U8, brief, compiled
 from gis_service.engine.counted_rows import FEW, NO_KVA, CountedArrays, tally, write_counts
-from gis_service.engine.tallies import Tallies
+from gis_service.engine.tallies import Tallies, Tally
 from gis_service.kernels.question import Held, lost_in_question
 from gis_service.network.switching import SwitchState
 from gis_service.network.texts import frozen
@@ -65,12 +65,22 @@ def _write_lost(ground: Ground, gone: I64, most: int, out: U8) -> int:
     return write_counts(out, counties, together, counted.unit, NO_KVA, counted.code_ends, counted.codes)
 
 
+@brief
+def _lost_and_counted(ground: Ground, gone: I64, most: int) -> tuple[bool, I64, I64, I64, int]:
+    """Who loses supply, and what `tally` says of them."""
+    found, rows = _lost(ground, gone, most)
+    counted = ground.counted
+    counties, districts, together = tally(rows, counted.stops, counted.grade, counted.power, counted.district)
+    return found, rows, counties, districts, together
+
+
 class Counter:
     """Counts what elements put out in one state of the switches; safe for threads."""
 
-    def __init__(self, ground: Ground, room: int) -> None:
+    def __init__(self, ground: Ground, tallies: Tallies) -> None:
         self._ground = ground
-        self._room = room
+        self._tallies = tallies
+        self._room = tallies.room(tallies.arrays.stops.size)
         self._held = threading.local()
 
     @classmethod
@@ -86,7 +96,7 @@ class Counter:
             frozen(moved, np.int64),
             tallies.arrays,
         )
-        return cls(ground, tallies.room(tallies.arrays.stops.size))
+        return cls(ground, tallies)
 
     def text(self, edges: I64) -> bytes | None:
         """The members `affected` and `by_county` of the answer; None for a long count.
@@ -105,7 +115,7 @@ class Counter:
         end = _write_lost(self._ground, edges, FEW, out)
         return bytes(view[:end]) if end else None
 
-    def lost(self, edges: I64) -> I64 | None:
-        """Rows of the customers, ascending; None where they are many."""
-        found, rows = _lost(self._ground, edges, FEW)
-        return rows if found else None
+    def lost(self, edges: I64) -> tuple[I64, Tally] | None:
+        """Rows of the customers, ascending, and their counts; None where they are many."""
+        found, rows, counties, districts, together = _lost_and_counted(self._ground, edges, FEW)
+        return (rows, Tally(self._tallies, rows, counties, districts, together)) if found else None

@@ -95,13 +95,15 @@ def is_plain(data: U8) -> bool:
 
 
 @borrowing
-def write_customers(
+def write_rows(
     out: U8,
     at: int,
     place: int,
+    stop: int,
     rows: I64,
     plain: bool,
     county: U8,
+    first: int,
     id_offsets: U32,
     id_data: U8,
     node_offsets: U32,
@@ -120,31 +122,11 @@ def write_customers(
     district_offsets: U32,
     district_data: U8,
 ) -> tuple[int, int]:
-    """Write rows from a place on, a comma behind each; the place after the last one written, and the end.
-
-    Parameters
-    ----------
-    out, at
-        The buffer, and where to begin in it.
-    rows
-        Rows of the columns, `(k,)`; the first to write is `rows[place]`.
-    plain
-        Whether no id among the columns needs an escape.
-    county
-        What stands between the id and the district, ending in `STRIDE` bytes of no meaning.
-    class_ends, class_words, grade_ends, grade_words
-        The words of coded columns as JSON between `CLASS_BETWEEN` or `GRADE_BETWEEN`, each ending at its
-        place; none longer than `LONGEST_WORD`.
-    district
-        Row of each customer's district, -1 for none.
-    district_base, districts
-        Where its id stands among the texts: at its row less the base, or, where `districts` lists rows,
-        ascending, at its place among them.
-    """
+    """What `customer_columns.write_customers` says, of columns that stand by themselves."""
     last = np.int64(-2)
     belongs, belongs_stop = 0, 0  # where the last row says to what it belongs
-    while place < rows.size:
-        row = rows[place]
+    while place < stop:
+        row = rows[place] - first
         id_start, id_stop = int(np.int64(id_offsets[row])), int(np.int64(id_offsets[row + 1]))
         node_start, node_stop = int(np.int64(node_offsets[row])), int(np.int64(node_offsets[row + 1]))
         of = np.int64(district[row])

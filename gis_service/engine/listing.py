@@ -17,20 +17,25 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from compiling import I32, I64, U8
+from compiling import I64, U8
 from compiling.moving import STRIDE
 from gis_service.engine.columns import Rows
+from gis_service.engine.customer_columns import (
+    Columns,
+    Names,
+    hold_columns,
+    hold_names,
+    write_customers,
+)
 from gis_service.engine.customer_rows import (
     CLASS_BETWEEN,
     GRADE_BETWEEN,
     LONGEST_WORD,
     is_plain,
-    write_customers,
 )
 from gis_service.engine.tallies import Tally
 from gis_service.network.columns import Coded
 from gis_service.network.joined import JoinedNumbers, JoinedTexts, Parts
-from gis_service.network.tables import Floats
 from gis_service.network.texts import Texts, frozen
 from gis_service.network.topology import Topology
 
@@ -66,34 +71,12 @@ class Listing:
         out, at = _buffer(), 0
         for county, first, stop in self._cuts(rows, tally):
             held = self._columns(int(rows[first]))
-            there = rows[first:stop] - held.first
-            lead = _county_lead(county)
-            place = 0
+            plain, lead = names.plain and held.plain, _county_lead(county)
             while True:
-                place, at = write_customers(
-                    out,
-                    at,
-                    place,
-                    there,
-                    names.plain and held.plain,
-                    lead,
-                    held.id.offsets,
-                    held.id.data,
-                    held.node.offsets,
-                    held.node.data,
-                    held.class_.codes,
-                    *_words(held.class_.words, *CLASS_BETWEEN),
-                    held.grade.codes,
-                    *_words(held.grade.words, *GRADE_BETWEEN),
-                    held.kva,
-                    held.xy,
-                    held.district,
-                    names.first,
-                    names.rows,
-                    names.id.offsets,
-                    names.id.data,
+                first, at = write_customers(
+                    out, at, rows, first, stop, plain, lead, held.columns, names.names
                 )
-                if place == there.size:
+                if first == stop:
                     break
                 if at:
                     yield comma + out[: at - 1].tobytes()
@@ -147,20 +130,22 @@ class Listing:
         """The ids of some districts, ascending: a part of their column where one holds them all."""
         ids = self._topology.tables.districts.id
         if not districts:
-            return _NOBODY
+            return _nobody()
         parts = ids.parts if isinstance(ids, JoinedTexts) else None
         part = 0 if parts is None else parts.part_of(districts[0])
         if parts is not None and parts.part_of(districts[-1]) != part:
             rows = np.array(districts, np.int64)
             taken = Texts.of(ids[rows])
-            return _Names(0, is_plain(taken.data), rows, taken)
+            held = hold_names(0, frozen(rows, np.int64), taken.offsets, taken.data)
+            return _Names(is_plain(taken.data), held)
         kept = self._named.get(part)
         now = time.monotonic()
         if kept is None or now - kept[0] >= _OPEN_S:
             texts = Texts.of(ids if parts is None else parts.open(part))
             plain = is_plain(texts.data) if kept is None else kept[1].plain
             first = 0 if parts is None else parts.firsts[part]
-            kept = self._named[part] = now, _Names(first, plain, _NO_ROWS, texts)
+            held = hold_names(first, _NO_ROWS, texts.offsets, texts.data)
+            kept = self._named[part] = now, _Names(plain, held)
         return kept[1]
 
     def _cuts(self, rows: Rows, tally: Tally) -> Iterator[tuple[str, int, int]]:
@@ -193,17 +178,23 @@ class Listing:
         if plain is None:
             plain = self._plain[part] = is_plain(id.data) and is_plain(node.data)
         first = 0 if parts is None else parts.firsts[part]
-        return _Held(
+        class_ = Coded.of(self._column("customer_class", part, parts, Coded))
+        grade = Coded.of(self._column("critical_grade", part, parts, Coded))
+        columns = hold_columns(
             first,
-            plain,
-            id,
-            node,
-            Coded.of(self._column("customer_class", part, parts, Coded)),
-            Coded.of(self._column("critical_grade", part, parts, Coded)),
+            id.offsets,
+            id.data,
+            node.offsets,
+            node.data,
+            class_.codes,
+            *_words(class_.words, *CLASS_BETWEEN),
+            grade.codes,
+            *_words(grade.words, *GRADE_BETWEEN),
             frozen(self._column("contracted_kva", part, parts), np.float64),
             frozen(self._column("xy", part, parts), np.float64),
             frozen(self._topology.customer_district[first:], np.int32),
         )
+        return _Held(plain, columns)
 
     def _column(
         self, name: str, part: int, parts: Parts | None, kind: type[Texts | Coded] | None = None
@@ -222,30 +213,26 @@ class Listing:
 
 
 class _Held(NamedTuple):
-    """Columns of customers from a first row on; `plain`: no id among them needs an escape in JSON."""
+    """Columns of customers; `plain`: no id among them needs an escape in JSON."""
 
-    first: int
     plain: bool
-    id: Texts
-    node: Texts
-    class_: Coded
-    grade: Coded
-    kva: Floats
-    xy: Floats
-    district: I32
+    columns: Columns
 
 
 class _Names(NamedTuple):
-    """Ids of districts: from a first row on, or of the rows named; `plain` as for customers."""
+    """Ids of districts; `plain` as for customers."""
 
-    first: int
     plain: bool
-    rows: I64
-    id: Texts
+    names: Names
 
 
-_NO_ROWS: I64 = np.empty(0, np.int64)
-_NOBODY = _Names(0, True, _NO_ROWS, Texts.of([]))
+_NO_ROWS: I64 = frozen(np.empty(0, np.int64), np.int64)
+
+
+@lru_cache(maxsize=1)
+def _nobody() -> _Names:
+    none = Texts.of([])
+    return _Names(True, hold_names(0, _NO_ROWS, none.offsets, none.data))
 
 
 _held = threading.local()

@@ -47,8 +47,8 @@ def simple_text(scene: Scene, case: Case, include: Sequence[str]) -> Iterator[by
     if not include:
         counts = counter.text(edges)
         return None if counts is None else iter((b'%b,%b,"opened":[]}' % (scene.head_text(), counts),))
-    rows = counter.lost(edges)
-    return None if rows is None else _simple_lists(scene, rows, include)
+    lost = counter.lost(edges)
+    return None if lost is None else _simple_lists(scene, *lost, include)
 
 
 def _edges(scene: Scene, case: Case) -> I64 | None:
@@ -69,8 +69,7 @@ def _edges(scene: Scene, case: Case) -> I64 | None:
     return np.array(edges if len(edges) < 2 else sorted(set(edges)), np.int64)
 
 
-def _simple_lists(scene: Scene, rows: Rows, include: Sequence[str]) -> Iterator[bytes]:
-    tally = scene.world.tallies.of(rows)
+def _simple_lists(scene: Scene, rows: Rows, tally: Tally, include: Sequence[str]) -> Iterator[bytes]:
     yield b'%b,%b,"opened":[]' % (scene.head_text(), tally.text)
     yield from _lists(scene, rows, tally, include)
     yield b"}"

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from compiling import U8
+from compiling import I64, U8
 from compiling.moving import STRIDE
 from gis_service.engine.columns import Answer, Rows
 from gis_service.engine.counted_rows import (
@@ -47,17 +47,24 @@ _EXACT = 2**53
 class Tally:
     """Some customers counted; counties and districts in order, only those that have any of the customers.
 
+    Parameters
+    ----------
+    rows
+        The customers, ascending.
+    counties, districts, together
+        What `counted_rows.tally` says of them.
+
     Attributes
     ----------
     districts, customers, kva
         Rows of the districts, and how many of the customers and how much of their power each has.
     """
 
-    def __init__(self, tallies: Tallies, rows: Rows) -> None:
+    def __init__(self, tallies: Tallies, rows: Rows, counties: I64, districts: I64, together: int) -> None:
         self._tallies = tallies
         self._rows = rows
-        count = tally_few if rows.size <= FEW else tally
-        self._counties, districts, self._together = count(rows, *tallies.arrays[:4])
+        self._counties = counties
+        self._together = together
         self.districts: list[int]
         self.customers: list[int]
         self.districts, self.customers, powers = districts.tolist()
@@ -153,7 +160,8 @@ class Tallies:
 
     def of(self, rows: Rows) -> Tally:
         """Customers counted; `rows` ascend. O(rows), and O(districts log districts) among them."""
-        return Tally(self, rows)
+        count = tally_few if rows.size <= FEW else tally
+        return Tally(self, rows, *count(rows, *self.arrays[:4]))
 
     def summed(self, rows: Rows) -> float:
         """Power of some customers, where it cannot be added up as whole numbers."""

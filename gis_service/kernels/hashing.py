@@ -8,12 +8,39 @@ earlier, so of equal texts the first row wins.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numba.core import types
+from numba.experimental import structref
 
 from gis_service.kernels.compiled import I32, I64, U8, brief, compiled
 from gis_service.kernels.texts import U32, U64, Int, hash_bytes
 
 NOWHERE = -1
+
+
+@structref.register
+class _TablesType(types.StructRef):
+    def preprocess_fields(self, fields: Any) -> Any:
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
+
+
+class Tables(structref.StructRefProxy):
+    """The tables, held by compiled code: to hand them over takes longer than to look something up."""
+
+    tags: U8
+    slot_rows: I32
+    bounds: I64
+
+
+structref.define_proxy(Tables, _TablesType, ["tags", "slot_rows", "bounds"])  # type: ignore[no-untyped-call]
+
+
+@compiled
+def hold_tables(tags: U8, slot_rows: I32, bounds: I64) -> Tables:
+    """Hand tables over for good."""
+    return Tables(tags, slot_rows, bounds)  # type: ignore[no-untyped-call]
 
 
 @compiled
@@ -81,9 +108,7 @@ def candidates(tags: U8, slot_rows: I32, hashes: U64, pending: I64, at: I64) -> 
 
 
 @brief
-def first_candidate(
-    tags: U8, slot_rows: I32, bounds: I64, wanted: U8, from_table: int
-) -> tuple[int, np.int64, np.int64, int]:
+def first_candidate(tables: Tables, wanted: U8, from_table: int) -> tuple[int, np.int64, np.int64, int]:
     """The first table, from one on, with a candidate for a text; and which tables have one.
 
     Returns
@@ -91,6 +116,7 @@ def first_candidate(
     table, candidate, after : the first of these tables, its candidate and the slot after it; -1: none
     next_table : the next table that has a candidate; -1: none
     """
+    tags, slot_rows, bounds = tables.tags, tables.slot_rows, tables.bounds
     hashed = hash_bytes(wanted, 0, wanted.size)
     at, row, after = -1, np.int64(NOWHERE), np.int64(NOWHERE)
     for table in range(from_table, bounds.size - 1):
@@ -105,10 +131,9 @@ def first_candidate(
 
 
 @brief
-def next_candidate(
-    tags: U8, slot_rows: I32, bounds: I64, table: int, wanted: U8, at: Int
-) -> tuple[np.int64, np.int64]:
+def next_candidate(tables: Tables, table: int, wanted: U8, at: Int) -> tuple[np.int64, np.int64]:
     """The candidate from slot `at` of a table on (-1: its home slot), and the slot after it; -1: none."""
+    tags, slot_rows, bounds = tables.tags, tables.slot_rows, tables.bounds
     hashed = hash_bytes(wanted, 0, wanted.size)
     slots = bounds[table + 1] - bounds[table]
     begin = _home(hashed, slots) if at < 0 else np.int64(at)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gis_service.errors import AmbiguousId, UnknownId
 from gis_service.kernels.compiled import I32, I64
-from gis_service.kernels.hashing import candidates, first_candidate, next_candidate, put_in
+from gis_service.kernels.hashing import candidates, first_candidate, hold_tables, next_candidate, put_in
 from gis_service.kernels.texts import U64, Int, equal_rows, hash_rows
 from gis_service.network.columns import Coded, JoinedTexts, Texts, text_parts
 from gis_service.network.texts import Text, encoded, frozen
@@ -57,6 +57,7 @@ class IdIndex:
         self._bounds = frozen(found["bounds"], np.int64)
         self._tags = frozen(found["tags"], np.uint8)
         self._slot_rows = frozen(found["rows"], np.int32)
+        self._tables = hold_tables(self._tags, self._slot_rows, self._bounds)
 
     @classmethod
     def from_arrays(cls, layers: Mapping[str, Text], arrays: Mapping[str, npt.NDArray[Any]]) -> IdIndex:
@@ -77,13 +78,13 @@ class IdIndex:
         k = self._place[layer]
         text = encoded(id)
         wanted = np.frombuffer(text, np.uint8)
-        row, after = next_candidate(self._tags, self._slot_rows, self._bounds, k, wanted, -1)
+        row, after = next_candidate(self._tables, k, wanted, -1)
         return self._same(k, text, wanted, row, after)
 
     def _same(self, k: int, text: bytes, wanted: Any, row: Int, after: Int) -> int | None:
         """The candidate, or the next, that really has the id."""
         while row >= 0 and self._ids[k].raw(int(row)) != text:
-            row, after = next_candidate(self._tags, self._slot_rows, self._bounds, k, wanted, after)
+            row, after = next_candidate(self._tables, k, wanted, after)
         return int(row) if row >= 0 else None
 
     def rows(self, layer: str, wanted: Text) -> I32:
@@ -149,9 +150,7 @@ class IdIndex:
         every: list[Ref] = []
         after_layer = 0
         while after_layer >= 0:
-            k, candidate, after, after_layer = first_candidate(
-                self._tags, self._slot_rows, self._bounds, wanted, after_layer
-            )
+            k, candidate, after, after_layer = first_candidate(self._tables, wanted, after_layer)
             if k < 0:
                 break
             layer = self._layers[k]
