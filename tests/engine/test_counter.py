@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from gis_service.engine import counter as counters
 from gis_service.engine.context import NOW, Context, Switching
-from gis_service.engine.current import CurrentWorld
 from gis_service.engine.engine import Engine
-from gis_service.engine.held import HeldTables
+from gis_service.engine.following.current import CurrentWorld
+from gis_service.engine.following.held import HeldTables
 from gis_service.engine.outage import Case, outage
 from gis_service.engine.outage_text import answer_text, simple_text
 from gis_service.errors import GridError
