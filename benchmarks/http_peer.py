@@ -26,18 +26,20 @@ _BELOW = """WITH RECURSIVE below(node) AS (
     SELECT child FROM peer.switch WHERE id = ANY($1)
     UNION ALL SELECT arc.child FROM below JOIN peer.arc ON arc.parent = below.node
 ) """
+# The versions come along with what else is asked: a round trip fewer.
+_VERSIONS = "FROM county_version WHERE loaded_at IS NOT NULL"
 _CUSTOMERS = f"""PREPARE customers (text[]) AS {_BELOW}
     SELECT id, county_code, district_id, node_id, customer_class, critical_grade, contracted_kva, lon, lat
     FROM below JOIN peer.customer USING (node) ORDER BY county_code, id"""
 _COUNTED = f"""PREPARE counted (text[]) AS {_BELOW}
     SELECT county_code, critical_grade, count(*),
-        array_agg(DISTINCT district_id) FILTER (WHERE district_id IS NOT NULL), sum(contracted_kva)
-    FROM below JOIN peer.customer USING (node) GROUP BY 1, 2"""
-_DISTRICTS = """PREPARE districts (text[]) AS
-    SELECT id, county_code, name, transformer_id, customers_total
-    FROM peer.district WHERE id = ANY($1) ORDER BY county_code, id"""
-_VERSIONS = """PREPARE versions AS
-    SELECT county_code, version FROM county_version WHERE loaded_at IS NOT NULL ORDER BY 1"""
+        array_agg(DISTINCT district_id) FILTER (WHERE district_id IS NOT NULL), sum(contracted_kva), NULL
+    FROM below JOIN peer.customer USING (node) GROUP BY 1, 2
+    UNION ALL SELECT county_code, NULL, NULL, NULL, NULL, version {_VERSIONS}"""
+_DISTRICTS = f"""PREPARE districts (text[]) AS
+    SELECT id, county_code, name, transformer_id, customers_total, NULL
+    FROM peer.district WHERE id = ANY($1)
+    UNION ALL SELECT NULL, county_code, NULL, NULL, NULL, version {_VERSIONS} ORDER BY 2, 1"""
 _held = threading.local()
 
 
@@ -49,7 +51,7 @@ def _cursor() -> cursor:
         _held.cursor.execute(
             "SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off; SET enable_mergejoin = off"
         )
-        for statement in (_CUSTOMERS, _COUNTED, _DISTRICTS, _VERSIONS):
+        for statement in (_CUSTOMERS, _COUNTED, _DISTRICTS):
             _held.cursor.execute(statement)
     found: cursor = _held.cursor
     return found
@@ -59,46 +61,52 @@ def outage_impact(request: HttpRequest) -> HttpResponse:
     """`POST /v1/outage-impact` for elements that are out, in the normal state."""
     asked = orjson.loads(request.body)
     include = asked.get("include", ["customers", "districts"])
-    database = _cursor()
-    database.execute("EXECUTE versions")
     answer: dict[str, Any] = {
-        "grid_version": dict(database.fetchall()),
         "as_of": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
         "partial": False,
         "missing_counties": [],
         "loaded_later": [],
+        "opened": [],
     }
-    if include:
-        answer |= _listed(database, asked["out"], include)
-    else:
-        database.execute("EXECUTE counted (%s)", (asked["out"],))
-        groups = database.fetchall()
-        counties = sorted({group[0] for group in groups})
-        answer["affected"] = _added(groups)
-        answer["by_county"] = {
+    told = _listed(asked["out"], include) if include else _only_counted(asked["out"])
+    return HttpResponse(orjson.dumps(answer | told), content_type="application/json")
+
+
+def _only_counted(out: list[str]) -> dict[str, Any]:
+    database = _cursor()
+    database.execute("EXECUTE counted (%s)", (out,))
+    rows = database.fetchall()
+    groups = [row for row in rows if row[5] is None]
+    counties = sorted({group[0] for group in groups})
+    return {
+        "grid_version": _versions(rows),
+        "affected": _added(groups),
+        "by_county": {
             county: _added([group for group in groups if group[0] == county]) for county in counties
-        }
-        answer["opened"] = []
-    return HttpResponse(orjson.dumps(answer), content_type="application/json")
+        },
+    }
 
 
-def _listed(database: cursor, out: list[str], include: list[str]) -> dict[str, Any]:
+def _listed(out: list[str], include: list[str]) -> dict[str, Any]:
+    database = _cursor()
     database.execute("EXECUTE customers (%s)", (out,))
     rows = database.fetchall()
     by_county: dict[str, list[Any]] = {}
     for row in rows:
         by_county.setdefault(row[1], []).append(row)
-    answer: dict[str, Any] = {
-        "affected": _counted(rows),
-        "by_county": {county: _counted(by_county[county]) for county in sorted(by_county)},
-        "opened": [],
-    }
+    power: dict[str, list[float]] = {}
     if "districts" in include:
-        power: dict[str, list[float]] = {}
         for row in rows:
             if row[2] is not None:
                 power.setdefault(row[2], []).append(row[6])
-        database.execute("EXECUTE districts (%s)", (list(power),))
+    database.execute("EXECUTE districts (%s)", (list(power),))
+    districts = database.fetchall()
+    answer: dict[str, Any] = {
+        "grid_version": _versions(districts, county=1),
+        "affected": _counted(rows),
+        "by_county": {county: _counted(by_county[county]) for county in sorted(by_county)},
+    }
+    if "districts" in include:
         answer["districts"] = [
             {
                 "id": id,
@@ -109,7 +117,8 @@ def _listed(database: cursor, out: list[str], include: list[str]) -> dict[str, A
                 "customers_total": total,
                 "contracted_kva": round(sum(power[id]), 6),
             }
-            for id, county, name, transformer, total in database.fetchall()
+            for id, county, name, transformer, total, version in districts
+            if version is None
         ]
     if "customers" in include:
         answer["customers"] = [
@@ -126,6 +135,10 @@ def _listed(database: cursor, out: list[str], include: list[str]) -> dict[str, A
             for id, county, district, node, kind, grade, kva, lon, lat in rows
         ]
     return answer
+
+
+def _versions(rows: Sequence[Any], *, county: int = 0) -> dict[str, int]:
+    return dict(sorted((row[county], row[5]) for row in rows if row[5] is not None))
 
 
 def _counted(rows: Sequence[Any]) -> dict[str, Any]:
