@@ -17,7 +17,8 @@ from numba.experimental import structref
 from compiling import B1, I64, U8, brief, compiled
 from gis_service.engine.counted_rows import FEW, NO_KVA, CountedArrays, tally, write_counts
 from gis_service.engine.tallies import Tallies, Tally
-from gis_service.kernels.question import Held, lost_in_question
+from gis_service.kernels.held import Held
+from gis_service.kernels.question import few_lost_in_question
 from gis_service.network.switching import SwitchState
 from gis_service.network.texts import frozen
 from gis_service.network.topology import Topology
@@ -34,24 +35,23 @@ class Ground(structref.StructRefProxy):
 
     held: Held
     open: B1
-    first_switch: int
     moved: I64
     counted: CountedArrays
 
 
 structref.define_proxy(  # type: ignore[no-untyped-call]
-    Ground, _GroundType, ["held", "open", "first_switch", "moved", "counted"]
+    Ground, _GroundType, ["held", "open", "moved", "counted"]
 )
 
 
 @compiled
-def _ground(held: Held, open: B1, first_switch: int, moved: I64, counted: CountedArrays) -> Ground:
-    return Ground(held, open, first_switch, moved, counted)  # type: ignore[no-untyped-call]
+def _ground(held: Held, open: B1, moved: I64, counted: CountedArrays) -> Ground:
+    return Ground(held, open, moved, counted)  # type: ignore[no-untyped-call]
 
 
 @brief
 def _lost(ground: Ground, gone: I64, most: int) -> tuple[bool, I64]:
-    return lost_in_question(ground.held, ground.open, ground.first_switch, ground.moved, gone, most)
+    return few_lost_in_question(ground.held, ground.open, ground.moved, gone, most)
 
 
 @brief
@@ -90,9 +90,8 @@ class Counter:
             return None
         moved = state.moved_from(topology.switchgear.normal_open)
         ground = _ground(
-            topology.held,
+            topology.held[0],
             frozen(state.open, np.bool_),
-            topology.first_edge("switch"),
             frozen(moved, np.int64),
             tallies.arrays,
         )
