@@ -6,7 +6,8 @@ Names the settings and the database to Django, which can be told only once in a 
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from benchmarks.server import connect, database
 from benchmarks.setting import Setting
@@ -15,6 +16,7 @@ from gis_service.home import DSN_VARIABLE
 from sharding.local import LocalCluster
 
 NAME = "engine"
+_PLACES = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
 
 
 def engine_database(cluster: LocalCluster, setting: Setting) -> str:
@@ -38,6 +40,24 @@ def engine_database(cluster: LocalCluster, setting: Setting) -> str:
     django.setup()
     call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
     return dsn
+
+
+@contextmanager
+def working_on(dsn: str) -> Iterator[None]:
+    """Let the store of this process work on another database for a while."""
+    from django.db import connections
+    from psycopg2.extensions import parse_dsn
+
+    held = connections["default"]
+    before = dict(held.settings_dict)
+    parts = parse_dsn(dsn)
+    held.close()
+    held.settings_dict.update({key: parts.get(name, "") for key, name in _PLACES.items()})
+    try:
+        yield
+    finally:
+        held.close()
+        held.settings_dict.update(before)
 
 
 def empty(dsn: str) -> None:

@@ -11,14 +11,12 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +24,7 @@ from typing import Any
 
 from benchmarks.http_tables import fill
 from benchmarks.pairing import LeftOut, Match
+from benchmarks.processes import serving
 from benchmarks.province import COUNTIES, SEED, Ground, ground, province_edition
 from benchmarks.server import connect, database, server
 from benchmarks.setting import Setting
@@ -83,9 +82,12 @@ def contests(setting: Setting) -> Iterator[Match | LeftOut]:
         peer += ["benchmarks.http_peer:application"]
         home = {"GRIDGIS_HOME": str(setting.data / "served"), DSN_VARIABLE: dsn}
         with (
-            _process(engine, home, ready="/readyz", setting=setting) as ours,
-            _process(
-                peer, {"PEER_DSN": dsn, "DJANGO_SETTINGS_MODULE": ""}, ready="/", setting=setting
+            serving(engine, home, ready="/readyz", log=setting.data / "gis_service.log") as ours,
+            serving(
+                peer,
+                {"PEER_DSN": dsn, "DJANGO_SETTINGS_MODULE": ""},
+                ready="/",
+                log=setting.data / "gunicorn.log",
             ) as theirs,
         ):
             for name, include in _INCLUDE.items():
@@ -127,45 +129,6 @@ def _ids(here: Ground, number: int) -> list[str]:
     edges = here.random_switches(number, seed=25)
     names = here.topology.tables.switches.id
     return [str(names[edge - here.topology.first_edge("switch")]) for edge in edges]
-
-
-@contextmanager
-def _process(
-    command: list[str], environment: Mapping[str, str], *, ready: str, setting: Setting
-) -> Iterator[str]:
-    """The address of a server, stopped at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = setting.data / f"{Path(command[2]).name}.log"
-    given = {name: value for name, value in (os.environ | environment).items() if value}
-    with log.open("w") as output:
-        started = subprocess.Popen(
-            [part.format(port=port) for part in command], env=given, stdout=output, stderr=output
-        )
-        try:
-            address = f"http://127.0.0.1:{port}"
-            _await(address + ready, started, log)
-            yield address
-        finally:
-            started.terminate()
-            started.wait(30)
-
-
-def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 300
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-        except urllib.error.HTTPError as answer:
-            if answer.code == 404:  # the peer has nothing there, and is ready
-                return
-        except OSError:
-            pass
-        else:
-            return
-        time.sleep(0.2)
-    raise NotReady(f"{address} does not answer; {log} says why")
 
 
 def _equal(ours: str, theirs: str, ids: list[str], include: list[str]) -> bool:

@@ -7,7 +7,18 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import geojson, http, loading, outage_demo, outage_graphs, outage_sql, reading, sizes, stored
+from benchmarks import (
+    citus,
+    geojson,
+    http,
+    loading,
+    outage_demo,
+    outage_graphs,
+    outage_sql,
+    reading,
+    sizes,
+    stored,
+)
 from benchmarks.chart import draw_charts
 from benchmarks.pairing import Contest, LeftOut, Limit, Match, Row, run
 from benchmarks.setting import Setting
@@ -24,6 +35,7 @@ THEMES: tuple[tuple[tuple[str, ...], Theme], ...] = (
     (reading.NAMES, reading.contests),
     (geojson.NAMES, geojson.contests),
     (http.NAMES, http.contests),
+    (citus.NAMES, citus.contests),
 )
 """Each with the names that its contests' names begin with: what is not asked for is not prepared."""
 

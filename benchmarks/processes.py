@@ -1,0 +1,71 @@
+"""Servers that are measured: started on a free port of this machine, awaited, and stopped.
+
+Knows processes and HTTP; nothing of what is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from gis_service.errors import NotReady
+
+
+@contextmanager
+def serving(command: list[str], environment: Mapping[str, str], *, ready: str, log: Path) -> Iterator[str]:
+    """The address of a server, ready when the block begins, stopped at its end.
+
+    Parameters
+    ----------
+    command
+        Its `{port}` is replaced by a free one.
+    environment
+        On top of ours; an empty value takes a variable out.
+    ready
+        The path that answers when it is ready.
+    log
+        Where its output goes.
+
+    Raises
+    ------
+    NotReady
+        When it ends, or is not ready within five minutes.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    given = {name: value for name, value in (os.environ | environment).items() if value}
+    with log.open("w") as output:
+        started = subprocess.Popen(
+            [part.format(port=port) for part in command], env=given, stdout=output, stderr=output
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _await(address + ready, started, log)
+            yield address
+        finally:
+            started.terminate()
+            started.wait(30)
+
+
+def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 300
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+        except urllib.error.HTTPError as answer:
+            if answer.code == 404:  # the peer has nothing there, and is ready
+                return
+        except OSError:
+            pass
+        else:
+            return
+        time.sleep(0.2)
+    raise NotReady(f"{address} does not answer; {log} says why")
