@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg2.extensions import parse_dsn
 
 VARIABLE = "GRIDGIS_API_DSN"
+PASSWORD_FILE_VARIABLE = "GRIDGIS_API_PASSWORD_FILE"
 FILE = "api.dsn"
 _PLACES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 _LIMITS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
@@ -25,12 +26,12 @@ def database_from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     Parameters
     ----------
     environment
-        Where `GRIDGIS_API_DSN` and `GRIDGIS_HOME` are looked up.
+        Where `GRIDGIS_API_DSN`, `GRIDGIS_API_PASSWORD_FILE` and `GRIDGIS_HOME` are looked up.
 
     Raises
     ------
     ImproperlyConfigured
-        When there is no address, or it is not a libpq address.
+        When there is no address, or it is not a libpq address, or the file of its password cannot be read.
     """
     dsn, origin = _find(environment)
     try:
@@ -41,6 +42,8 @@ def database_from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         ) from error
     if not parts.get("dbname"):
         raise ImproperlyConfigured(f"{origin} names no database: write postgresql://user@host:port/database")
+    if password_file := environment.get(PASSWORD_FILE_VARIABLE, "").strip():
+        parts["password"] = _password_in(Path(password_file))
     database: dict[str, Any] = {
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 60,
@@ -54,6 +57,15 @@ def database_from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             options[name] = value
     options["options"] = f"{_LIMITS} {options.get('options', '')}".strip()
     return database | {"OPTIONS": options}
+
+
+def _password_in(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(
+            f"{PASSWORD_FILE_VARIABLE} names {file}, which cannot be read: {error}"
+        ) from error
 
 
 def _find(environment: Mapping[str, str]) -> tuple[str, str]:

@@ -27,6 +27,15 @@ def test_without_the_variable_the_file_of_the_private_cluster_counts(tmp_path: P
     assert (database["NAME"], database["HOST"]) == ("gridgis_api", "/tmp/x")
 
 
+def test_the_password_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("se@cret\n")
+    given = {"GRIDGIS_API_DSN": "postgresql://ada@db.example/work"}
+    given["GRIDGIS_API_PASSWORD_FILE"] = str(tmp_path / "secret")
+    assert database_from_environment(given)["PASSWORD"] == "se@cret"
+    with pytest.raises(ImproperlyConfigured, match=r"GRIDGIS_API_PASSWORD_FILE names .*none"):
+        database_from_environment({**given, "GRIDGIS_API_PASSWORD_FILE": str(tmp_path / "none")})
+
+
 def test_no_address_at_all_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"make demo.*GRIDGIS_API_DSN"):
         database_from_environment({"GRIDGIS_HOME": str(tmp_path)})

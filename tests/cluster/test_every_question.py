@@ -101,8 +101,10 @@ def on_both(databases: list[str], *arguments: str | Path) -> tuple[int, str, str
 
 
 def _timeless(said: tuple[int, str, str]) -> tuple[int, str, str]:
+    """Without seconds and rates, and without the lines that tell of progress when something takes long."""
     code, *texts = said
-    out, err = (re.sub(r"[\d,.]+ (s\b|rows/s|seconds)", r"_ \1", str(text)) for text in texts)
+    kept = (re.sub(r"^[\w ]+: [\d,]+ of [\d,]+ .*\n", "", str(text), flags=re.MULTILINE) for text in texts)
+    out, err = (re.sub(r"[\d,.]+ (s\b|rows/s|seconds)", r"_ \1", text) for text in kept)
     return code, out, err
 
 
@@ -169,7 +171,7 @@ def test_the_corpus_has_counties_that_are_joined_across_borders(corpus: dict[str
     assert corpus["demo"].crossing()
 
 
-@pytest.mark.parametrize("name", GRIDS)
+@pytest.mark.parametrize("name", ["awkward", "demo", "province"])
 def test_every_command_does_and_says_the_same(
     databases: list[str], corpus: dict[str, Grid], name: str, tmp_path: Path
 ) -> None:
