@@ -29,6 +29,8 @@ QUESTIONS = 6
 KINDS: tuple[TraceKind, ...] = ("upstream", "downstream", "connected", "isolation")
 
 Ask = Callable[[Engine], Any]
+Question = tuple[str, dict[str, Any] | None, dict[str, str], Any]
+"""Path, body (None for a GET), parameters, and what must come back."""
 
 
 def with_open(tables: GridTables, opened: set[str]) -> GridTables:
@@ -57,10 +59,8 @@ def compare_answers(client: httpx.Client, tables: GridTables, chance: random.Ran
         expect(found == expected, f"{path} {body} is answered otherwise than by a fresh engine: {found!r}")
 
 
-def fixed_questions(
-    tables: GridTables, chance: random.Random, since: datetime
-) -> list[tuple[str, dict[str, Any] | None, dict[str, str], Any]]:
-    """Questions whose answers no later operation changes: path, body, parameters, what must come back.
+def fixed_questions(tables: GridTables, chance: random.Random, since: datetime) -> list[Question]:
+    """Questions whose answers no later operation changes.
 
     Half of them ask for the normal state, half for the moment `since`, at which the switches of `tables`
     stood as they normally do: the latter are read out of the switch log.

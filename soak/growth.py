@@ -25,6 +25,7 @@ from tests.cluster.citus_cluster import stored_in
 COUNTIES = 111
 LARGEST = 3
 OPERATED = 200
+READY_S = 1200.0
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
 
 
@@ -46,7 +47,7 @@ class GrownProvince:
         expect(done.returncode == 0, f"the load failed: {done.stderr}")
         self._say(f"load onto one node: {time.monotonic() - began:.0f} s", status=True)
         counts = self._grid.row_counts(COUNTED)
-        with serving(self._grid.here, name="growth") as engine:
+        with serving(self._grid.here, name="growth", seconds=READY_S) as engine:
             switches = [
                 str(id) for (id,) in self._grid.here.query("SELECT id FROM switch WHERE NOT normal_open")
             ]

@@ -30,7 +30,7 @@ from tests.store.grids import joined_packages, trunk_package
 
 TRUNKS = ("990201", "990202", "990203", "990204")
 NODES = 1500
-PAUSE_S = 0.1
+PAUSE_S = 1.0
 COUNTED = ("county", "connectivity_node", "line_section", "switch", "customer_point", "corridor")
 STEPS = 2
 

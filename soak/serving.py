@@ -47,11 +47,11 @@ class Serving:
             violated(f"the engine has {len(found)} workers")
         return found[0]
 
-    def start(self) -> float:
+    def start(self, *, seconds: float = READY_WITHIN_S) -> float:
         """Start it and wait until it is ready; the seconds that took."""
         began = time.monotonic()
         self.launch()
-        self.wait_until_ready()
+        self.wait_until_ready(seconds=seconds)
         return time.monotonic() - began
 
     def launch(self) -> None:
@@ -130,11 +130,13 @@ class Serving:
 
 
 @contextmanager
-def serving(here: Surroundings, *, name: str = "engine") -> Iterator[Serving]:
-    """An engine that runs when the block begins, and not after it."""
+def serving(
+    here: Surroundings, *, name: str = "engine", seconds: float = READY_WITHIN_S
+) -> Iterator[Serving]:
+    """An engine that runs when the block begins, and not after it; Violation unless it is ready in time."""
     engine = Serving(here, name=name)
     try:
-        engine.start()
+        engine.start(seconds=seconds)
         yield engine
     finally:
         engine.client.close()

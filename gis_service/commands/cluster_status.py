@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gis_service.commands.telling import counted
 
 if TYPE_CHECKING:
-    from gis_service.store.cluster import Overview
+    from gis_service.store.cluster_shards import Overview
 
 
 def as_document(found: Overview) -> dict[str, Any]:

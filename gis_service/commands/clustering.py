@@ -1,6 +1,6 @@
 """`cluster`: the Citus side of the engine's database: which nodes, which shards where.
 
-Says what happens and where it is; the work itself is `store.cluster`.
+Says what happens and where it is; the work itself is the store's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from gis_service.errors import InvalidInput
 from gis_service.progress import Progress
 
 if TYPE_CHECKING:
-    from gis_service.store.cluster import Isolated, Move, Node
+    from gis_service.store.cluster_nodes import Node
+    from gis_service.store.cluster_shards import Isolated, Move
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,14 +60,14 @@ def run_init(arguments: argparse.Namespace) -> None:
     connect()
     from django.core.management import call_command
 
-    from gis_service.store import cluster
+    from gis_service.store import cluster_nodes
     from gis_service.store.health import missing_migrations
 
-    done = cluster.make_coordinator(arguments.host, arguments.port)
+    done = cluster_nodes.make_coordinator(arguments.host, arguments.port)
     if missing_migrations():
         call_command("migrate", interactive=False, skip_checks=True, verbosity=0)
         done.append("the tables are made")
-    if cluster.spread_grid():
+    if cluster_nodes.spread_grid():
         done.append("the grid that was here is spread")
     _tell(done, otherwise="this is a coordinator already, and its tables are spread")
 
@@ -75,9 +76,9 @@ def run_add(arguments: argparse.Namespace) -> None:
     """Make a server a worker."""
     node = _node(arguments.node)
     connect()
-    from gis_service.store import cluster
+    from gis_service.store import cluster_nodes
 
-    done = cluster.add_node(node)
+    done = cluster_nodes.add_node(node)
     _tell(done, otherwise=f"{node} is a node already")
     if done:
         print("gridgis cluster rebalance gives it shards")
@@ -87,10 +88,10 @@ def run_drain(arguments: argparse.Namespace) -> None:
     """Empty a node."""
     node = _node(arguments.node)
     connect()
-    from gis_service.store import cluster
+    from gis_service.store import cluster_shards
 
     with _Moves("draining") as told:
-        moves = cluster.drain(node, begins=told.begins, waits=told.bar.say)
+        moves = cluster_shards.drain(node, begins=told.begins, waits=told.bar.say)
     print(f"{node} holds no shards, {counted(len(moves), 'shard group')} moved; {_removal(node)}")
 
 
@@ -98,19 +99,19 @@ def run_remove(arguments: argparse.Namespace) -> None:
     """Take a node out."""
     node = _node(arguments.node)
     connect()
-    from gis_service.store import cluster
+    from gis_service.store import cluster_nodes
 
-    removed = cluster.remove_node(node)
+    removed = cluster_nodes.remove_node(node)
     print(f"{node} is no node any more" if removed else f"{node} is no node of this cluster")
 
 
 def run_rebalance(_arguments: argparse.Namespace) -> None:
     """Even the nodes out."""
     connect()
-    from gis_service.store import cluster
+    from gis_service.store import cluster_shards
 
     with _Moves("rebalancing") as told:
-        moves = cluster.rebalance(begins=told.begins, waits=told.bar.say)
+        moves = cluster_shards.rebalance(begins=told.begins, waits=told.bar.say)
     done = f"{counted(len(moves), 'shard group')} moved" if moves else "nothing had to be moved"
     print(f"the nodes are balanced, {done}")
 
@@ -122,9 +123,9 @@ def run_isolate(arguments: argparse.Namespace) -> None:
     if arguments.largest is not None and arguments.largest < 1:
         raise InvalidInput(f"--largest takes a number from 1 on, not {arguments.largest}")
     connect()
-    from gis_service.store import cluster
+    from gis_service.store import cluster_shards
 
-    counties = arguments.counties or cluster.largest_counties(arguments.largest)
+    counties = arguments.counties or cluster_shards.largest_counties(arguments.largest)
     with Progress("isolating", len(counties), unit="counties") as bar:
 
         def step(one: Isolated) -> None:
@@ -132,16 +133,16 @@ def run_isolate(arguments: argparse.Namespace) -> None:
             bar.say(f"{one.key} {has}, on {one.node}")
             bar.step(1, one.key)
 
-        cluster.isolate(list(dict.fromkeys(counties)), step=step, waits=bar.say)
+        cluster_shards.isolate(list(dict.fromkeys(counties)), step=step, waits=bar.say)
 
 
 def run_status(arguments: argparse.Namespace) -> None:
     """Tell what the cluster looks like."""
     connect()
     from gis_service.commands.cluster_status import as_document, as_table
-    from gis_service.store import cluster
+    from gis_service.store import cluster_shards
 
-    found = cluster.overview()
+    found = cluster_shards.overview()
     if arguments.json:
         sys.stdout.buffer.write(orjson.dumps(as_document(found), option=orjson.OPT_APPEND_NEWLINE))
         sys.stdout.buffer.flush()
@@ -184,7 +185,7 @@ def _node(text: str) -> Node:
     InvalidInput
         It is none.
     """
-    from gis_service.store.cluster import Node
+    from gis_service.store.cluster_nodes import Node
 
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
