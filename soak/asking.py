@@ -26,6 +26,7 @@ from soak.campaign import expect
 _HEAD = ("grid_version", "as_of", "partial", "missing_counties", "loaded_later")
 _PARTS = ("customers", "districts", "elements", "geometry")
 QUESTIONS = 6
+FIXED = 3
 KINDS: tuple[TraceKind, ...] = ("upstream", "downstream", "connected", "isolation")
 
 Ask = Callable[[Engine], Any]
@@ -67,8 +68,8 @@ def fixed_questions(tables: GridTables, chance: random.Random, since: datetime) 
     """
     fresh = Engine(CurrentWorld(HeldTables(tables)), clock=lambda: datetime.now(UTC))
     found = []
-    for number, (path, body, ask) in enumerate(_questions(tables, chance)):
-        world = {"state": "normal"} if number % 2 else {"at": since.isoformat()}
+    for turn, (path, body, ask) in enumerate(_questions(tables, chance, FIXED)):
+        world = {"state": "normal"} if turn % 2 else {"at": since.isoformat()}
         expected = _in_memory(fresh, ask)
         found.append((path, None if body is None else {**body, **world}, {} if body else world, expected))
     return found
@@ -88,10 +89,12 @@ def _in_memory(engine: Engine, ask: Ask) -> Any:
     return {key: value for key, value in answer.items() if key not in _HEAD}
 
 
-def _questions(tables: GridTables, chance: random.Random) -> Iterator[tuple[str, Any, Ask]]:
+def _questions(
+    tables: GridTables, chance: random.Random, number: int = QUESTIONS
+) -> Iterator[tuple[str, Any, Ask]]:
     nodes, lines = tables.nodes.id.tolist(), tables.lines.id.tolist()
     yield _outage(tables.sources.id.tolist(), [])
-    for _ in range(QUESTIONS):
+    for _ in range(number):
         yield _outage([chance.choice(nodes)], [chance.choice(lines)])
         kind, start = chance.choice(KINDS), chance.choice(lines)
         asked = TraceAsked(kind, [start], result=_PARTS)
