@@ -12,6 +12,7 @@ from gis_service.store.county_rows import CountyTables, PackageByCounty
 from gis_service.store.database import (
     NodeLost,
     OutcomeUnknown,
+    ShardReplaced,
     close_pools,
     counties_away,
     look_at_nodes,
@@ -64,6 +65,7 @@ __all__ = [
     "Operation",
     "OutcomeUnknown",
     "PackageByCounty",
+    "ShardReplaced",
     "StoredIds",
     "SwitchStates",
     "UnfinishedLoad",

@@ -32,6 +32,9 @@ READERS = min(4, max(2, os.cpu_count() or 2))
 
 _SPREAD_TABLE = "county_version"  # every other distributed table lies beside it
 
+# What a COPY meets that chose its shard, waited until a split was done with it, and finds it gone.
+_SHARD_REPLACED = ("could not find valid entry for shard",)
+
 _pools: dict[tuple[object, ...], tuple[Pool, NodeWatch]] = {}
 _pools_lock = threading.Lock()
 
@@ -41,6 +44,10 @@ class NodeLost(NotReady):
 
     After `look_at_nodes`, what does not need that node can go on.
     """
+
+
+class ShardReplaced(NotReady):
+    """A shard was split while this waited for it, and nothing was written: the same again finds its parts."""
 
 
 class OutcomeUnknown(NotReady):
@@ -189,6 +196,8 @@ def in_our_words(error: Exception, *, committing: bool = False, counties: Collec
         return OutcomeUnknown(
             f"the write was sent but not confirmed ({said}): look whether it happened, or repeat it"
         )
+    if any(sign in said for sign in _SHARD_REPLACED):
+        return ShardReplaced(f"the shard of this county was split meanwhile ({said}): repeat the request")
     if isinstance(error, NodeAway):
         return CountyAway([key for key in error.keys if key] or list(counties), str(error))
     if counties and (isinstance(error, DeadlineExceeded) or _is_lost_node(error)):

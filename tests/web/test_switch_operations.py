@@ -344,3 +344,31 @@ def test_a_load_from_the_command_line_ends_what_it_brought_back_at_once(
     drawn_engine.catch_up()
     # C5 is back with the load; C6 is behind CB2, which the package has open as well
     assert interruptions(drawn_engine) == {("C5", NOON, loaded), ("C6", NOON + timedelta(minutes=1), None)}
+
+
+def test_a_batch_whose_shard_was_split_under_it_is_recorded_all_the_same(
+    drawn_engine: LiveEngine, grid_database: GridDatabase
+) -> None:
+    """The server refuses the first two tries in the words of a cluster; a sequence counts them."""
+    grid_database.query(
+        """
+        CREATE SEQUENCE tries;
+        CREATE FUNCTION refuse_twice() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('tries') <= 2 THEN
+                RAISE EXCEPTION 'could not find valid entry for shard 102355' USING ERRCODE = 'XX000';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER refuse_twice BEFORE INSERT ON switch_operation
+        FOR EACH ROW EXECUTE FUNCTION refuse_twice();
+        """
+    )
+    try:
+        drawn_engine.operate({"id": SWITCHES[0], "open": True, "idempotency_key": "k"})
+        assert grid_database.query("SELECT last_value FROM tries") == [(3,)]
+        assert grid_database.query("SELECT switch_id, open FROM switch_operation") == [(SWITCHES[0], True)]
+    finally:
+        grid_database.query(
+            "DROP TRIGGER refuse_twice ON switch_operation; DROP FUNCTION refuse_twice(); DROP SEQUENCE tries"
+        )

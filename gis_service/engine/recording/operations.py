@@ -74,6 +74,8 @@ class Recorder:
                         raise
                     lost = True  # those who do not need that node go on
                     store.look_at_nodes()
+                except store.ShardReplaced:
+                    continue  # nothing was written, and the next look finds the new shard
                 except _Moved:
                     self._current.newest()  # which may take seconds: not under the locks
                 except store.Unsettled:
