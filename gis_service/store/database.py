@@ -22,6 +22,7 @@ from sharding.cluster import DeadlineExceeded, Pool, ShardingError
 from sharding.deadlines import GivenUp
 from sharding.distribute import is_citus
 from sharding.nodes import NodeAway, NodeWatch
+from sharding.placement import Node
 from sharding.readers import Readers, side_by_side
 
 DEADLINE_S = 30.0
@@ -230,6 +231,13 @@ def look_at_nodes() -> None:
         node_watch().look()
     except ShardingError as error:
         raise in_our_words(error) from error
+
+
+def answering_nodes() -> list[Node]:
+    """The workers that answer, as last seen; none on one server, or where that cannot be said."""
+    with suppress(ShardingError):
+        return [node for node, away in node_watch().answering().items() if away is None]
+    return []
 
 
 def rely_on_all_nodes(cursor: extensions.cursor) -> None:

@@ -17,7 +17,14 @@ from contextlib import ExitStack, contextmanager
 from psycopg2 import errors, extensions
 
 from gis_service.errors import Conflict
-from gis_service.store.database import LONG_DEADLINE_S, in_transaction, session
+from gis_service.store.database import (
+    LONG_DEADLINE_S,
+    answering_nodes,
+    connection_parameters,
+    in_transaction,
+    session,
+)
+from sharding.freeing import end_branches
 
 LOADING, _WRITING, _COMMITTING_LOADS, _INDEXING = 0x67696401, 0x67696402, 0x67696403, 0x67696404
 
@@ -54,8 +61,19 @@ class WriteLocks:
                 [sorted(self._writers)],
             )
             if self._cursor.fetchone() is None:
+                self._end_branches()
                 return
             time.sleep(_STEP_S)
+
+    def _end_branches(self) -> None:
+        """Where the writer hangs although its transaction is over, free its rows on the nodes that answer."""
+        assert self._cursor is not None
+        self._cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE pid = ANY(%s) AND state = 'active'",
+            [sorted(self._writers)],
+        )
+        for (hanging,) in self._cursor.fetchall():
+            end_branches(hanging, answering_nodes(), connection_parameters())
 
     def _for(self, writer: extensions.cursor) -> extensions.cursor:
         self._writers.add(writer.connection.info.backend_pid)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -249,3 +250,20 @@ def test_a_county_is_replaced_while_another_worker_is_away_unless_it_brings_new_
     wait_until_all_answer()
     assert replace(trunk_package(lost[:1], 40)) == 2
     assert store.unfinished_loads() == []
+
+
+def test_a_county_loaded_meanwhile_takes_none_of_those_that_are_away_out_of_memory(
+    cluster: CitusCluster, tmp_path: Path
+) -> None:
+    """They come from their snapshots, their switches from the world that was held."""
+    store.load_package(trunk_package(COUNTIES, 40))
+    here, lost = by_node(cluster)
+    engine = Engine(CurrentWorld(StoredGrid(tmp_path)))
+    engine.current.get()
+    toggle(engine, (lost[0], True))
+    with killed(cluster):
+        wait_for(lambda: set(store.counties_away(COUNTIES)) == set(lost), 20)
+        store.load_package(trunk_package(here[:1], 40), replace=True, on_loaded=end_restored)
+        found = engine.element(f"sw-{lost[0]}-0")
+        assert (found["open"], found["partial"], found["grid_version"][here[0]]) == (True, False, 2)
+    wait_until_all_answer()
