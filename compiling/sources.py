@@ -85,6 +85,11 @@ class _Stamped:
     def get_source_stamp(self) -> str:
         return stamp_of(Path(self._py_file), self.module)
 
+    def get_disambiguator(self) -> str:
+        # Part of the file's name: Numba unpickles an index before it looks at the stamp inside, and one that
+        # names a type which is elsewhere by now cannot be unpickled at all.
+        return f"{super().get_disambiguator()}-{self.get_source_stamp()[:16]}"  # type: ignore[misc]
+
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> Any:
         located = super().from_function(py_func, py_file)  # type: ignore[misc]  # that of Numba's locator

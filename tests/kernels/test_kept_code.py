@@ -70,6 +70,50 @@ def test_a_function_is_compiled_again_when_one_that_it_calls_has_changed(
     assert answer(tmp_path, cache=cache) == 621
 
 
+RECORD = """
+from numba.core.types import StructRef
+from numba.experimental import structref
+
+@structref.register
+class {0}(StructRef):
+    pass
+
+class Record(structref.StructRefProxy):
+    def __new__(cls, value):
+        return structref.StructRefProxy.__new__(cls, value)
+
+structref.define_proxy(Record, {0}, ["value"])
+"""
+TAKER = """
+from compiling import compiled
+from rooms.record import Record
+
+@compiled
+def taken(record):
+    return record.value
+
+def caller():
+    return taken(Record(1))
+
+caller.stats = taken.stats
+"""
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_kept_code_whose_types_are_gone_is_compiled_again(tmp_path: Path, beside: bool) -> None:
+    """An upgrade that renames a type: the index on disk names a class that is nowhere now."""
+    rooms = tmp_path / "rooms"
+    rooms.mkdir()
+    (rooms / "__init__.py").write_text("")
+    (rooms / "caller.py").write_text(TAKER)
+    cache = None if beside else tmp_path / "cache"
+    (rooms / "record.py").write_text(RECORD.format("OldType"))
+    assert answer(tmp_path, cache=cache) == 10
+    assert answer(tmp_path, cache=cache) == 11
+    (rooms / "record.py").write_text(RECORD.format("NewType"))
+    assert answer(tmp_path, cache=cache) == 10
+
+
 def test_what_a_compiled_file_is_made_of_reaches_through_the_rooms() -> None:
     """Read off the imports of these files: `engine.counter` stands on kernels, which stand on others."""
     found = {
