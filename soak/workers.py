@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -195,7 +195,8 @@ class LostWorkers:
         nodes.kill(worker)
         with socket.socket() as keeper:  # bound and deaf: others on this machine must not take its port
             keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            keeper.bind(("127.0.0.1", port))
+            with suppress(OSError):  # not all of the killed server may be gone yet
+                keeper.bind(("127.0.0.1", port))
             time.sleep(away_s)
         nodes.revive(worker)
 
