@@ -75,8 +75,11 @@ class SpreadGrid:
 
     def empty(self) -> None:
         """Take every row of the grid out, one statement at a time, as a cluster wants it."""
-        rows = self.here.query("SELECT logicalrelid::text FROM pg_dist_partition ORDER BY partmethod")
-        for (table,) in rows:  # the county table, which all have, comes last
+        rows = self.here.query(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            " AND tablename NOT IN ('spatial_ref_sys', 'django_migrations') ORDER BY tablename = 'county'"
+        )
+        for (table,) in rows:  # the county table, which others may refer to, comes last
             self.here.query(f"DELETE FROM {table}")
         self.here.query("DELETE FROM county_register")  # which lies on the coordinator alone
 

@@ -1,7 +1,7 @@
 """Which of the grid's tables are spread over a cluster and how, and spreading a grid that is there already.
 
 The migrations spread the tables of a new cluster; `spread` does the same to a database that holds a grid.
-`load_run` and `index_to_build` stay whole on the coordinator, where every load comes through.
+The register and the journal of loads stay whole on the coordinator, where every write comes through.
 """
 
 from __future__ import annotations
