@@ -45,6 +45,6 @@ def test_from_one_node_to_three_and_back_to_two_under_load(
         assert second not in shards
         assert min(shards.values()) >= 2, shards
         assert sum(shards.values()) > 8  # the isolated county's shard is one more
-        assert moves.seen["batches acknowledged"] > 50
-        assert moves.seen["answers"] > 100
-        assert moves.seen["reads of whole counties"] > 10
+        assert moves.seen["batches acknowledged"] > 20
+        assert moves.seen["answers"] > 20
+        assert moves.seen["reads of whole counties"] > 5
