@@ -36,8 +36,10 @@ def engine_database(cluster: LocalCluster, setting: Setting) -> str:
     os.environ["DJANGO_SETTINGS_MODULE"] = "gis_service.settings"
     import django
     from django.core.management import call_command
+    from django.db import connections
 
     django.setup()
+    connections.close_all()  # those of an earlier contest ended with its server
     call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
     return dsn
 

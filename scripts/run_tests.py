@@ -1,9 +1,9 @@
 """The whole test suite against a private test cluster, which is stopped afterwards whatever happens.
 
-`python -m scripts.run_tests [pytest arguments]` runs three pytest processes: what needs no database beside
-the engine's other tests, then those of the business API (two Django processes have two settings, and one
-pytest run cannot hold both). With `--cluster` it runs only what needs Citus. The exit code is 0 when every
-run passed.
+`python -m scripts.run_tests [pytest arguments]` runs four pytest processes: what needs no database and what
+needs a Citus cluster beside the engine's other tests, then those of the business API (two Django processes
+have two settings, and one pytest run cannot hold both). With `--cluster` it runs only what needs Citus. The
+exit code is 0 when every run passed.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ API_TESTS = ("tests/api", "tests/browser")
 WITHOUT_DATABASE = tuple(
     f"tests/{part}" for part in ("kernels", "network", "tracing", "importers", "ingest", "checks", "engine")
 )
+WITH_CLUSTER = "tests/cluster"
 NO_TESTS_COLLECTED = 5
 
 
@@ -38,22 +39,23 @@ class Run:
     name: str
     settings: str
     arguments: tuple[str, ...]
+    database: str = ""  # behind the engine's database's name, for a run beside another that has one
 
 
 MODEL = Run("model", "gis_service.settings", WITHOUT_DATABASE)
 ENGINE = Run(
     "engine",
     "gis_service.settings",
-    ("tests", *(f"--ignore={path}" for path in (*API_TESTS, *WITHOUT_DATABASE))),
+    ("tests", *(f"--ignore={path}" for path in (*API_TESTS, *WITHOUT_DATABASE, WITH_CLUSTER))),
 )
 API = Run("business API", "api.settings", tuple(path for path in API_TESTS if Path(path).is_dir()))
-CLUSTER = Run("cluster", "gis_service.settings", ("tests/cluster",))
+CLUSTER = Run("cluster", "gis_service.settings", (WITH_CLUSTER,), "_spread")
 
 
 def main(arguments: list[str]) -> int:
     """Run what was asked for; 0 passed, 1 failed or impossible here."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    beside, runs, arguments = _chosen([MODEL], [ENGINE, API], arguments)
+    beside, runs, arguments = _chosen([MODEL, CLUSTER], [ENGINE, API], arguments)
     if arguments[:1] == ["--cluster"]:
         beside, runs, arguments = [], [CLUSTER], arguments[1:]
         try:
@@ -86,7 +88,7 @@ def _chosen(
     groups: dict[str, list[str]] = {}
     for one in named:
         part = "/".join(Path(one).parts[:2]).split("::")[0]
-        owner = next((run.name for run in (MODEL, API) if part in run.arguments), ENGINE.name)
+        owner = next((run.name for run in (MODEL, CLUSTER, API) if part in run.arguments), ENGINE.name)
         groups.setdefault(owner, []).append(one)
     return (
         [replace(run, arguments=tuple(groups[run.name])) for run in beside if run.name in groups],
@@ -99,11 +101,10 @@ def _run_all(
     beside: Sequence[Run], runs: Sequence[Run], cluster: LocalCluster, arguments: Sequence[str]
 ) -> int:
     """Run `runs` one after another and `beside` at the same time, whose output is shown when it has ended."""
-    environment = _environment(cluster)
     verdicts = []
     with ExitStack() as kept:
         hidden = [
-            _Process(run, environment, arguments, kept.enter_context(tempfile.TemporaryFile()))
+            _Process(run, _environment(cluster, run), arguments, kept.enter_context(tempfile.TemporaryFile()))
             for run in beside
         ]
         for process in hidden:
@@ -111,7 +112,7 @@ def _run_all(
         for run in runs:
             if run.arguments:
                 print(f"\n=== {run.name} tests", flush=True)
-                process = _Process(run, environment, arguments)
+                process = _Process(run, _environment(cluster, run), arguments)
                 kept.callback(process.end)
                 verdicts.append(process.verdict())
         for process in hidden:
@@ -123,14 +124,14 @@ def _run_all(
     return int(not all(passed for passed, _ in verdicts))
 
 
-def _environment(cluster: LocalCluster) -> dict[str, str]:
+def _environment(cluster: LocalCluster, run: Run) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GRIDGIS_")}
     if "GRIDGIS_HYPOTHESIS" in os.environ:
         environment["GRIDGIS_HYPOTHESIS"] = os.environ["GRIDGIS_HYPOTHESIS"]
     environment["GRIDGIS_HOME"] = str(cluster.home)
     environment.setdefault("NUMBA_CACHE_DIR", str(cluster.home / "numba"))
     for process, database in DATABASES.items():
-        environment[f"GRIDGIS_{process.upper()}_DSN"] = cluster.dsn(database)
+        environment[f"GRIDGIS_{process.upper()}_DSN"] = cluster.dsn(database + run.database)
     return environment
 
 
