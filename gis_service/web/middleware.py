@@ -59,7 +59,8 @@ class EngineMiddleware:
     def _as_problem(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code != 405 or response.headers.get("Content-Type") == PROBLEM_JSON:
             return response
-        allowed = response.headers.get("Allow", "")
+        # Sorted: ninja keeps the methods in a set, whose order is another in each process.
+        allowed = ", ".join(sorted(response.headers.get("Allow", "").split(", ")))
         detail = f"{request.method} is not answered at this address; use {allowed}"
         return problem("method-not-allowed", detail, instance=request.path, headers={"Allow": allowed})
 

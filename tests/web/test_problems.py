@@ -229,7 +229,7 @@ def test_a_wrong_method_names_the_right_ones(still_engine: LiveEngine) -> None:
     assert answer.headers["allow"] == "POST"
     both = still_engine.client.delete("/v1/switch-operations")
     assert problem(both, 405)
-    assert sorted(both.headers["allow"].split(", ")) == ["GET", "POST"]
+    assert both.headers["allow"] == "GET, POST"
     problem(still_engine.client.post("/ogc/collections"), 405)
 
 
