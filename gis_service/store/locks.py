@@ -10,11 +10,13 @@ They are let go of as soon as it is decided whether the write happened.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from psycopg2 import errors, extensions
+from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from gis_service.errors import Conflict
 from gis_service.store.database import (
@@ -34,14 +36,22 @@ _DECISION_S, _STEP_S = 3.0, 0.05
 class WriteLocks:
     """The locks of one write; see `write_locks`."""
 
-    def __init__(self, keep: ExitStack) -> None:
+    def __init__(self, keep: ExitStack, until: float) -> None:
         self._keep = keep
+        self._until = until
         self._cursor: extensions.cursor | None = None
         self._writers: set[int] = set()
 
     def counties(self, writer: extensions.cursor, counties: Collection[str], *, patience_s: int = 20) -> None:
-        """Let this session be the only writer of these counties; Conflict after `patience_s`."""
-        _lock_counties(self._for(writer), counties, patience_s)
+        """Let this session be the only writer of these counties.
+
+        Raises
+        ------
+        psycopg2.errors.LockNotAvailable
+            After `patience_s`, or when the time of the write is over.
+        """
+        left_s = max(0.001, self._until - time.monotonic())
+        _lock_counties(self._for(writer), counties, min(patience_s, left_s))
 
     def commits_of_loads(self, writer: extensions.cursor) -> None:
         """Let loads commit one after another, so that each sees the ids of all before it."""
@@ -53,8 +63,12 @@ class WriteLocks:
         Not for ever: one that asked a frozen node alone to commit is over when that is back. Who writes next
         finds its counties in doubt, see `in_doubt`.
         """
+        if self._cursor is None:
+            return
+        if self._cursor.connection.info.transaction_status == TRANSACTION_STATUS_INERROR:
+            return  # a lock was not to be had, and with that no other is held any more
         until = time.monotonic() + _DECISION_S
-        while self._cursor is not None and time.monotonic() < until:
+        while time.monotonic() < until:
             self._cursor.execute("SELECT pg_stat_clear_snapshot()")
             self._cursor.execute(
                 "SELECT FROM pg_stat_activity WHERE pid = ANY(%s) AND backend_xid IS NOT NULL",
@@ -83,8 +97,10 @@ class WriteLocks:
 
 
 @contextmanager
-def write_locks() -> Iterator[WriteLocks]:
+def write_locks(*, deadline_s: float | None = None) -> Iterator[WriteLocks]:
     """Locks for one writing transaction, which ends inside the block; takes a session when one is asked for.
+
+    No lock is waited for longer than `deadline_s` from the beginning of the block.
 
     Raises
     ------
@@ -92,7 +108,7 @@ def write_locks() -> Iterator[WriteLocks]:
         When another writer holds one for too long.
     """
     keep = ExitStack()
-    locks = WriteLocks(keep)
+    locks = WriteLocks(keep, math.inf if deadline_s is None else time.monotonic() + deadline_s)
     try:
         yield locks
     except BaseException:
@@ -120,8 +136,8 @@ def in_doubt(cursor: extensions.cursor) -> list[str]:
     return sorted({code for (code,) in cursor.fetchall()} - free)
 
 
-def _lock_counties(cursor: extensions.cursor, counties: Collection[str], patience_s: int) -> None:
-    cursor.execute("SET LOCAL lock_timeout = %s", [f"{patience_s}s"])
+def _lock_counties(cursor: extensions.cursor, counties: Collection[str], patience_s: float) -> None:
+    cursor.execute("SET LOCAL lock_timeout = %s", [f"{math.ceil(patience_s * 1000)}ms"])
     cursor.execute(
         "SELECT DISTINCT hashtext(code) FROM unnest(%s::text[]) code ORDER BY 1", [sorted(counties)]
     )

@@ -59,7 +59,7 @@ def transaction(*, deadline_s: float | None = DEADLINE_S) -> Iterator[GridTransa
     NotReady, Conflict
         Nothing was written.
     """
-    with write_locks() as locks, in_transaction(deadline_s=deadline_s) as cursor:
+    with write_locks(deadline_s=deadline_s) as locks, in_transaction(deadline_s=deadline_s) as cursor:
         yield GridTransaction(cursor, locks)
 
 

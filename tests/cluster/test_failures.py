@@ -20,7 +20,7 @@ from gis_service.errors import GridError, NotReady, UnknownId
 from gis_service.ingest.package import tables_from_package, write_package
 from gis_service.store import NewOperation
 from gis_service.store.consistent import Layers, read_consistently
-from gis_service.store.database import in_transaction
+from gis_service.store.database import in_transaction, node_watch
 from gis_service.store.schema import in_counties
 from sharding.placement import placements
 from tests.cluster.citus_cluster import CitusCluster
@@ -33,6 +33,7 @@ from tests.store.test_interrupted_loads import begun_loads, sessions, start_load
 pytestmark = pytest.mark.citus
 
 KILLS = 5
+ALL_THERE = 40.0  # seconds until a node that came back is served again, on a busy machine
 
 
 def test_a_load_killed_at_any_moment_leaves_each_county_old_or_new(
@@ -66,6 +67,11 @@ def two_counties_apart(cluster: CitusCluster) -> tuple[str, str]:
         for worker in (1, 2)
     )
     return first, second
+
+
+def wait_until_all_answer() -> None:
+    """Until the watch has seen that every node is back, and settled what was left undecided there."""
+    wait_for(lambda: all(away is None for away in node_watch().answering().values()), ALL_THERE)
 
 
 def operate(write: store.GridTransaction, county: str, switch: str) -> None:
@@ -113,6 +119,7 @@ def test_a_worker_that_dies_before_the_commit_leaves_neither_half(cluster: Citus
             store.load_tables([second])
     finally:
         cluster.revive(2)
+        wait_until_all_answer()
     assert record_of(second) == (0, 0, 0, 1)
     with store.transaction() as write:
         operate(write, second, f"sw-{second}-0")

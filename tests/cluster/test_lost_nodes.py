@@ -30,7 +30,7 @@ from layers.geojson_columns import TextColumn
 from layers.source import Query, Unreachable
 from sharding.local import DATABASES
 from tests.cluster.citus_cluster import CitusCluster, ask
-from tests.cluster.test_failures import two_counties_apart
+from tests.cluster.test_failures import ALL_THERE, two_counties_apart, wait_until_all_answer
 from tests.cluster.test_same_answers import COUNTIES
 from tests.store.grids import trunk_package
 from tests.store.test_interrupted_loads import wait_for
@@ -38,7 +38,6 @@ from tests.store.test_interrupted_loads import wait_for
 pytestmark = pytest.mark.citus
 
 WRITE_S = 15.0  # seconds for noticing a frozen node, giving up what waits for it, and a busy machine
-ALL_THERE = 40.0
 
 Take = Callable[[CitusCluster], AbstractContextManager[None]]
 
@@ -68,10 +67,6 @@ def followed() -> Iterator[Engine]:
         yield engine
     finally:
         follower.stop()
-
-
-def wait_until_all_answer() -> None:
-    wait_for(lambda: all(away is None for away in node_watch().answering().values()), ALL_THERE)
 
 
 def by_node(cluster: CitusCluster) -> tuple[list[str], list[str]]:

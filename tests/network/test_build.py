@@ -144,11 +144,22 @@ def test_a_customer_without_phases_needs_those_of_the_normal_state() -> None:
     assert needs == {"C1": 3, "C2": 4, "C3": 0}
 
 
-def test_an_element_that_names_an_unknown_node_conducts_nothing_and_is_kept() -> None:
+def test_an_element_that_reaches_into_a_county_which_is_not_there_hangs_at_its_other_end() -> None:
+    """By hand: a loop at n1 leads nowhere, and goes out with n1."""
     tables = parse_grid("S source n1\nL line n1 n2")
     np.asarray(tables.lines.to_node)[0] = "in a county that is not loaded"
     topology = build_topology(tables)
-    assert topology.edge_to[0] == -1
+    assert topology.edge_from[0] == topology.edge_to[0] == topology.ids.row("connectivity_node", "n1")
+    assert topology.edge_phases[0] != 0
+    assert topology.ids.find("L") == Ref("line_section", 0)
+
+
+def test_an_element_without_any_node_that_is_there_conducts_nothing_and_is_kept() -> None:
+    tables = parse_grid("S source n1\nL line n1 n2")
+    for column in (tables.lines.from_node, tables.lines.to_node):
+        np.asarray(column)[0] = "in a county that is not loaded"
+    topology = build_topology(tables)
+    assert topology.edge_phases[0] == 0
     assert topology.ids.find("L") == Ref("line_section", 0)
 
 
