@@ -7,12 +7,16 @@ the key after which the next one starts, so that paging never skips or repeats w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from layers.geojson_columns import Features
 
 GeometryType = Literal["Point", "LineString", "Polygon", "MultiPolygon"]
 FieldType = Literal["string", "number", "integer", "boolean"]
+
+Counties = frozenset[str] | None
+"""The counties that a caller may see; None: every one."""
 
 
 class LayerError(Exception):
@@ -25,6 +29,10 @@ class BadQuery(LayerError):
 
 class NoSuchLayer(LayerError):
     """A collection or feature that does not exist."""
+
+
+class Forbidden(LayerError):
+    """A token that is not valid (any more), or does not reach what was asked for."""
 
 
 class Unreachable(LayerError):
@@ -85,11 +93,16 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which features are asked for: at most `limit`, after a key, that meet a box."""
+    """Which features are asked for: at most `limit`, after a key, that meet a box, of some counties.
+
+    `moment`: live fields are told as of then (None: as of now).
+    """
 
     limit: int
     box: Box | None = None
     after: Key | None = None
+    counties: Counties = None
+    moment: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
