@@ -26,7 +26,7 @@ from gis_service.store.database import in_transaction
 from layers.catalog import Catalog
 from layers.geojson_columns import Column, Features, NumberColumn, TextColumn, truths
 from layers.postgis import CountyTable, ReadOf
-from layers.source import Box, Description, Field, FieldType, Page, Query
+from layers.source import Box, Counties, Description, Field, FieldType, Page, Query, within
 
 TITLES = {
     "county": ("Counties", "Counties with a loaded grid."),
@@ -149,9 +149,10 @@ class Places:
             }
         return {one.county: stored.get(one, _ANYTHING) for one in loads}
 
-    def extent(self) -> Box | None:
-        """A box around the whole grid."""
-        boxes = [box for of in county_boxes(self.engine.current.get().shapes).values() for box in of.values()]
+    def extent(self, counties: Counties = None) -> Box | None:
+        """A box around the whole grid of some counties."""
+        of_layers = county_boxes(self.engine.current.get().shapes).values()
+        boxes = [of[county] for of in of_layers for county in within(of, counties)]
         if not boxes:
             return None
         west, south, east, north = zip(*boxes, strict=True)
@@ -179,18 +180,18 @@ class LiveLayer:
         of = self.stored.description
         return replace(of, fields=(*of.fields, Field("energised", "boolean", "has voltage now")))
 
-    def extent(self) -> Box | None:
+    def extent(self, counties: Counties = None) -> Box | None:
         """The stored layer's."""
-        return self.stored.extent()
+        return self.stored.extent(counties)
 
     def page(self, query: Query) -> Page:
         """The stored features, each with its live state."""
         page = self.stored.page(query)
         return replace(page, features=self._live(page.features))
 
-    def feature(self, id: str) -> Features | None:
+    def feature(self, id: str, counties: Counties = None) -> Features | None:
         """The stored feature with its live state."""
-        found = self.stored.feature(id)
+        found = self.stored.feature(id, counties)
         return None if found is None else self._live(found)
 
     def _live(self, features: Features) -> Features:

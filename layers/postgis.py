@@ -17,14 +17,25 @@ import shapely
 from psycopg2 import extensions, sql
 
 from layers.geojson_columns import Features, Geometries, column_of
-from layers.source import Box, Description, FieldType, GeometryType, Key, Page, Query, Unreachable
+from layers.source import (
+    Box,
+    Counties,
+    Description,
+    FieldType,
+    GeometryType,
+    Key,
+    Page,
+    Query,
+    Unreachable,
+    within,
+)
 from sharding.copy import LINE, POINT, copy_out, lines, points, sorted_by
 
 ReadOf = Callable[[extensions.cursor, Collection[str]], pa.Table]
 ReadByNode = Callable[[Collection[str], ReadOf], tuple[list[pa.Table], Collection[str]]]
 RowsByCounty = Callable[[Box | None], Mapping[str, int]]
 CountiesOfId = Callable[[str], Collection[str]]
-ExtentOf = Callable[[], Box | None]
+ExtentOf = Callable[[Counties], Box | None]
 
 _GEOMETRY = "geom"
 _FLAT = {"Point": POINT, "LineString": LINE}
@@ -51,7 +62,7 @@ class CountyTable:
     counties_of_id
         The counties that can hold the feature of an id, likewise.
     extent_of
-        A box around the whole layer, from whoever knows it cheaply.
+        A box around the layer in some counties, from whoever knows it cheaply.
     key
         The column of the id; `county_code` beside it except in the table of counties itself.
     """
@@ -71,9 +82,9 @@ class CountyTable:
     def _county(self) -> sql.Identifier:
         return sql.Identifier(self._county_name)
 
-    def extent(self) -> Box | None:
+    def extent(self, counties: Counties = None) -> Box | None:
         """A box around the layer, as `extent_of` knows it."""
-        return self.extent_of()
+        return self.extent_of(counties)
 
     def page(self, query: Query) -> Page:
         """Features by (county, id)."""
@@ -95,19 +106,21 @@ class CountyTable:
         last = Key(rows[self._county_name][query.limit - 1].as_py(), rows[self.key][query.limit - 1].as_py())
         return Page(self._features(rows.slice(0, query.limit)), last, missing)
 
-    def feature(self, id: str) -> Features | None:
+    def feature(self, id: str, counties: Counties = None) -> Features | None:
         """The feature of an id; asks the county that holds it, or every county where nobody knows which.
+
+        One of a county that is not among these is not looked for: its answer is that of an unknown id.
 
         Raises
         ------
         Unreachable
             When no county that answers has it, and others do not answer.
         """
-        counties = self.counties_of_id(id)
-        if not counties:
+        asked = within(self.counties_of_id(id), counties)
+        if not asked:
             return None
         wanted = sql.SQL("{} = {}").format(sql.Identifier(self.key), sql.Literal(id))
-        rows, away = self._select(counties, [wanted], 1)
+        rows, away = self._select(asked, [wanted], 1)
         if away and not len(rows):
             raise Unreachable(
                 f"county {', '.join(sorted(away))} may hold {id!r} of {self.description.id}, and its node "
@@ -123,7 +136,7 @@ class CountyTable:
         """
         held = self.rows_by_county(query.box)
         first = "" if query.after is None else query.after.county
-        left = sorted(county for county in held if county >= first)
+        left = sorted(county for county in within(held, query.counties) if county >= first)
         while left:
             taken = len(left)
             if query.box is None:

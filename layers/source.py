@@ -6,6 +6,7 @@ the key after which the next one starts, so that paging never skips or repeats w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
@@ -17,6 +18,11 @@ FieldType = Literal["string", "number", "integer", "boolean"]
 
 Counties = frozenset[str] | None
 """The counties that a caller may see; None: every one."""
+
+
+def within(counties: Iterable[str], seen: Counties) -> list[str]:
+    """Those of some counties that a caller may see, in the order given."""
+    return [county for county in counties if seen is None or county in seen]
 
 
 class LayerError(Exception):
@@ -32,7 +38,11 @@ class NoSuchLayer(LayerError):
 
 
 class Forbidden(LayerError):
-    """A token that is not valid (any more), or does not reach what was asked for."""
+    """A token that does not reach what was asked for."""
+
+
+class Unidentified(Forbidden):
+    """A token that is missing where one is needed, that cannot be read, or that holds no longer."""
 
 
 class Unreachable(LayerError):
@@ -125,11 +135,11 @@ class Source(Protocol):
     def description(self) -> Description:
         """What the layer is."""
 
-    def extent(self) -> Box | None:
-        """A box around all features; None when there are none, or it is not known."""
+    def extent(self, counties: Counties = None) -> Box | None:
+        """A box around the features of some counties; None when there are none, or it is not known."""
 
     def page(self, query: Query) -> Page:
         """The features asked for."""
 
-    def feature(self, id: str) -> Features | None:
-        """The feature of that id alone, or None."""
+    def feature(self, id: str, counties: Counties = None) -> Features | None:
+        """The feature of that id alone; None where no county of these has it."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
-from layers.views import CatalogOf, FeatureViews, Members
+from layers.service import MapService
+from layers.views import FeatureViews
 
 
-def feature_urls(catalog: CatalogOf, members: Members) -> list[URLPattern]:
-    """URL patterns over one catalogue; see `FeatureViews`."""
-    views = FeatureViews(catalog, members)
+def feature_urls(service: MapService) -> list[URLPattern]:
+    """URL patterns over one service; see `FeatureViews`."""
+    views = FeatureViews(service)
     return [
         path("collections", require_safe(views.collections)),
         path("collections/<str:collection>", require_safe(views.collection)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -13,10 +13,10 @@ import orjson
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from layers.catalog import Catalog
 from layers.geojson import GEOJSON, collection_pieces, single_feature
 from layers.parameters import check_format, items_query, refuse_unknown, write_after
-from layers.source import NoSuchLayer, Page, Query, Source, Unreachable
+from layers.service import MapService
+from layers.source import Counties, NoSuchLayer, Page, Query, Source, Unreachable
 
 JSON = "application/json"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -24,48 +24,38 @@ CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 ROWS_AT_ONCE = 10_000
 """Features that are read together; a longer answer is sent while it is read, in bounded memory."""
 
-Members = Callable[[], Mapping[str, Any]]
-CatalogOf = Callable[[], Catalog]
-
 
 @dataclass(frozen=True)
 class FeatureViews:
-    """The views of one catalogue.
+    """The views of one service; no answer tells anything of a county that the caller may not see."""
 
-    Parameters
-    ----------
-    catalog
-        Gives the catalogue, asked at each request.
-    members
-        Foreign members that every feature document carries, such as the version of the data.
-    """
-
-    catalog: CatalogOf
-    members: Members
+    service: MapService
 
     def collections(self, request: HttpRequest) -> HttpResponse:
         """All collections."""
         _check(request)
+        counties = self.service.counties_of(request)
         base = _base(request)
         document = {
             "links": [_link(f"{base}/collections", "self", JSON, "All collections")],
-            "collections": [_described(source, base) for source in self.catalog()],
+            "collections": [_described(source, base, counties) for source in self.service.catalog()],
         }
         return HttpResponse(orjson.dumps(document), content_type=JSON)
 
     def collection(self, request: HttpRequest, collection: str) -> HttpResponse:
         """One collection."""
         _check(request)
-        return HttpResponse(
-            orjson.dumps(_described(self.catalog()[collection], _base(request))), content_type=JSON
-        )
+        counties = self.service.counties_of(request)
+        document = _described(self.service.catalog()[collection], _base(request), counties)
+        return HttpResponse(orjson.dumps(document), content_type=JSON)
 
     def items(self, request: HttpRequest, collection: str) -> HttpResponseBase:
         """A page of features."""
-        source = self.catalog()[collection]
+        source = self.service.catalog()[collection]
         given = {name: request.GET[name] for name in request.GET}
-        query = items_query(given)
-        members = self.members()
+        counties = self.service.counties_of(request)
+        query = replace(items_query(given), counties=counties)
+        members = self.service.head(counties)
         address = f"{_base(request)}/collections/{quote(collection)}"
 
         def links(last: Page) -> list[dict[str, str]]:
@@ -90,9 +80,10 @@ class FeatureViews:
     def item(self, request: HttpRequest, collection: str, id: str) -> HttpResponse:
         """One feature."""
         _check(request)
-        source = self.catalog()[collection]
-        members = self.members()
-        feature = source.feature(id) if "\x00" not in id else None
+        source = self.service.catalog()[collection]
+        counties = self.service.counties_of(request)
+        members = self.service.head(counties)
+        feature = source.feature(id, counties) if "\x00" not in id else None
         if feature is None:
             raise NoSuchLayer(f"the collection {collection} has no feature {id!r}")
         address = f"{_base(request)}/collections/{quote(collection)}"
@@ -152,7 +143,7 @@ def _link(href: str, rel: str, type: str, title: str) -> dict[str, str]:
     return {"href": href, "rel": rel, "type": type, "title": title}
 
 
-def _described(source: Source, base: str) -> dict[str, Any]:
+def _described(source: Source, base: str, counties: Counties) -> dict[str, Any]:
     description = source.description
     address = f"{base}/collections/{quote(description.id)}"
     document: dict[str, Any] = {
@@ -166,7 +157,7 @@ def _described(source: Source, base: str) -> dict[str, Any]:
             _link(f"{address}/items", "items", GEOJSON, f"{description.title}: features"),
         ],
     }
-    extent = source.extent()
+    extent = source.extent(counties)
     if extent is not None:
         document["extent"] = {"spatial": {"bbox": [list(extent)], "crs": CRS84}}
     return document

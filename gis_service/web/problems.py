@@ -19,7 +19,7 @@ from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
 from gis_service.errors import Conflict, GridError, Impossible, InvalidInput, NotReady, UnknownId
-from layers.source import BadQuery, NoSuchLayer, Unreachable
+from layers.source import BadQuery, Forbidden, NoSuchLayer, Unidentified, Unreachable
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 2
@@ -28,6 +28,8 @@ log = logging.getLogger("gis_service.web")
 
 KINDS: dict[str, tuple[int, str, str]] = {
     "malformed": (400, "Malformed request", "A field is missing or wrong; `errors` lists every fault."),
+    "unidentified": (401, "Token needed", "Send a token that can be read and has not run out."),
+    "forbidden": (403, "Not for this token", "The token does not reach what was asked for."),
     "unknown-route": (404, "No such address", "Nothing answers at this address; `/v1/docs` lists what does."),
     "unknown-id": (404, "Unknown id", "No element of the loaded counties has the id; case matters."),
     "method-not-allowed": (405, "Method not allowed", "Use a method that the `Allow` header names."),
@@ -62,6 +64,8 @@ TABLE: tuple[tuple[type[Exception], str], ...] = (
     (NotReady, "not-ready"),
     (BadQuery, "malformed"),
     (NoSuchLayer, "unknown-id"),
+    (Unidentified, "unidentified"),
+    (Forbidden, "forbidden"),
     (Unreachable, "not-ready"),
     (OperationalError, "not-ready"),
     (InterfaceError, "not-ready"),
@@ -124,6 +128,8 @@ def problem(
     )
     if document["status"] == 503:
         response.headers.setdefault("Retry-After", str(RETRY_AFTER_S))
+    if document["status"] == 401:
+        response.headers.setdefault("WWW-Authenticate", 'Bearer realm="map layers"')
     return response
 
 

@@ -17,7 +17,8 @@ from django.test import RequestFactory
 
 from layers.catalog import Catalog
 from layers.geojson_columns import Features, Geometries
-from layers.source import Box, Description, Field, Key, Page, Query
+from layers.service import MapService
+from layers.source import Box, Counties, Description, Field, Key, Page, Query
 from layers.views import FeatureViews
 
 DESCRIPTION = Description("pole", "Poles", "", "Point", (Field("id", "string"), Field("height_m", "number")))
@@ -32,7 +33,7 @@ class Poles:
     breaks_after: int | None = None
     description: Description = DESCRIPTION
 
-    def extent(self) -> Box | None:
+    def extent(self, counties: Counties = None) -> Box | None:
         return None
 
     def page(self, query: Query) -> Page:
@@ -43,7 +44,7 @@ class Poles:
         last = min(first + query.limit, self.count)
         return Page(self._some(first, last), Key("", f"{last - 1:06d}") if last < self.count else None)
 
-    def feature(self, id: str) -> Features | None:
+    def feature(self, id: str, counties: Counties = None) -> Features | None:
         return self._some(int(id), int(id) + 1)
 
     def _some(self, first: int, last: int) -> Features:
@@ -59,7 +60,9 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[[Poles, str], Any]:
     monkeypatch.setattr("layers.views.ROWS_AT_ONCE", 10)
 
     def asked(poles: Poles, text: str) -> Any:
-        views = FeatureViews(lambda: Catalog([poles]), lambda: {"grid_version": {"0801": 3}})
+        views = FeatureViews(
+            MapService(lambda: Catalog([poles]), lambda _: None, lambda _: {"grid_version": {"0801": 3}})
+        )
         request = RequestFactory().get(f"/ogc/collections/pole/items?{text}")
         return views.items(request, "pole")
 

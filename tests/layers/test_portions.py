@@ -51,7 +51,7 @@ def table(rows: dict[str, int], believed: dict[str, int], after: tuple[str, str]
         read=lambda *_: (_ for _ in ()).throw(AssertionError("no database is asked")),
         rows_by_county=lambda box: believed,
         counties_of_id=lambda _: COUNTIES,
-        extent_of=lambda: None,
+        extent_of=lambda _: None,
         rows=listed,
         after=after,
     )
@@ -103,6 +103,40 @@ def test_a_page_has_all_features_of_the_counties_that_answer_and_names_the_other
     assert page.missing == tuple(sorted(away & asked))
     last = COUNTIES[-1] if page.after is None else page.after.county
     assert {county for county in COUNTIES if county <= last} <= asked  # none was passed over silently
+
+
+@given(
+    rows=counts,
+    limit=st.integers(1, 12),
+    away=st.frozensets(st.sampled_from(COUNTIES)),
+    seen=st.frozensets(st.sampled_from(COUNTIES)),
+    after=st.none() | st.tuples(st.sampled_from(COUNTIES), st.integers(0, 6)),
+)
+def test_a_page_of_some_counties_is_that_of_a_grid_that_has_no_others(
+    rows: dict[str, int],
+    limit: int,
+    away: frozenset[str],
+    seen: frozenset[str],
+    after: tuple[str, int] | None,
+) -> None:
+    key = None if after is None else (after[0], f"{after[0]}-{after[1]:02}")
+    query = Query(limit, after=None if key is None else Key(*key), counties=seen)
+    whole = replace(table(rows, rows, key), away=away)
+    those = {county: count for county, count in rows.items() if county in seen}
+    alone = replace(table(those, those, key), away=away)
+    found, expected = whole.page(query), alone.page(replace(query, counties=None))
+    assert _texts(found.features.ids) == _texts(expected.features.ids)
+    assert (found.after, found.missing) == (expected.after, expected.missing)
+    assert whole.asked == alone.asked
+
+
+def test_a_feature_of_a_county_that_is_not_seen_is_not_looked_for() -> None:
+    of = replace(table({"01": 1, "02": 1}, {}, None), away=frozenset({"02"}))
+    assert of.feature("01-00", frozenset()) is None
+    assert of.asked == []
+    found = of.feature("01-00", frozenset({"01"}))
+    assert found is not None
+    assert of.asked == [["01"]]
 
 
 def test_a_feature_that_a_county_which_does_not_answer_may_hold_is_not_said_not_to_exist() -> None:

@@ -1,0 +1,54 @@
+"""The map layers of this process: its engine's collections, who may see which counties, what data it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from django.http import HttpRequest
+
+from gis_service.engine.world import Scene
+from gis_service.sources import grid_catalog
+from gis_service.web.service import engine
+from layers.catalog import Catalog
+from layers.service import MapService
+from layers.source import Counties, within
+
+
+@lru_cache(maxsize=1)
+def map_service() -> MapService:
+    """The one service of map layers; nothing is asked of the database before the first request."""
+    return MapService(_catalog, _counties_of, _head)
+
+
+@lru_cache(maxsize=1)
+def _catalog() -> Catalog:
+    return grid_catalog(engine())
+
+
+def _counties_of(request: HttpRequest) -> Counties:
+    return None
+
+
+def _head(counties: Counties) -> Mapping[str, Any]:
+    return head_within(engine().scene(), counties)
+
+
+def head_within(scene: Scene, counties: Counties) -> Mapping[str, Any]:
+    """The head of an answer about some counties alone; no other county is named.
+
+    `partial` is true as well where the network of these is joined to that of another county, which cannot be
+    read now: their live state hangs on it.
+    """
+    head = scene.head()
+    if counties is None:
+        return head
+    seen = within(head["grid_version"], counties)
+    return {
+        **head,
+        "grid_version": {county: head["grid_version"][county] for county in seen},
+        "partial": bool(scene.world.narrowed(scene.missing, seen)),
+        "missing_counties": within(scene.missing, counties),
+        "loaded_later": within(head["loaded_later"], counties),
+    }
