@@ -26,7 +26,8 @@ from sharding.pg_programs import NoServerPrograms, find_server
 
 API_TESTS = ("tests/api", "tests/browser")
 WITHOUT_DATABASE = tuple(
-    f"tests/{part}" for part in ("kernels", "network", "tracing", "importers", "ingest", "checks", "engine")
+    f"tests/{part}"
+    for part in ("kernels", "network", "tracing", "importers", "ingest", "checks", "engine", "atlas")
 )
 WITH_CLUSTER = "tests/cluster"
 NO_TESTS_COLLECTED = 5
