@@ -36,6 +36,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     serve.add_argument(
         "--threads", type=int, default=16, help="questions answered at the same time (default 16)"
     )
+    serve.add_argument(
+        "--extra-layers",
+        metavar="DIR",
+        help="a directory of shapefiles, GeoPackages and GeoJSON to show as layers (default: "
+        "GRIDGIS_EXTRA_LAYERS)",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         from gis_service.web.server import serve
 
-        serve(arguments.host, arguments.port, arguments.threads)
+        serve(arguments.host, arguments.port, arguments.threads, arguments.extra_layers)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from gis_service.engine.world import Scene
 from gis_service.sources import grid_catalog
+from gis_service.web.extra_layers import extra_layers
 from gis_service.web.service import engine
 from layers.catalog import Catalog
 from layers.service import MapService
@@ -24,7 +25,8 @@ def map_service() -> MapService:
 
 @lru_cache(maxsize=1)
 def _catalog() -> Catalog:
-    return grid_catalog(engine())
+    grid = list(grid_catalog(engine()))
+    return Catalog([*grid, *extra_layers({source.description.id for source in grid})])
 
 
 def _counties_of(request: HttpRequest) -> Counties:

@@ -11,6 +11,8 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from gis_service.errors import InvalidInput
+from gis_service.sources import TITLES
+from gis_service.web.extra_layers import DIRECTORY_VARIABLE, extra_layers
 from gis_service.web.patience import DOORS
 
 THREADS_VARIABLE = "GRIDGIS_ENGINE_THREADS"
@@ -18,19 +20,28 @@ THREADS, MOST_THREADS = 16, 256
 LAST_PORT = 65_535
 
 
-def serve(host: str, port: int, threads: int) -> None:
+def serve(host: str, port: int, threads: int, extra: str | None = None) -> None:
     """Answer questions, `threads` at a time, until SIGINT or SIGTERM; those under way are finished first.
+
+    Parameters
+    ----------
+    extra
+        A directory of vector files that become layers; GRIDGIS_EXTRA_LAYERS where it is None.
 
     Raises
     ------
     InvalidInput
-        When the port is taken or the address is not this machine's, in one sentence.
+        When the port is taken or the address is not this machine's, in one sentence; or with every fault
+        of the extra layers.
     """
     if not 1 <= threads <= MOST_THREADS:
         raise InvalidInput(f"--threads is a number from 1 to {MOST_THREADS}, not {threads}")
     if not 1 <= port <= LAST_PORT:
         raise InvalidInput(f"a port is a number from 1 to {LAST_PORT}, not {port}: mend --port")
     refuse_taken(host, port)
+    if extra is not None:
+        os.environ[DIRECTORY_VARIABLE] = extra
+    extra_layers(TITLES)
     os.environ["GRIDGIS_ENGINE_SERVER_PID"] = str(os.getpid())
     os.environ[THREADS_VARIABLE] = str(threads)
     Server(

@@ -20,6 +20,7 @@ import shapely
 from gis_service.ingest.package import GridPackage, read_package, write_package
 from gis_service.ingest.spec import LAYERS
 from tests.grid_database import GridDatabase
+from tests.live import free_port
 from tests.packages import put, save, sound_frames, sound_package
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -66,6 +67,19 @@ def test_a_command_line_that_makes_no_sense_is_one_line_and_code_2(
     said = gridgis(*arguments, expect=2).stderr
     assert said.startswith("gridgis")
     assert said.endswith("--help\n")
+
+
+def test_extra_layers_that_cannot_be_are_told_before_the_engine_listens(gridgis: Run, tmp_path: Path) -> None:
+    (tmp_path / "one.geojson").write_text("{")
+    (tmp_path / "county.shp").write_text("none")
+    engine = {"GRIDGIS_ENGINE_DSN": "postgresql://nobody@127.0.0.1:1/none"}
+    for told in (
+        gridgis("serve", "--port", free_port(), "--extra-layers", tmp_path, expect=2, **engine),
+        gridgis("serve", "--port", free_port(), expect=2, GRIDGIS_EXTRA_LAYERS=str(tmp_path), **engine),
+    ):
+        assert told.stderr.count("\n") == 1
+        assert "one.geojson: cannot be read as vector data" in told.stderr
+        assert "county.shp: cannot be read as vector data" in told.stderr
 
 
 def test_a_package_that_is_not_there_is_refused_before_the_database_is_asked(gridgis: Run) -> None:
