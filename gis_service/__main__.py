@@ -73,8 +73,10 @@ def run(arguments: argparse.Namespace) -> None:
             said = " ".join(str(error).split())
             raise NotReady(f"the engine's database does not answer: {said}") from error
     else:
+        from gis_service.map_key import tokens_required
         from gis_service.web.server import serve
 
+        tokens_required()
         serve(arguments.host, arguments.port, arguments.threads, arguments.extra_layers)
 
 

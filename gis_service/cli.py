@@ -14,7 +14,16 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from gis_service import __main__ as process
-from gis_service.commands import benching, checking, clustering, converting, generating, loading, snapshots
+from gis_service.commands import (
+    benching,
+    checking,
+    clustering,
+    converting,
+    generating,
+    loading,
+    snapshots,
+    tokens,
+)
 from gis_service.errors import GridError, NotReady
 from gis_service.home import prepare_environment
 
@@ -44,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     benching.add_commands(commands)
     clustering.add_commands(commands)
     snapshots.add_commands(commands)
+    tokens.add_commands(commands)
     process.add_commands(commands)
     return whole
 

@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 
 from layers.geojson import GEOJSON, collection_pieces, single_feature
 from layers.parameters import check_format, items_query, refuse_unknown, write_after
+from layers.scope import carry, parameters
 from layers.service import MapService
 from layers.source import Counties, NoSuchLayer, Page, Query, Source, Unreachable
 
@@ -37,8 +38,8 @@ class FeatureViews:
         counties = self.service.counties_of(request)
         base = _base(request)
         document = {
-            "links": [_link(f"{base}/collections", "self", JSON, "All collections")],
-            "collections": [_described(source, base, counties) for source in self.service.catalog()],
+            "links": [_link(carry(request, f"{base}/collections"), "self", JSON, "All collections")],
+            "collections": [_described(source, request, counties) for source in self.service.catalog()],
         }
         return HttpResponse(orjson.dumps(document), content_type=JSON)
 
@@ -46,24 +47,26 @@ class FeatureViews:
         """One collection."""
         _check(request)
         counties = self.service.counties_of(request)
-        document = _described(self.service.catalog()[collection], _base(request), counties)
+        document = _described(self.service.catalog()[collection], request, counties)
         return HttpResponse(orjson.dumps(document), content_type=JSON)
 
     def items(self, request: HttpRequest, collection: str) -> HttpResponseBase:
         """A page of features."""
         source = self.service.catalog()[collection]
-        given = {name: request.GET[name] for name in request.GET}
+        given = parameters(request)
         counties = self.service.counties_of(request)
         query = replace(items_query(given), counties=counties)
         members = self.service.head(counties)
         address = f"{_base(request)}/collections/{quote(collection)}"
 
         def links(last: Page) -> list[dict[str, str]]:
-            found = [_link(f"{address}/items{_asked(given)}", "self", GEOJSON, "This page")]
+            this = carry(request, f"{address}/items{_asked(given)}")
+            found = [_link(this, "self", GEOJSON, "This page")]
             if last.after is not None:
                 following = _asked({**given, "after": write_after(last.after)})
-                found.append(_link(f"{address}/items{following}", "next", GEOJSON, "Next page"))
-            return [*found, _link(address, "collection", JSON, source.description.title)]
+                there = carry(request, f"{address}/items{following}")
+                found.append(_link(there, "next", GEOJSON, "Next page"))
+            return [*found, _link(carry(request, address), "collection", JSON, source.description.title)]
 
         # the first page is read before the answer begins, so that most faults still get their own status
         pages = _pages(source, query)
@@ -88,8 +91,8 @@ class FeatureViews:
             raise NoSuchLayer(f"the collection {collection} has no feature {id!r}")
         address = f"{_base(request)}/collections/{quote(collection)}"
         links = [
-            _link(f"{address}/items/{quote(id, safe='')}", "self", GEOJSON, id),
-            _link(address, "collection", JSON, source.description.title),
+            _link(carry(request, f"{address}/items/{quote(id, safe='')}"), "self", GEOJSON, id),
+            _link(carry(request, address), "collection", JSON, source.description.title),
         ]
         return HttpResponse(single_feature(feature, links=links, members=members), content_type=GEOJSON)
 
@@ -121,7 +124,7 @@ def _as_whole_as(first: Page, pages: Iterator[Page]) -> Iterator[Page]:
 
 
 def _check(request: HttpRequest) -> None:
-    given = {name: request.GET[name] for name in request.GET}
+    given = parameters(request)
     refuse_unknown(list(given), ("f",))
     check_format(given)
 
@@ -143,9 +146,9 @@ def _link(href: str, rel: str, type: str, title: str) -> dict[str, str]:
     return {"href": href, "rel": rel, "type": type, "title": title}
 
 
-def _described(source: Source, base: str, counties: Counties) -> dict[str, Any]:
+def _described(source: Source, request: HttpRequest, counties: Counties) -> dict[str, Any]:
     description = source.description
-    address = f"{base}/collections/{quote(description.id)}"
+    address = f"{_base(request)}/collections/{quote(description.id)}"
     document: dict[str, Any] = {
         "id": description.id,
         "title": description.title,
@@ -153,8 +156,8 @@ def _described(source: Source, base: str, counties: Counties) -> dict[str, Any]:
         "itemType": "feature",
         "crs": [CRS84],
         "links": [
-            _link(address, "self", JSON, description.title),
-            _link(f"{address}/items", "items", GEOJSON, f"{description.title}: features"),
+            _link(carry(request, address), "self", JSON, description.title),
+            _link(carry(request, f"{address}/items"), "items", GEOJSON, f"{description.title}: features"),
         ],
     }
     extent = source.extent(counties)

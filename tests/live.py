@@ -24,6 +24,7 @@ from tests.drawn import drawn_package
 from tests.grid_database import GridDatabase
 
 ROOT = Path(__file__).resolve().parents[1]
+MAP_KEY = "a key for tests alone, of enough bytes"
 READY_WITHIN_S = 90.0
 
 
@@ -43,6 +44,7 @@ def engine_environment(dsn: str) -> dict[str, str]:
         "NUMBA_CACHE_DIR": str(home / "numba"),
         **told,
         "GRIDGIS_ENGINE_DSN": dsn,
+        "GRIDGIS_MAP_KEY": MAP_KEY,
         "GRIDGIS_LOG_LEVEL": "INFO",
     }
 

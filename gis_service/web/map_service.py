@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from django.http import HttpRequest
-
 from gis_service.engine.world import Scene
+from gis_service.map_key import map_key, tokens_required
 from gis_service.sources import grid_catalog
 from gis_service.web.extra_layers import extra_layers
 from gis_service.web.service import engine
 from layers.catalog import Catalog
+from layers.scope import Gate
 from layers.service import MapService
 from layers.source import Counties, within
 
@@ -20,17 +20,13 @@ from layers.source import Counties, within
 @lru_cache(maxsize=1)
 def map_service() -> MapService:
     """The one service of map layers; nothing is asked of the database before the first request."""
-    return MapService(_catalog, _counties_of, _head)
+    return MapService(_catalog, Gate(map_key(), tokens_required()).counties_of, _head)
 
 
 @lru_cache(maxsize=1)
 def _catalog() -> Catalog:
     grid = list(grid_catalog(engine()))
     return Catalog([*grid, *extra_layers({source.description.id for source in grid})])
-
-
-def _counties_of(request: HttpRequest) -> Counties:
-    return None
 
 
 def _head(counties: Counties) -> Mapping[str, Any]:

@@ -1,0 +1,202 @@
+"""Somebody who may see one county learns nothing of the others, whatever they ask.
+
+Two witnesses, neither of which knows how it is done. One is a database that does not hold the other county at
+all: a caller who may not see it gets the very same answers. The other is a mark that is in everything the
+hidden county is made of, and in nothing else: no answer has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+
+from gis_service.ingest.package import GridPackage
+from gis_service.network.tables import GridTables
+from gis_service.network.text import parse_grid
+from layers.scope import write_token
+from tests.counties import one_county
+from tests.drawn import package_of
+from tests.grid_database import GridDatabase
+from tests.layers.addresses import addresses
+from tests.live import MAP_KEY, LiveEngine, empty, load
+from tests.web.test_problems import problem
+
+SEEN, HIDDEN = "450131", "zqx999"
+MARK, FAR = "zqx", 55.0
+"""In every id, name and code of the hidden county; degrees that it lies further north, at 77 and more."""
+
+SEEN_GRID = f"""
+@{SEEN}
+ST1 substation  kv=110 name=Main
+n1  node        substation=ST1
+S1  source      n1
+CB1 breaker     n1 n2  feeder=F1
+L1  line        n2 n3  length=120
+T1  transformer n3 n5
+D1  district    T1     name=Village
+C1  customer    n5     kva=8
+C2  customer    n5  A  kva=5.5
+"""
+HIDDEN_GRID = f"""
+@{HIDDEN}
+zqx-ST substation  kv=110 name=zqx-works
+zqx-1  node        substation=zqx-ST
+zqx-S  source      zqx-1
+zqx-CB breaker     zqx-1 zqx-2  feeder=zqx-F
+zqx-L  line        zqx-2 zqx-3  length=777.7
+zqx-T  transformer zqx-3 zqx-5
+zqx-D  district    zqx-T     name=zqx-village
+zqx-C  customer    zqx-5     kva=77.7 grade=special
+zqx-E  customer    zqx-5     kva=77.7
+"""
+JOINED = "zqx-B line n3 zqx-3 length=777.7\n"
+"""A line of the hidden county, from the other's network to its own."""
+
+ID_OF = {
+    "county": HIDDEN,
+    "substation": "zqx-ST",
+    "line_section": "zqx-L",
+    "switch": "zqx-CB",
+    "power_transformer": "zqx-T",
+    "transformer_district": "zqx-D",
+    "customer_point": "zqx-C",
+    "corridor": "K-zqx-L",
+    "feeder": "zqx-F",
+}
+TOKEN = write_token(MAP_KEY.encode(), [SEEN], datetime.now(UTC) + timedelta(days=1))
+CHANGES = re.compile(rb'"(?:timeStamp|as_of)":"[^"]*"')
+
+
+def far_away(tables: GridTables) -> GridTables:
+    """The same grid with what belongs to the hidden county moved far to the north."""
+    for table in (tables.nodes, tables.switches, tables.transformers, tables.customers, tables.substations):
+        table.xy[table.county == HIDDEN, 1] += FAR
+    lines = tables.lines
+    for row in (lines.county == HIDDEN).nonzero()[0].tolist():
+        lines.coords[lines.offsets[row] : lines.offsets[row + 1], 1] += FAR
+    return tables
+
+
+def grid(*parts: str) -> GridPackage:
+    return packed(far_away(parse_grid("".join(parts))))
+
+
+def packed(tables: GridTables) -> GridPackage:
+    package = package_of(tables)
+    county = package["county"]
+    for row in county.index[county["code"] == HIDDEN]:
+        county.loc[row, "geom"] = county.loc[[row]].translate(yoff=FAR)[row]
+    return package
+
+
+def answers(engine: LiveEngine, **headers: str) -> dict[str, tuple[int, str, bytes]]:
+    """Every answer, without the times that it was made at."""
+    engine.catch_up()
+    listed = engine.ask("/ogc/collections")["collections"]
+    found = {}
+    for address in addresses([one["id"] for one in listed], county=HIDDEN, id_of=ID_OF):
+        answer = engine.get(address, headers=headers)
+        found[address] = (
+            answer.status_code,
+            answer.headers["content-type"],
+            CHANGES.sub(b"", answer.content),
+        )
+    return found
+
+
+def test_the_answers_are_those_of_a_database_without_the_other_county(
+    live_engine: LiveEngine, grid_database: GridDatabase
+) -> None:
+    load(grid(SEEN_GRID, HIDDEN_GRID, JOINED))
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    scoped = answers(live_engine, **bearer)
+    open_to_all = answers(live_engine)
+    empty(grid_database)
+    load(packed(one_county(parse_grid(SEEN_GRID + HIDDEN_GRID + JOINED), SEEN)))
+    alone = answers(live_engine)
+    for address, answer in alone.items():
+        assert scoped[address] == answer, address
+    assert answers(live_engine, **bearer) == alone
+    # the attack is one: those who may see the other county are told of it
+    assert sum(HIDDEN.encode() in body for _, _, body in open_to_all.values()) > len(open_to_all) / 2
+
+
+@pytest.fixture(scope="module")
+def bordering(
+    still_engine: LiveEngine, migrated_database: GridDatabase, django_db_blocker: Any
+) -> Iterator[LiveEngine]:
+    """The engine over two counties of which each has elements that reach into the other."""
+    with django_db_blocker.unblock():
+        empty(migrated_database)
+        load(grid(SEEN_GRID, HIDDEN_GRID, JOINED))
+        still_engine.catch_up()
+        yield still_engine
+        empty(migrated_database)
+
+
+def told(answer: httpx.Response, asked: str) -> bytes:
+    """All that an answer says, lower case, but for what the question said itself."""
+    said = answer.content + b"\n".join(f"{name}: {value}".encode() for name, value in answer.headers.items())
+    text = unquote(said.decode("latin-1")).lower()
+    for own in {unquote(part) for part in re.split(r"[/?&=]", asked)}:
+        if MARK in own:
+            text = text.replace(own.lower(), "")
+    return text.encode("latin-1")
+
+
+def test_no_answer_has_the_mark_of_the_hidden_county(bordering: LiveEngine) -> None:
+    listed = bordering.ask("/ogc/collections")["collections"]
+    for address in addresses([one["id"] for one in listed], county=HIDDEN, id_of=ID_OF):
+        mark = "&" if "?" in address else "?"
+        said = told(bordering.get(f"{address}{mark}token={TOKEN}"), address)
+        assert MARK.encode() not in said, address
+        assert not re.search(rb"77\.\d{3}", said), address
+
+
+def test_an_id_of_the_hidden_county_is_as_unknown_as_any(bordering: LiveEngine) -> None:
+    for layer, id in ID_OF.items():
+        if layer == "feeder":
+            continue
+        said = []
+        for asked in (id, "nothing"):
+            answer = bordering.get(f"/ogc/collections/{layer}/items/{asked}?token={TOKEN}")
+            said.append(problem(answer, 404)["detail"].replace(asked, "…"))
+        assert said[0] == said[1]
+
+
+def test_who_may_see_another_county_or_none_is_shown_just_that(bordering: LiveEngine) -> None:
+    for counties in ([HIDDEN], [], ["450199"], [SEEN, HIDDEN], None):
+        token = write_token(MAP_KEY.encode(), counties, datetime.now(UTC) + timedelta(days=1))
+        there = {SEEN, HIDDEN} & set(counties) if counties is not None else {SEEN, HIDDEN}
+        for layer, key in (("county", "code"), ("switch", "county_code"), ("corridor", "county_code")):
+            page = bordering.ask(f"/ogc/collections/{layer}/items", params={"token": token})
+            assert {one["properties"][key] for one in page["features"]} == there
+            assert page["grid_version"].keys() == there
+
+
+def test_links_lead_on_for_those_who_have_the_token_in_the_address(bordering: LiveEngine) -> None:
+    seen: list[str] = []
+    address = f"/ogc/collections/switch/items?limit=1&TOKEN={TOKEN}"
+    while address:
+        page = bordering.ask(address)
+        seen += [one["id"] for one in page["features"]]
+        assert all(f"token={TOKEN}" in link["href"] for link in page["links"])
+        address = next((link["href"] for link in page["links"] if link["rel"] == "next"), "")
+    assert seen == ["CB1"]
+    described = bordering.ask(f"/ogc/collections?token={TOKEN}")
+    for one in (described, *described["collections"]):
+        assert all(f"token={TOKEN}" in link["href"] for link in one["links"])
+
+
+def test_a_token_that_does_not_hold_is_refused_everywhere(bordering: LiveEngine) -> None:
+    stale = write_token(MAP_KEY.encode(), [SEEN], datetime.now(UTC) - timedelta(minutes=1))
+    for path in ("", "/switch", "/switch/items", "/switch/items/CB1"):
+        answer = bordering.get(f"/ogc/collections{path}?token={stale}")
+        assert "run out" in problem(answer, 401)["detail"]
+        assert answer.headers["www-authenticate"].startswith("Bearer")
