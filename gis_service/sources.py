@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from gis_service.atlas import Atlas
 from gis_service.engine import Engine
 from gis_service.engine.columns import table_of
 from gis_service.engine.live import energised
@@ -26,6 +27,7 @@ from gis_service.store.database import in_transaction
 from layers.catalog import Catalog
 from layers.geojson_columns import Column, Features, NumberColumn, TextColumn, truths
 from layers.postgis import CountyTable, ReadOf
+from layers.sheet import Seen, Sight
 from layers.source import Box, Counties, Description, Field, FieldType, Page, Query, within
 
 TITLES = {
@@ -58,10 +60,11 @@ _LIVE = {
 
 def grid_catalog(engine: Engine) -> Catalog:
     """The catalogue of one engine's grid."""
-    return Catalog(_source(engine, layer) for layer in LAYERS if layer.name in TITLES)
+    atlas = Atlas(engine)
+    return Catalog(_source(engine, atlas, layer) for layer in LAYERS if layer.name in TITLES)
 
 
-def _source(engine: Engine, layer: Layer) -> CountyTable | LiveLayer:
+def _source(engine: Engine, atlas: Atlas, layer: Layer) -> CountyTable | LiveLayer:
     title, text = TITLES[layer.name]
     fields = tuple(
         Field(column.name, _FIELD_TYPES[column.type]) for column in layer.columns if column.name != layer.key
@@ -76,7 +79,7 @@ def _source(engine: Engine, layer: Layer) -> CountyTable | LiveLayer:
         extent_of=places.extent,
         key=layer.key,
     )
-    return LiveLayer(table, engine) if layer.name in _LIVE else table
+    return LiveLayer(table, engine, atlas) if layer.name in _LIVE else table
 
 
 def _reading(counties: Collection[str], read: ReadOf) -> tuple[list[pa.Table], Collection[str]]:
@@ -173,6 +176,7 @@ class LiveLayer:
 
     stored: CountyTable
     engine: Engine
+    atlas: Atlas
 
     @property
     def description(self) -> Description:
@@ -193,6 +197,14 @@ class LiveLayer:
         """The stored feature with its live state."""
         found = self.stored.feature(id, counties)
         return None if found is None else self._live(found)
+
+    def look(self, sight: Sight) -> Seen:
+        """What lies in a box, from memory."""
+        return self.atlas.look(self.description.id, sight)
+
+    def stamp(self, sight: Sight) -> str:
+        """Another text whenever `look` can answer anything else."""
+        return self.atlas.stamp(self.description.id, sight)
 
     def _live(self, features: Features) -> Features:
         scene = self.engine.scene()

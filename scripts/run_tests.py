@@ -2,8 +2,8 @@
 
 `python -m scripts.run_tests [pytest arguments]` runs four pytest processes: what needs no database and what
 needs a Citus cluster beside the engine's other tests, then those of the business API (two Django processes
-have two settings, and one pytest run cannot hold both). With `--cluster` it runs only what needs Citus. The
-exit code is 0 when every run passed.
+have two settings, and one pytest run cannot hold both). With `--cluster` it runs only what needs Citus, and
+asks of every grid what else is asked of a few. The exit code is 0 when every run passed.
 """
 
 from __future__ import annotations
@@ -26,10 +26,15 @@ from sharding.pg_programs import NoServerPrograms, find_server
 
 API_TESTS = ("tests/api", "tests/browser")
 WITHOUT_DATABASE = tuple(
-    f"tests/{part}" for part in ("kernels", "network", "tracing", "importers", "ingest", "checks", "engine")
+    f"tests/{part}"
+    for part in ("kernels", "network", "tracing", "importers", "ingest", "checks", "engine", "atlas")
 )
 WITH_CLUSTER = "tests/cluster"
 NO_TESTS_COLLECTED = 5
+EVERY_GRID = (
+    "GRIDGIS_EVERY_GRID"  # the cluster's tests ask their questions of all grids, not of those most unlike
+)
+KEPT = ("GRIDGIS_HYPOTHESIS", EVERY_GRID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ def main(arguments: list[str]) -> int:
     beside, runs, arguments = _chosen([MODEL, CLUSTER], [ENGINE, API], arguments)
     if arguments[:1] == ["--cluster"]:
         beside, runs, arguments = [], [CLUSTER], arguments[1:]
+        os.environ[EVERY_GRID] = "1"
         try:
             find_server(("postgis", "citus"))
         except NoServerPrograms:
@@ -126,8 +132,7 @@ def _run_all(
 
 def _environment(cluster: LocalCluster, run: Run) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GRIDGIS_")}
-    if "GRIDGIS_HYPOTHESIS" in os.environ:
-        environment["GRIDGIS_HYPOTHESIS"] = os.environ["GRIDGIS_HYPOTHESIS"]
+    environment |= {name: os.environ[name] for name in KEPT if name in os.environ}
     environment["GRIDGIS_HOME"] = str(cluster.home)
     environment.setdefault("NUMBA_CACHE_DIR", str(cluster.home / "numba"))
     for process, database in DATABASES.items():

@@ -6,6 +6,7 @@ cross borders.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,10 @@ GRIDS: dict[str, Callable[[Path], None]] = {
     "province": _province,
 }
 """Name → what writes its package into a directory of GeoParquet."""
+
+EVERY_GRID = "GRIDGIS_EVERY_GRID"
+ASKED = list(GRIDS) if os.environ.get(EVERY_GRID) else ["drawn", "awkward", "demo", "province"]
+"""Every question is asked of these: of all by `make test-cluster`, of those most unlike by `make test`."""
 
 
 def make_grid(name: str, directory: Path) -> Grid:

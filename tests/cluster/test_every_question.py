@@ -19,7 +19,7 @@ import pytest
 from gis_service.ingest.package import read_package
 from tests.cluster.both import Both
 from tests.cluster.citus_cluster import CitusCluster
-from tests.cluster.corpus import GRIDS, Grid, make_grid
+from tests.cluster.corpus import ASKED, Grid, make_grid
 from tests.cluster.interface import all_that_can_be_asked, asked, statuses
 from tests.cluster.questions import Asker, Question, operations
 from tests.grid_database import GridDatabase
@@ -127,7 +127,7 @@ def named_moments(both: Both, questions: list[Question]) -> list[datetime]:
     return sorted(set(found))
 
 
-@pytest.mark.parametrize("name", GRIDS)
+@pytest.mark.parametrize("name", ASKED)
 def test_every_question_is_answered_the_same_before_and_after_operations(
     both: Both, databases: list[str], corpus: dict[str, Grid], name: str
 ) -> None:

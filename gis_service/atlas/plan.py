@@ -1,0 +1,83 @@
+"""Which counties a box can meet, and what their answers depend on: worked out once, asked often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from gis_service.engine.shapes import CountyRun
+from gis_service.engine.world import CountyVersion, World
+from gis_service.kernels.compiled import F64
+from layers.source import Box, Counties
+
+
+class Runs:
+    """The counties of one layer, and the box around what each has of it."""
+
+    def __init__(self, runs: Iterable[CountyRun]) -> None:
+        self._runs = sorted(run for run in runs if run.box is not None)
+        self._boxes: F64 = np.array([run.box for run in self._runs], np.float64).reshape(-1, 4)
+
+    def meeting(self, box: Box, counties: Counties) -> list[CountyRun]:
+        """Those that can have features in a box, of some counties; in order."""
+        boxes = self._boxes
+        found: list[CountyRun] = []
+        near = np.zeros(len(self._runs), np.bool_)
+        for part in box.parts():
+            near |= (
+                (boxes[:, 0] <= part.east)
+                & (boxes[:, 2] >= part.west)
+                & (boxes[:, 1] <= part.north)
+                & (boxes[:, 3] >= part.south)
+            )
+        for k in np.flatnonzero(near).tolist():
+            run = self._runs[k]
+            if counties is None or run.county in counties:
+                found.append(run)
+        return found
+
+
+class Marks:
+    """What stands for the state of counties in a stamp, of one world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._live: dict[str, str] = {}
+
+    @cached_property
+    def _members(self) -> dict[str, list[str]]:
+        """The counties of each network, under the one that stands for it."""
+        members: dict[str, list[str]] = {}
+        for county in sorted(self.world.versions):
+            members.setdefault(self.world.tied.get(county, county), []).append(county)
+        return members
+
+    def of_load(self, county: str) -> str:
+        """Another text when the county is loaded again."""
+        return _load_text(county, self.world.versions[county])
+
+    def of_network(self, county: str) -> str:
+        """Another text whenever the county or one that its network is tied to is loaded or switched."""
+        head = self.world.tied.get(county, county)
+        found = self._live.get(head)
+        if found is None:
+            versions = self.world.versions
+            found = ",".join(
+                f"{_load_text(one, versions[one])}@{versions[one].version}/{versions[one].last_operation}"
+                for one in self._members[head]
+            )
+            self._live[head] = found
+        return found
+
+
+def _load_text(county: str, one: CountyVersion) -> str:
+    at = "" if one.loaded_at is None else one.loaded_at.isoformat()
+    return f"{county}:{one.topology_version}:{at}"
+
+
+@lru_cache(maxsize=256)
+def scope_text(counties: frozenset[str]) -> str:
+    """The counties that may be seen, as text."""
+    return ",".join(sorted(counties))
