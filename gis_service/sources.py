@@ -28,7 +28,7 @@ from layers.catalog import Catalog
 from layers.geojson_columns import Column, Features, NumberColumn, TextColumn, truths
 from layers.postgis import CountyTable, ReadOf
 from layers.sheet import Seen, Sight
-from layers.source import Box, Counties, Description, Field, FieldType, Page, Query, within
+from layers.source import Box, Count, Counties, Description, Field, FieldType, Page, Query, within
 
 TITLES = {
     "county": ("Counties", "Counties with a loaded grid."),
@@ -180,9 +180,11 @@ class LiveLayer:
 
     @property
     def description(self) -> Description:
-        """The stored layer's, with the live field."""
+        """The stored layer's, with the live field; how a switch stands is live as well."""
         of = self.stored.description
-        return replace(of, fields=(*of.fields, Field("energised", "boolean", "has voltage now")))
+        stored = [replace(one, live=of.id == "switch" and one.name == "open") for one in of.fields]
+        lit = Field("energised", "boolean", "has voltage now", live=True)
+        return replace(of, fields=(*stored, lit))
 
     def extent(self, counties: Counties = None) -> Box | None:
         """The stored layer's."""
@@ -192,6 +194,10 @@ class LiveLayer:
         """The stored features, each with its live state."""
         page = self.stored.page(query)
         return replace(page, features=self._live(page.features))
+
+    def count(self, query: Query, most: int) -> Count | None:
+        """How many stored features meet a query."""
+        return self.stored.count(query, most)
 
     def feature(self, id: str, counties: Counties = None) -> Features | None:
         """The stored feature with its live state."""

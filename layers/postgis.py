@@ -8,17 +8,22 @@ its own features and no others. Whole rows never travel: columns are named one b
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import shapely
-from psycopg2 import extensions, sql
+from psycopg2 import DataError, extensions, sql
 
+from layers.filter.statement import condition
+from layers.filter.tree import is_live
 from layers.geojson_columns import Features, Geometries, column_of
+from layers.row_estimate import planned_rows
 from layers.source import (
+    BadQuery,
     Box,
+    Count,
     Counties,
     Description,
     FieldType,
@@ -57,8 +62,8 @@ class CountyTable:
     read
         Reads counties node by node: what was read, and the counties whose node did not answer.
     rows_by_county
-        The counties that can hold features meeting a box (any features, without one), and about how many
-        features each holds at most. A county too many costs time, one too few loses features.
+        The counties that can hold features meeting a box (any features, without one), and how many features
+        each holds. A county too many costs time, one too few loses features.
     counties_of_id
         The counties that can hold the feature of an id, likewise.
     extent_of
@@ -100,11 +105,44 @@ class CountyTable:
             if not left:
                 break
         missing = tuple(sorted(away))
+        sifted = query.where is not None
         rows = pa.concat_tables(parts or [self._schema().empty_table()]).combine_chunks()
         if len(rows) <= query.limit:
-            return Page(self._features(rows), None, missing)
+            return Page(self._features(rows), None, missing, sifted)
         last = Key(rows[self._county_name][query.limit - 1].as_py(), rows[self.key][query.limit - 1].as_py())
-        return Page(self._features(rows.slice(0, query.limit)), last, missing)
+        return Page(self._features(rows.slice(0, query.limit)), last, missing, sifted)
+
+    def count(self, query: Query, most: int) -> Count | None:
+        """As many as the counties are known to hold, or by counting no further than `most`.
+
+        Beyond that the planner's estimate is told.
+        """
+        held = self.rows_by_county(query.box)
+        counties = within(held, query.counties)
+        if query.box is None and query.where is None:
+            return Count(sum(held[county] for county in counties), True)
+        if not counties:
+            return Count(0, True)
+        conditions = self._conditions(replace(query, after=None))
+
+        def read(cursor: extensions.cursor, some: Collection[str]) -> pa.Table:
+            rows = sql.SQL("SELECT 1 FROM {} WHERE {}").format(
+                sql.Identifier(self.description.id), self._all(some, conditions)
+            )
+            cursor.execute(
+                sql.SQL("SELECT count(*) FROM ({} LIMIT {}) AS found").format(rows, sql.Literal(most + 1))
+            )
+            ((number,),) = cursor.fetchall()
+            planned = planned_rows(cursor, rows) if number > most else 0
+            return pa.table({"number": [number], "planned": [max(number, planned)]})
+
+        parts, away = self._asked(counties, read)
+        if away:
+            return None
+        number = sum(part["number"][0].as_py() for part in parts)
+        if number <= most:
+            return Count(number, True)
+        return Count(sum(part["planned"][0].as_py() for part in parts), False)
 
     def feature(self, id: str, counties: Counties = None) -> Features | None:
         """The feature of an id; asks the county that holds it, or every county where nobody knows which.
@@ -132,21 +170,24 @@ class CountyTable:
         """Counties to ask, in the order of pages, until the page is full.
 
         All that a box meets together, for they answer at the same time; without a box only as many as should
-        hold the page, and then the next.
+        hold the page, and then the next. Of a condition nobody knows how much it keeps: then it is asked of
+        twice as many counties each time.
         """
         held = self.rows_by_county(query.box)
         first = "" if query.after is None else query.after.county
         left = sorted(county for county in within(held, query.counties) if county >= first)
+        least = 0
         while left:
             taken = len(left)
             if query.box is None:
                 taken = expected = 0
-                while taken < len(left) and expected <= query.limit:
+                while taken < len(left) and (expected <= query.limit or taken < least):
                     # of the county that the page begins in, nobody knows how many are left
                     expected += 0 if left[taken] == first else held[left[taken]]
                     taken += 1
             yield left[:taken]
             left = left[taken:]
+            least = 0 if query.where is None else 2 * taken
 
     def _conditions(self, query: Query) -> list[sql.Composable]:
         conditions: list[sql.Composable] = []
@@ -167,7 +208,24 @@ class CountyTable:
                     sql.Literal(query.after.id),
                 )
             )
+        if query.where is not None:
+            if is_live(query.where):
+                raise TypeError("what is live is in no table")
+            conditions.append(condition(query.where))
         return conditions
+
+    def _all(self, counties: Collection[str], conditions: Collection[sql.Composable]) -> sql.Composable:
+        listed = sql.SQL(", ").join(map(sql.Literal, sorted(counties)))
+        return sql.SQL(" AND ").join([sql.SQL("{} IN ({})").format(self._county, listed), *conditions])
+
+    def _asked(self, counties: Collection[str], read: ReadOf) -> tuple[list[pa.Table], Collection[str]]:
+        try:
+            return self.read(counties, read)
+        except DataError as error:
+            raise BadQuery(
+                f"filter: cannot be worked out for every feature ({error.diag.message_primary}); "
+                f"ask with smaller numbers"
+            ) from None
 
     def _schema(self) -> pa.Schema:
         fields = [(field.name, _TYPES[field.type]) for field in self.description.fields]
@@ -180,18 +238,17 @@ class CountyTable:
         schema = self._schema()
 
         def read(cursor: extensions.cursor, some: Collection[str]) -> pa.Table:
-            listed = sql.SQL(", ").join(map(sql.Literal, sorted(some)))
             statement = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}, {} LIMIT {}").format(
                 sql.SQL(", ").join(map(sql.Identifier, schema.names)),
                 sql.Identifier(self.description.id),
-                sql.SQL(" AND ").join([sql.SQL("{} IN ({})").format(self._county, listed), *conditions]),
+                self._all(some, conditions),
                 self._county,
                 sql.Identifier(self.key),
                 sql.Literal(limit),
             )
             return copy_out(cursor, statement, dict(zip(schema.names, schema.types, strict=True)))
 
-        parts, away = self.read(counties, read)
+        parts, away = self._asked(counties, read)
         if len(parts) == 1:
             return parts[0], away
         rows = pa.concat_tables(parts) if parts else schema.empty_table()

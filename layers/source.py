@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from layers.geojson_columns import Features
+
+if TYPE_CHECKING:  # a filter names the types of fields that are told here
+    from layers.filter.tree import Expression
 
 GeometryType = Literal["Point", "LineString", "Polygon", "MultiPolygon"]
 FieldType = Literal["string", "number", "integer", "boolean"]
@@ -83,11 +86,12 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One property of a layer's features."""
+    """One property of a layer's features; a `live` one is worked out when asked for, and stored nowhere."""
 
     name: str
     type: FieldType
     title: str = ""
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ class Description:
 class Query:
     """Which features are asked for: at most `limit`, after a key, that meet a box, of some counties.
 
-    `moment`: live fields are told as of then (None: as of now).
+    `moment`: live fields are told as of then (None: as of now). `where`: a condition on stored fields, which
+    a source may leave to whoever asks (`Page.sifted`).
     """
 
     limit: int
@@ -113,6 +118,7 @@ class Query:
     after: Key | None = None
     counties: Counties = None
     moment: datetime | None = None
+    where: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +126,21 @@ class Page:
     """Features in order, their properties in the order of the fields.
 
     `after` is the key of the last one where others follow it, None where it is the end. `missing` are
-    counties whose features could not be read: none of theirs is in the page.
+    counties whose features could not be read: none of theirs is in the page. `sifted`: the condition of the
+    query was applied, and the page has only features that it keeps.
     """
 
     features: Features
     after: Key | None
     missing: tuple[str, ...] = ()
+    sifted: bool = False
+
+
+class Count(NamedTuple):
+    """How many features there are; an estimate where not `exact`."""
+
+    number: int
+    exact: bool
 
 
 class Source(Protocol):
@@ -143,3 +158,14 @@ class Source(Protocol):
 
     def feature(self, id: str, counties: Counties = None) -> Features | None:
         """The feature of that id alone; None where no county of these has it."""
+
+
+@runtime_checkable
+class Counting(Source, Protocol):
+    """A source that can tell how many features meet a query, without reading them."""
+
+    def count(self, query: Query, most: int) -> Count | None:
+        """Exact up to `most`, and beyond where that is free; None where nothing can be told.
+
+        Where the page that goes before it starts, and how long it is, does not matter.
+        """
