@@ -10,6 +10,7 @@ from gis_service.web.documentation import documentation
 from gis_service.web.health import healthz, metrics, readyz
 from gis_service.web.map_service import map_service
 from layers.urls import feature_urls
+from layers.wms.urls import wms_urls
 
 # importing them puts their routes on the api
 _ROUTES = (views, history)
@@ -25,4 +26,5 @@ urlpatterns = [
     path("v1/docs", documentation),
     path("v1/", api.urls),
     path("ogc/", include(feature_urls(map_service()))),
+    *wms_urls(map_service()),
 ]
