@@ -14,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from gis_service.atlas import Atlas
+from gis_service.atlas.veil import veiled
 from gis_service.engine import Engine
 from gis_service.engine.columns import table_of
+from gis_service.engine.context import Context
 from gis_service.engine.live import energised
 from gis_service.engine.shapes import Shapes
 from gis_service.engine.world import World
@@ -193,7 +195,7 @@ class LiveLayer:
     def page(self, query: Query) -> Page:
         """The stored features, each with its live state."""
         page = self.stored.page(query)
-        return replace(page, features=self._live(page.features))
+        return replace(page, features=self._live(page.features, query.counties, query.moment))
 
     def count(self, query: Query, most: int) -> Count | None:
         """How many stored features meet a query."""
@@ -202,7 +204,7 @@ class LiveLayer:
     def feature(self, id: str, counties: Counties = None) -> Features | None:
         """The stored feature with its live state."""
         found = self.stored.feature(id, counties)
-        return None if found is None else self._live(found)
+        return None if found is None else self._live(found, counties, None)
 
     def look(self, sight: Sight) -> Seen:
         """What lies in a box, from memory."""
@@ -212,19 +214,21 @@ class LiveLayer:
         """Another text whenever `look` can answer anything else."""
         return self.atlas.stamp(self.description.id, sight)
 
-    def _live(self, features: Features) -> Features:
-        scene = self.engine.scene()
+    def _live(self, features: Features, counties: Counties, moment: datetime | None) -> Features:
+        scene = self.engine.scene(Context(at=moment))
         layer = self.stored.description.id
         ids = features.ids
         assert isinstance(ids, TextColumn)
         first, end = int(ids.offsets[0]), int(ids.offsets[-1])
         rows = scene.topology.ids.rows(
             layer, Texts((ids.offsets - first).astype(np.uint32), ids.data[first:end])
-        )
+        ).astype(np.int64)
         known = rows >= 0
         lit = np.zeros(len(features), np.bool_)
-        lit[known] = energised(scene, layer, rows[known].astype(np.int64))
+        lit[known] = energised(scene, layer, rows[known])
         live: dict[str, Column] = {**features.properties, "energised": truths(lit, known)}
+        if counties is not None:
+            live = veiled(scene.world, layer, rows, live, counties)
         if layer == "switch":
             stored = features.properties["open"]
             assert isinstance(stored, NumberColumn)

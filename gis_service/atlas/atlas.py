@@ -5,12 +5,14 @@ One look is of one scene: places, stored fields and live state belong together, 
 
 from __future__ import annotations
 
+import numpy as np
 import xxhash
 
 from gis_service.atlas.live import LIVE, live_columns
 from gis_service.atlas.plan import Marks, Runs, scope_text
 from gis_service.atlas.sheet import Sheet, TableRows
 from gis_service.atlas.sheets import SheetKey, Sheets, load_of
+from gis_service.atlas.veil import veiled
 from gis_service.engine import Engine
 from gis_service.engine.columns import rfc3339, table_of
 from gis_service.engine.context import Context
@@ -65,6 +67,9 @@ class Atlas:
             if found.size:
                 stored = [name for name in sight.fields if rows.has(name) and name not in live]
                 columns = {name: sheet.column(name, rows.column) for name in stored}
+                if sight.counties is not None:
+                    own = np.arange(run.first, run.stop)
+                    columns = veiled(world, layer, own, columns, sight.counties)
                 state = live_columns(scene, layer, found + run.first, live)
                 patches.append(Patch(run.county, found, sheet.geometries, sheet.ids, columns, state))
             grown = grown or sheet.nbytes != size

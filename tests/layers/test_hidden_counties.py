@@ -54,9 +54,20 @@ zqx-T  transformer zqx-3 zqx-5
 zqx-D  district    zqx-T     name=zqx-village
 zqx-C  customer    zqx-5     kva=77.7 grade=special
 zqx-E  customer    zqx-5     kva=77.7
+zqx-7  node
 """
 JOINED = "zqx-B line n3 zqx-3 length=777.7\n"
 """A line of the hidden county, from the other's network to its own."""
+
+BORDER = f"""
+@{SEEN}
+B1 line n3 zqx-3
+B2 load_break_switch n2 zqx-2 normal_open open
+B3 transformer n3 zqx-7
+B4 customer zqx-5 district=zqx-D
+B5 district zqx-T
+"""
+"""Elements of the county that is seen, each with an end or an owner in the other."""
 
 ID_OF = {
     "county": HIDDEN,
@@ -90,6 +101,8 @@ def grid(*parts: str) -> GridPackage:
 def packed(tables: GridTables) -> GridPackage:
     package = package_of(tables)
     county = package["county"]
+    # the ends of ways are nobody's elements
+    package["corridor"]["to_vertex"] = [f"v-{id.removeprefix('K-')}" for id in package["corridor"]["id"]]
     for row in county.index[county["code"] == HIDDEN]:
         county.loc[row, "geom"] = county.loc[[row]].translate(yoff=FAR)[row]
     return package
@@ -134,7 +147,7 @@ def bordering(
     """The engine over two counties of which each has elements that reach into the other."""
     with django_db_blocker.unblock():
         empty(migrated_database)
-        load(grid(SEEN_GRID, HIDDEN_GRID, JOINED))
+        load(grid(SEEN_GRID, HIDDEN_GRID, JOINED, BORDER))
         still_engine.catch_up()
         yield still_engine
         empty(migrated_database)
@@ -188,7 +201,7 @@ def test_links_lead_on_for_those_who_have_the_token_in_the_address(bordering: Li
         seen += [one["id"] for one in page["features"]]
         assert all(f"token={TOKEN}" in link["href"] for link in page["links"])
         address = next((link["href"] for link in page["links"] if link["rel"] == "next"), "")
-    assert seen == ["CB1"]
+    assert seen == ["B2", "CB1"]
     described = bordering.ask(f"/ogc/collections?token={TOKEN}")
     for one in (described, *described["collections"]):
         assert all(f"token={TOKEN}" in link["href"] for link in one["links"])

@@ -1,0 +1,75 @@
+"""References that lead out of the counties a caller may see: which they are, and columns without them.
+
+An element that reaches over a border is shown by its own county; the id of what it reaches to is the other's.
+What is referred to and not known in the world is taken for another county's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from gis_service.engine.columns import EDGE_LAYERS, table_of
+from gis_service.engine.live import Bools
+from gis_service.engine.world import World
+from gis_service.kernels.compiled import I64
+from gis_service.network.columns import runs
+from layers.geojson_columns import Column, TextColumn
+
+REFERENCES = {
+    "line_section": ("from_node", "to_node"),
+    "switch": ("from_node", "to_node"),
+    "power_transformer": ("from_node", "to_node"),
+    "transformer_district": ("transformer_id",),
+    "customer_point": ("node_id", "district_id"),
+}
+"""Layer → the fields that name an element of another layer."""
+
+
+def veiled(
+    world: World, layer: str, rows: I64, columns: Mapping[str, Column], counties: frozenset[str]
+) -> dict[str, Column]:
+    """The columns of some rows with null for each reference to an element of a county that is not seen.
+
+    Parameters
+    ----------
+    rows
+        The rows of the world's table that the columns tell of, int64; -1 where it has none.
+    columns
+        Aligned with the rows; those without references are given back as they are.
+    """
+    found = dict(columns)
+    for field in REFERENCES.get(layer, ()):
+        column = columns.get(field)
+        if isinstance(column, TextColumn):
+            hidden = ~_seen(world, layer, field, rows, counties)
+            if hidden.any():
+                codes = np.arange(rows.size, dtype=np.int64) if column.codes is None else column.codes
+                found[field] = TextColumn(column.offsets, column.data, np.where(hidden, -1, codes))
+    return found
+
+
+def _seen(world: World, layer: str, field: str, rows: I64, counties: frozenset[str]) -> Bools:
+    """Whether what a field of some rows names is an element of the counties."""
+    known = rows >= 0
+    referred = np.full(rows.size, -1, np.int64)
+    other, referred[known] = _referred(world, layer, field, rows[known])
+    seen = np.zeros(rows.size, np.bool_)
+    for county, first, stop in runs(table_of(world.topology.tables, other).county):
+        if county in counties:
+            seen |= (referred >= first) & (referred < stop)
+    return seen
+
+
+def _referred(world: World, layer: str, field: str, rows: I64) -> tuple[str, I64]:
+    """The layer that a field names elements of, and the rows of these; -1 where it names none."""
+    topology = world.topology
+    if layer in EDGE_LAYERS:
+        ends = topology.edge_from if field == "from_node" else topology.edge_to
+        return "connectivity_node", ends[topology.first_edge(layer) + rows].astype(np.int64)
+    if layer == "transformer_district":
+        return "power_transformer", topology.district_transformer[rows].astype(np.int64)
+    if field == "node_id":
+        return "connectivity_node", topology.customer_node[rows].astype(np.int64)
+    return "transformer_district", topology.customer_district[rows].astype(np.int64)
