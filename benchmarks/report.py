@@ -15,6 +15,7 @@ from benchmarks import (
     outage_demo,
     outage_graphs,
     outage_sql,
+    planning,
     reading,
     sizes,
     stored,
@@ -34,6 +35,7 @@ THEMES: tuple[tuple[tuple[str, ...], Theme], ...] = (
     (loading.NAMES, loading.contests),
     (reading.NAMES, reading.contests),
     (geojson.NAMES, geojson.contests),
+    (planning.NAMES, planning.contests),
     (http.NAMES, http.contests),
     (citus.NAMES, citus.contests),
 )
