@@ -20,7 +20,7 @@ import xxhash
 from compiling import I64
 from layers.geojson_columns import Column, Features, Geometries, TextColumn, column_of
 from layers.sheet import Patch, Seen, Sight
-from layers.source import Box, Counties, Description, GeometryType, Key, Page, Query
+from layers.source import Box, Count, Counties, Description, GeometryType, Key, Page, Query
 
 NO_COUNTY = ""
 """What stands for the county in keys and patches of features that have none."""
@@ -78,8 +78,8 @@ class StillLayer:
         return None if np.isnan(box).any() else Box(*map(float, box))
 
     def page(self, query: Query) -> Page:
-        """Features by id."""
-        rows = np.arange(len(self._ids)) if query.box is None else self._meeting(query.box)
+        """Features by id; whoever asks sifts them by a condition."""
+        rows = self._asked_for(query)
         if query.after is not None and query.after.county == NO_COUNTY:
             rows = rows[rows >= int(np.searchsorted(self._ids, query.after.id, side="right"))]
         elif query.after is not None:
@@ -87,6 +87,10 @@ class StillLayer:
         taken = rows[: query.limit]
         last = Key(NO_COUNTY, self._ids[taken[-1]]) if len(rows) > len(taken) > 0 else None
         return Page(self._features(taken), last)
+
+    def count(self, query: Query, most: int) -> Count | None:  # noqa: ARG002  # counting costs nothing
+        """How many features meet the box; not known where there is a condition."""
+        return None if query.where is not None else Count(len(self._asked_for(query)), True)
 
     def feature(self, id: str, counties: Counties = None) -> Features | None:  # noqa: ARG002  # of none
         """The feature of that id alone, or None."""
@@ -105,9 +109,9 @@ class StillLayer:
         """The same text for as long as the features are the same, over restarts as well."""
         return self._stamp
 
-    def _meeting(self, box: Box) -> I64:
-        """Rows whose shape, and not only the box around it, meets a box."""
-        return self._rows_at(box, "intersects")
+    def _asked_for(self, query: Query) -> I64:
+        """Rows whose shape, and not only the box around it, meets the box."""
+        return np.arange(len(self._ids)) if query.box is None else self._rows_at(query.box, "intersects")
 
     def _rows_at(self, box: Box, predicate: Literal["intersects"] | None) -> I64:
         found = [self._tree.query(shapely.box(*part), predicate=predicate) for part in box.parts()]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from layers.files import BadFiles, read_layers
 from layers.geojson import collection_pieces
 from layers.sheet import Drawable, Sight
-from layers.source import Box, Key, Page, Query
+from layers.source import Box, Count, Key, Page, Query
 from layers.still import StillLayer
 
 EVERYWHERE = Box(-180.0, -90.0, 180.0, 90.0)
@@ -218,6 +218,7 @@ def test_pages_hold_what_meets_the_box_once_and_in_order(
     box = Box(min(xs), min(ys), max(xs), max(ys))
     met = [f"{row:02}" for row, line in enumerate(lines, 1) if line.intersects(shapely.box(*box))]
 
+    assert layer.count(Query(1, box=box), most=1) == Count(len(met), True)
     found: list[str] = []
     after: Key | None = None
     while True:
