@@ -1,0 +1,115 @@
+"""One engine for the clients: the hand-drawn grid, and beside it a layer out of a file.
+
+What is true is read off the package that was loaded and the file that was written, never off the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import geopandas
+import numpy as np
+import pytest
+import shapely
+
+from gis_service.ingest.package import GridPackage
+from tests.drawn import drawn_package
+from tests.grid_database import GridDatabase, grid_database, migrated_database
+from tests.live import LiveEngine, empty, load, running_engine
+
+__all__ = ["grid_database", "migrated_database"]
+
+STORED = (
+    "county",
+    "substation",
+    "line_section",
+    "switch",
+    "power_transformer",
+    "transformer_district",
+    "customer_point",
+    "corridor",
+)
+PARKS = "town:parks"
+COLLECTIONS = (*STORED, PARKS)
+"""Collections whose features stand in the package or the file as they are served."""
+
+Truth = Mapping[str, Any]
+"""Geometries by id, lon/lat."""
+
+
+@dataclass
+class Served:
+    """A running engine, and what it was given."""
+
+    engine: LiveEngine
+    package: GridPackage
+    parks: geopandas.GeoDataFrame
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.engine.port}"
+
+    @cached_property
+    def truth(self) -> dict[str, Truth]:
+        """Geometries by id by collection."""
+        found: dict[str, Truth] = {}
+        for name in STORED:
+            frame = self.package[name]
+            key = "code" if name == "county" else "id"
+            found[name] = dict(zip(frame[key], frame.geometry, strict=True))
+        found[PARKS] = {str(row): shape for row, shape in enumerate(self.parks.geometry, 1)}
+        return found
+
+
+def assert_read(found: Mapping[str, Any], truth: Truth) -> None:
+    """The ids are those of the truth, and each geometry is the same, axes in the same order."""
+    assert sorted(found) == sorted(truth)
+    for id, geometry in truth.items():
+        if geometry is None:
+            assert found[id] is None or found[id].is_empty
+        else:
+            assert shapely.hausdorff_distance(found[id], geometry) < 1e-6
+
+
+@pytest.fixture(scope="session")
+def clients_engine(
+    migrated_database: GridDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[LiveEngine, geopandas.GeoDataFrame]]:
+    """An engine process with a directory of extra layers."""
+    folder = tmp_path_factory.mktemp("clients")
+    (folder / "files" / "town").mkdir(parents=True)
+    shapes = [shapely.box(107.0 + east, 22.7, 107.0 + east + 0.1, 22.75) for east in (0.0, 0.2, 0.4)]
+    parks = geopandas.GeoDataFrame({"name": ["A", "B", "C"]}, geometry=shapes, crs=4326)
+    parks.to_crs(3857).to_file(folder / "files" / "town" / "parks.gpkg")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRIDGIS_EXTRA_LAYERS", str(folder / "files"))
+        with running_engine(migrated_database.dsn, folder) as live:
+            yield live, parks
+
+
+@pytest.fixture(scope="module")
+def served(
+    clients_engine: tuple[LiveEngine, geopandas.GeoDataFrame],
+    migrated_database: GridDatabase,
+    django_db_blocker: Any,
+) -> Iterator[Served]:
+    """The engine over the hand-drawn grid; afterwards its log must not tell of a fault."""
+    live, parks = clients_engine
+    package = drawn_package()
+    districts = package["transformer_district"]
+    outlines = [shapely.box(108 + at, 22.8, 108.01 + at, 22.81) for at in np.arange(len(districts)) * 0.02]
+    districts = districts.set_geometry(outlines, crs=4326)
+    package = GridPackage.of({**package.layers, "transformer_district": districts})
+    with django_db_blocker.unblock():
+        empty(migrated_database)
+        load(package)
+        live.catch_up()
+        before = len(live.log_text())
+        yield Served(live, package, parks)
+        said = live.log_text()[before:]
+        assert "ERROR" not in said, said
+        assert "Traceback" not in said, said
