@@ -9,6 +9,8 @@ from gis_service.web.api import api
 from gis_service.web.documentation import documentation
 from gis_service.web.health import healthz, metrics, readyz
 from gis_service.web.map_service import map_service
+from layers.tiles.urls import ogc_tile_urls, tile_urls
+from layers.tiles.views import TileViews
 from layers.urls import feature_urls
 from layers.wms.urls import wms_urls
 
@@ -19,12 +21,15 @@ handler400 = "gis_service.web.middleware.bad_request"
 handler404 = "gis_service.web.middleware.no_such_address"
 handler500 = "gis_service.web.middleware.server_error"
 
+_TILES = TileViews(map_service())
+
 urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("metrics", metrics),
     path("v1/docs", documentation),
     path("v1/", api.urls),
-    path("ogc/", include(feature_urls(map_service()))),
+    path("ogc/", include([*feature_urls(map_service()), *ogc_tile_urls(_TILES)])),
+    path("tiles/", include(tile_urls(_TILES))),
     *wms_urls(map_service()),
 ]

@@ -20,6 +20,7 @@ from gis_service.errors import GridError
 from gis_service.home import home
 from gis_service.snapshots.budget import memory_budget
 from gis_service.web.metrics import REFRESH
+from layers.tiles.warming import warm_encoder
 
 log = logging.getLogger("gis_service.web")
 
@@ -71,6 +72,7 @@ class Warmth:
         """Settle what was left undone, compile, build the first world, follow its changes, and say so."""
         recovery().look()
         warm_up(engine())
+        warm_encoder()
         self._follow()
         self._ready.set()
         recovery().complete()

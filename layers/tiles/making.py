@@ -1,0 +1,132 @@
+"""One vector tile of some layers: what it hangs on as a short text, and its bytes.
+
+Knows no HTTP. A tile is made of one look at each of its layers; what of them cannot be read is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import xxhash
+
+from layers.sheet import Drawable, Sight
+from layers.source import BadQuery, Counties
+from layers.tiles.detail import EVERYTHING, Detail, tolerance
+from layers.tiles.matrix import EXTENT, Tile, TileMatrixSet
+from layers.tiles.mvt import MARGIN, layer_message, plane_of
+
+EDITION = "1"
+"""Of the encoder and of what it is told to show: another one wherever the same data gives another tile."""
+
+
+class Thinned(NamedTuple):
+    """A layer that a tile has no room for: how many features it shows, and of how many."""
+
+    layer: str
+    features: int
+    of: int
+
+
+class Made(NamedTuple):
+    """A tile as bytes (none where nothing shows), and what is to be said of it."""
+
+    data: bytes
+    thinned: tuple[Thinned, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which tile is asked for, and by whom.
+
+    Parameters
+    ----------
+    sources
+        Its layers in order, each once.
+    properties
+        The attributes wanted, instead of those of the level; None for these.
+    """
+
+    sources: tuple[Drawable, ...]
+    grid: TileMatrixSet
+    tile: Tile
+    properties: tuple[str, ...] | None = None
+    moment: datetime | None = None
+    counties: Counties = None
+
+
+class _Shown(NamedTuple):
+    source: Drawable
+    detail: Detail
+    fields: tuple[str, ...]
+    sight: Sight
+
+
+def stamp_of(asked: Asked, details: Mapping[str, Detail]) -> str:
+    """A short text that is another one whenever the tile can be; costs no look."""
+    told = [EDITION, asked.grid.id, *map(str, asked.tile)]
+    told.append("*" if asked.counties is None else ",".join(sorted(asked.counties)))
+    told.append("" if asked.moment is None else asked.moment.isoformat())
+    for one in _shown(asked, details):
+        told += [one.source.description.id, ",".join(one.fields), one.source.stamp(one.sight)]
+    return xxhash.xxh3_128_hexdigest("\n".join(told).encode())
+
+
+def make_tile(asked: Asked, details: Mapping[str, Detail]) -> Made:
+    """The tile; its layers in the order asked for, without those that show nothing in it."""
+    plane = plane_of(asked.grid, asked.tile)
+    pieces: list[bytes] = []
+    thinned: list[Thinned] = []
+    missing: set[str] = set()
+    for one in _shown(asked, details):
+        seen = one.source.look(one.sight)
+        missing.update(seen.missing)
+        name = one.source.description.id
+        layer = layer_message(
+            name,
+            seen.patches,
+            one.fields,
+            plane,
+            tolerance=tolerance(asked.tile.z),
+            at_least=one.detail.least(asked.tile.z),
+        )
+        pieces.append(layer.data)
+        if layer.features < layer.of:
+            thinned.append(Thinned(name, layer.features, layer.of))
+    return Made(b"".join(pieces), tuple(thinned), tuple(sorted(missing)))
+
+
+def _shown(asked: Asked, details: Mapping[str, Detail]) -> list[_Shown]:
+    """The layers that a tile shows at its level, with what is to be looked at."""
+    z = asked.tile.z
+    box = asked.grid.bounds(asked.tile, MARGIN / EXTENT)
+    shown = []
+    for source in asked.sources:
+        description = source.description
+        detail = details.get(description.id, EVERYTHING)
+        if z < detail.since:
+            continue
+        fields = detail.fields(description, z)
+        if asked.properties is not None:
+            names = {one.name for one in description.fields}
+            fields = tuple(name for name in asked.properties if name in names)
+        wanted = tuple(dict.fromkeys([*fields, *detail.least(z)]))
+        shown.append(_Shown(source, detail, fields, Sight(box, wanted, asked.moment, asked.counties)))
+    return shown
+
+
+def check_properties(sources: Sequence[Drawable], properties: Sequence[str]) -> None:
+    """Refuse names of attributes that none of the layers has.
+
+    Raises
+    ------
+    BadQuery
+        Listing those there are.
+    """
+    there = dict.fromkeys(field.name for source in sources for field in source.description.fields)
+    for name in properties:
+        if name not in there:
+            raise BadQuery(f"properties: there is no {name!r}; there are {', '.join(there)}")
