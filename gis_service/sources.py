@@ -13,17 +13,17 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from gis_service.atlas import Atlas
+from gis_service.atlas import DRAWN_FROM_MEMORY, Atlas
+from gis_service.atlas.stored import ANYWHERE, Measured, StoredLayer
 from gis_service.atlas.veil import veiled
 from gis_service.engine import Engine
 from gis_service.engine.columns import table_of
-from gis_service.engine.context import Context
 from gis_service.engine.live import energised
 from gis_service.engine.shapes import Shapes
 from gis_service.engine.world import World
 from gis_service.ingest.spec import LAYERS, Layer
 from gis_service.network.texts import Texts
-from gis_service.store import Extent, layer_extents
+from gis_service.store import layer_extents
 from gis_service.store.by_node import read_by_node
 from gis_service.store.database import in_transaction
 from layers.catalog import Catalog
@@ -62,18 +62,28 @@ _LIVE = {
 
 def grid_catalog(engine: Engine) -> Catalog:
     """The catalogue of one engine's grid."""
-    atlas = Atlas(engine)
-    return Catalog(_source(engine, atlas, layer) for layer in LAYERS if layer.name in TITLES)
+    tables: list[CountyTable] = []
+    stored: list[StoredLayer] = []
+    for layer in LAYERS:
+        if layer.name in TITLES:
+            places = Places(engine, layer.name)
+            table = _table(layer, places)
+            tables.append(table)
+            if layer.name not in DRAWN_FROM_MEMORY:
+                stored.append(StoredLayer(layer.name, table.by_county, places.extents))
+    atlas = Atlas(engine, stored)
+    return Catalog(
+        (LiveLayer if table.description.id in _LIVE else DrawnLayer)(table, engine, atlas) for table in tables
+    )
 
 
-def _source(engine: Engine, atlas: Atlas, layer: Layer) -> CountyTable | LiveLayer:
+def _table(layer: Layer, places: Places) -> CountyTable:
     title, text = TITLES[layer.name]
     fields = tuple(
         Field(column.name, _FIELD_TYPES[column.type]) for column in layer.columns if column.name != layer.key
     )
     own = Field(layer.key, "string", "the utility's id" if layer.key == "id" else "the county's code")
-    places = Places(engine, layer.name)
-    table = CountyTable(
+    return CountyTable(
         Description(layer.name, title, text, layer.geometry, (own, *fields)),
         read=_reading_whole if layer.name == "county" else _reading,
         rows_by_county=places.rows_by_county,
@@ -81,7 +91,6 @@ def _source(engine: Engine, atlas: Atlas, layer: Layer) -> CountyTable | LiveLay
         extent_of=places.extent,
         key=layer.key,
     )
-    return LiveLayer(table, engine, atlas) if layer.name in _LIVE else table
 
 
 def _reading(counties: Collection[str], read: ReadOf) -> tuple[list[pa.Table], Collection[str]]:
@@ -101,8 +110,7 @@ class _Load(NamedTuple):
     loaded_at: datetime | None
 
 
-_NOTHING = Extent(0, None)
-_ANYTHING = Extent(0, (-180.0, -90.0, 180.0, 90.0))  # of a county that cannot be measured now
+_NOTHING = Measured(0, None)
 
 
 class Places:
@@ -115,17 +123,17 @@ class Places:
     def __init__(self, engine: Engine, layer: str) -> None:
         self.engine = engine
         self.layer = layer
-        self._stored: dict[_Load, Extent] = {}
+        self._stored: dict[_Load, Measured] = {}
 
     def rows_by_county(self, box: Box | None) -> dict[str, int]:
         """Counties that can hold features of the layer meeting a box, and how many features each holds."""
         world = self.engine.current.get()
         if self.layer in world.shapes.counties:
             runs = world.shapes.counties[self.layer]
-            held = {one.county: Extent(one.stop - one.first, one.box) for one in runs}
+            held = {one.county: Measured(one.stop - one.first, one.box) for one in runs}
         else:
-            held = self._extents(world)
-        held |= dict.fromkeys(world.absent, _ANYTHING)
+            held = self.extents(world)
+        held |= dict.fromkeys(world.absent, ANYWHERE)
         if box is None:
             return {county: one.rows for county, one in held.items()}
         return {county: one.rows for county, one in held.items() if one.box and box.meets(Box(*one.box))}
@@ -141,18 +149,21 @@ class Places:
                 return [str(table_of(world.topology.tables, self.layer).county[row])]
         return sorted({*world.versions, *world.absent})
 
-    def _extents(self, world: World) -> dict[str, Extent]:
+    def extents(self, world: World) -> dict[str, Measured]:
+        """Where each county of a world has elements, as measured in the database."""
         loads = [_Load(county, one.topology_version, one.loaded_at) for county, one in world.versions.items()]
         stored = self._stored
         if fresh := [one for one in loads if one not in stored]:
             found, away = layer_extents(self.layer, [one.county for one in fresh])
-            measured = {one: found.get(one.county, _NOTHING) for one in fresh if one.county not in away}
+            measured = {
+                one: Measured(*found.get(one.county, _NOTHING)) for one in fresh if one.county not in away
+            }
             self._stored = stored = {
                 one: measured[one] if one in measured else stored[one]
                 for one in loads
                 if one in measured or one in stored
             }
-        return {one.county: stored.get(one, _ANYTHING) for one in loads}
+        return {one.county: stored.get(one, ANYWHERE) for one in loads}
 
     def extent(self, counties: Counties = None) -> Box | None:
         """A box around the whole grid of some counties."""
@@ -173,12 +184,46 @@ def county_boxes(shapes: Shapes) -> dict[str, dict[str, Box]]:
 
 
 @dataclass(frozen=True)
-class LiveLayer:
-    """A stored layer with the `energised` of the current state; `open` is the current one as well."""
+class DrawnLayer:
+    """A stored layer that can be drawn."""
 
     stored: CountyTable
     engine: Engine
     atlas: Atlas
+
+    @property
+    def description(self) -> Description:
+        """The stored layer's."""
+        return self.stored.description
+
+    def extent(self, counties: Counties = None) -> Box | None:
+        """The stored layer's."""
+        return self.stored.extent(counties)
+
+    def page(self, query: Query) -> Page:
+        """The stored features."""
+        return self.stored.page(query)
+
+    def count(self, query: Query, most: int) -> Count | None:
+        """How many stored features meet a query."""
+        return self.stored.count(query, most)
+
+    def feature(self, id: str, counties: Counties = None) -> Features | None:
+        """The stored feature."""
+        return self.stored.feature(id, counties)
+
+    def look(self, sight: Sight) -> Seen:
+        """What lies in a box, from memory; see `Atlas.look`."""
+        return self.atlas.look(self.stored.description.id, sight)
+
+    def stamp(self, sight: Sight) -> str:
+        """Another text whenever `look` can answer anything else; see `Atlas.stamp`."""
+        return self.atlas.stamp(self.stored.description.id, sight)
+
+
+@dataclass(frozen=True)
+class LiveLayer(DrawnLayer):
+    """A stored layer with the `energised` of the current state; `open` is the current one as well."""
 
     @property
     def description(self) -> Description:
@@ -188,34 +233,18 @@ class LiveLayer:
         lit = Field("energised", "boolean", "has voltage now", live=True)
         return replace(of, fields=(*stored, lit))
 
-    def extent(self, counties: Counties = None) -> Box | None:
-        """The stored layer's."""
-        return self.stored.extent(counties)
-
     def page(self, query: Query) -> Page:
         """The stored features, each with its live state."""
         page = self.stored.page(query)
         return replace(page, features=self._live(page.features, query.counties, query.moment))
-
-    def count(self, query: Query, most: int) -> Count | None:
-        """How many stored features meet a query."""
-        return self.stored.count(query, most)
 
     def feature(self, id: str, counties: Counties = None) -> Features | None:
         """The stored feature with its live state."""
         found = self.stored.feature(id, counties)
         return None if found is None else self._live(found, counties, None)
 
-    def look(self, sight: Sight) -> Seen:
-        """What lies in a box, from memory."""
-        return self.atlas.look(self.description.id, sight)
-
-    def stamp(self, sight: Sight) -> str:
-        """Another text whenever `look` can answer anything else."""
-        return self.atlas.stamp(self.description.id, sight)
-
     def _live(self, features: Features, counties: Counties, moment: datetime | None) -> Features:
-        scene = self.engine.scene(Context(at=moment))
+        scene = self.atlas.moments.scene(moment)
         layer = self.stored.description.id
         ids = features.ids
         assert isinstance(ids, TextColumn)

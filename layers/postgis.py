@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from psycopg2 import DataError, extensions, sql
 
@@ -166,6 +167,20 @@ class CountyTable:
             )
         return self._features(rows) if len(rows) else None
 
+    def by_county(self, counties: Collection[str]) -> tuple[dict[str, Features], Collection[str]]:
+        """All features of some counties, each by id, and those of the counties that do not answer."""
+        rows, away = self._select(counties, (), None)
+        rows = rows.combine_chunks()
+        found = {county: self._features(rows.slice(0, 0)) for county in counties if county not in away}
+        runs = pc.run_end_encode(rows[self._county_name].combine_chunks().cast(pa.string()))
+        first = 0
+        for county, stop in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+            # a copy: a slice would keep the rows of all the others
+            whole = stop - first == len(rows)
+            found[county] = self._features(rows if whole else rows.take(pa.array(range(first, stop))))
+            first = stop
+        return found, away
+
     def _portions(self, query: Query) -> Iterator[list[str]]:
         """Counties to ask, in the order of pages, until the page is full.
 
@@ -232,9 +247,9 @@ class CountyTable:
         return pa.schema([*fields, (_GEOMETRY, _FLAT.get(self.description.geometry, pa.large_binary()))])
 
     def _select(
-        self, counties: Collection[str], conditions: Collection[sql.Composable], limit: int
+        self, counties: Collection[str], conditions: Collection[sql.Composable], limit: int | None
     ) -> tuple[pa.Table, Collection[str]]:
-        """The first rows of these counties, and those of the counties that could not be read."""
+        """The first rows of these counties (limit None: all), and those counties that could not be read."""
         schema = self._schema()
 
         def read(cursor: extensions.cursor, some: Collection[str]) -> pa.Table:

@@ -7,4 +7,7 @@ from __future__ import annotations
 
 from gis_service.atlas.atlas import Atlas
 
-__all__ = ["Atlas"]
+__all__ = ["DRAWN_FROM_MEMORY", "Atlas"]
+
+DRAWN_FROM_MEMORY = ("substation", "line_section", "switch", "power_transformer", "customer_point")
+"""Layers of which the engine's tables hold the places."""

@@ -5,23 +5,28 @@ One look is of one scene: places, stored fields and live state belong together, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import xxhash
 
 from gis_service.atlas.live import LIVE, live_columns
+from gis_service.atlas.moments import Moments
 from gis_service.atlas.plan import Marks, Runs, scope_text
 from gis_service.atlas.sheet import Sheet, TableRows
 from gis_service.atlas.sheets import SheetKey, Sheets, load_of
+from gis_service.atlas.stored import StoredLayer
 from gis_service.atlas.veil import veiled
 from gis_service.engine import Engine
 from gis_service.engine.columns import rfc3339, table_of
-from gis_service.engine.context import Context
 from gis_service.engine.shapes import CountyRun, Shapes
-from gis_service.engine.world import Scene, World
+from gis_service.engine.world import World
+from gis_service.kernels.compiled import I64
+from layers.geojson_columns import Column
 from layers.sheet import Patch, Seen, Sight
 from layers.source import Counties
 
-_NOWHERE = Runs(())
+_NO_ROWS: I64 = np.empty(0, np.int64)
 
 
 class Atlas:
@@ -31,12 +36,18 @@ class Atlas:
     ----------
     engine
         Whose world is looked at.
+    stored
+        The layers that the engine does not hold in memory.
     sheets
         Where sheets are kept.
     """
 
-    def __init__(self, engine: Engine, sheets: Sheets | None = None) -> None:
+    def __init__(
+        self, engine: Engine, stored: Iterable[StoredLayer] = (), sheets: Sheets | None = None
+    ) -> None:
         self.engine = engine
+        self.moments = Moments(engine)
+        self.stored = {one.name: one for one in stored}
         self.sheets = Sheets() if sheets is None else sheets
         # a race of two threads here comes to the same
         self._runs: tuple[Shapes | None, dict[str, Runs]] = None, {}
@@ -55,27 +66,26 @@ class Atlas:
             When the grid cannot be read.
         """
         live = _live_fields(layer, sight)
-        scene = self._scene(sight) if live else self.engine.scene()
+        scene = self.moments.scene(sight.moment if live else None)
         world = scene.world
-        patches: list[Patch] = []
         near = self._runs_of(world, layer).meeting(sight.box, sight.counties)
-        grown = False
+        sheets, lost = self._sheets(world, layer, near)
+        size = sum(sheet.nbytes for sheet in sheets.values())
+        patches: list[Patch] = []
         for run in near:
-            sheet, rows = self._sheet(world, layer, run)
-            size = sheet.nbytes
-            found = sheet.index.rows(sight.box)
-            if found.size:
-                stored = [name for name in sight.fields if rows.has(name) and name not in live]
-                columns = {name: sheet.column(name, rows.column) for name in stored}
+            sheet = sheets.get(run.county)
+            found = _NO_ROWS if sheet is None else sheet.index.rows(sight.box)
+            if sheet is not None and found.size:
+                columns = self._columns(world, layer, run, sheet, [n for n in sight.fields if n not in live])
                 if sight.counties is not None:
                     own = np.arange(run.first, run.stop)
                     columns = veiled(world, layer, own, columns, sight.counties)
                 state = live_columns(scene, layer, found + run.first, live)
                 patches.append(Patch(run.county, found, sheet.geometries, sheet.ids, columns, state))
-            grown = grown or sheet.nbytes != size
-        if grown:
+        if sum(sheet.nbytes for sheet in sheets.values()) != size:
             self.sheets.tidy()
-        return Seen(patches, _missing(scene.missing, world, [run.county for run in near], sight.counties))
+        missing = _missing(scene.missing, world, [run.county for run in near], sight.counties)
+        return Seen(patches, tuple(sorted({*missing, *lost})))
 
     def stamp(self, layer: str, sight: Sight) -> str:
         """A text that is another one whenever `look` can answer anything else.
@@ -101,26 +111,50 @@ class Atlas:
             told += ["at", rfc3339(sight.moment)]
         return xxhash.xxh3_128_hexdigest("\n".join(told).encode())
 
-    def _scene(self, sight: Sight) -> Scene:
-        return self.engine.scene(Context(at=sight.moment))
+    def _sheets(
+        self, world: World, layer: str, near: Sequence[CountyRun]
+    ) -> tuple[dict[str, Sheet], list[str]]:
+        """The sheets of some counties, and the counties of which there is none to be had."""
+        if layer in self.stored:
+            return self.stored[layer].sheets(self.engine, self.sheets, world, near)
+        found: dict[str, Sheet] = {}
+        for run in near:
+            key = SheetKey(layer, load_of(world, run.county))
+            found[run.county] = self.sheets.get(key, _rows_of(world, layer, run).sheet)
+        return found, []
 
-    def _sheet(self, world: World, layer: str, run: CountyRun) -> tuple[Sheet, TableRows]:
-        rows = TableRows(table_of(world.topology.tables, layer), run.county, run.first, run.stop)
-        return self.sheets.get(SheetKey(layer, load_of(world, run.county)), rows.sheet), rows
+    def _columns(
+        self, world: World, layer: str, run: CountyRun, sheet: Sheet, fields: Iterable[str]
+    ) -> dict[str, Column]:
+        if layer in self.stored:
+            return {name: sheet.columns[name] for name in fields if name in sheet.columns}
+        rows = _rows_of(world, layer, run)
+        return {name: sheet.column(name, rows.column) for name in fields if rows.has(name)}
 
     def _runs_of(self, world: World, layer: str) -> Runs:
         shapes, runs = self._runs
         if shapes is not world.shapes:
             self.sheets.tidy(world)
-            runs = {layer: Runs(found) for layer, found in world.shapes.counties.items()}
-            self._runs = world.shapes, runs
-        return runs.get(layer, _NOWHERE)
+            self._runs = shapes, runs = world.shapes, {}
+        found = runs.get(layer)
+        if found is None:
+            of, complete = world.shapes.counties.get(layer, ()), True
+            if layer in self.stored:
+                of, complete = self.stored[layer].runs(world)
+            found = Runs(of)
+            if complete:
+                runs[layer] = found
+        return found
 
     def _marks_of(self, world: World) -> Marks:
         marks = self._marks
         if marks is None or marks.world is not world:
             self._marks = marks = Marks(world)
         return marks
+
+
+def _rows_of(world: World, layer: str, run: CountyRun) -> TableRows:
+    return TableRows(table_of(world.topology.tables, layer), run.county, run.first, run.stop)
 
 
 def _live_fields(layer: str, sight: Sight) -> tuple[str, ...]:

@@ -56,6 +56,11 @@ class Sheet:
         return self.geometries.length
 
     @property
+    def columns(self) -> Mapping[str, Column]:
+        """The stored columns that are made."""
+        return self._columns
+
+    @property
     def nbytes(self) -> int:
         """Bytes that it keeps now."""
         index = self._index

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gis_service.atlas.sheet import Sheet
@@ -61,6 +61,11 @@ class Sheets:
             if sheet is not None:
                 self._held.move_to_end(key)
             return sheet
+
+    def of(self, keys: Mapping[str, SheetKey]) -> dict[str, Sheet]:
+        """Those of some sheets that are kept, under the names given."""
+        found = ((name, self.find(key)) for name, key in keys.items())
+        return {name: sheet for name, sheet in found if sheet is not None}
 
     def get(self, key: SheetKey, make: Callable[[], Sheet]) -> Sheet:
         """The sheet, kept or made: `make` costs little, for others wait for it."""

@@ -40,7 +40,7 @@ boxes = st.tuples(st.integers(-1, 6), st.integers(-1, 6), st.floats(0, 4), st.fl
 
 
 def atlas_of(tables: GridTables, sheets: Sheets | None = None) -> Atlas:
-    return Atlas(Engine(CurrentWorld(HeldTables(tables))), sheets)
+    return Atlas(Engine(CurrentWorld(HeldTables(tables))), sheets=sheets)
 
 
 def met_one_by_one(tables: GridTables, layer: str, box: Box) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ class InMemory(CountyTable):
     away: frozenset[str] = frozenset()
 
     def _select(
-        self, counties: Collection[str], conditions: Any, limit: int
+        self, counties: Collection[str], conditions: Any, limit: int | None
     ) -> tuple[pa.Table, Collection[str]]:
         self.asked.append(sorted(counties))
         found = [
