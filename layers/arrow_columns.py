@@ -13,10 +13,11 @@ import pyarrow as pa
 import shapely
 
 from layers.geojson_columns import Column, Geometries, TextColumn
-from layers.geojson_rows import DOUBLE, LINE, MULTIPOLYGON, NOWHERE, POINT, POLYGON, TRUTH
+from layers.geojson_rows import DOUBLE, LINE, MULTILINE, MULTIPOLYGON, NOWHERE, POINT, POLYGON, TRUTH
 
 _FLAT = {
     LINE: shapely.GeometryType.LINESTRING,
+    MULTILINE: shapely.GeometryType.MULTILINESTRING,
     POLYGON: shapely.GeometryType.POLYGON,
     MULTIPOLYGON: shapely.GeometryType.MULTIPOLYGON,
 }
@@ -70,4 +71,4 @@ def shapes_of(geometries: Geometries) -> npt.NDArray[np.object_]:
     return np.asarray(shapes, dtype=object)
 
 
-_DEPTHS = {LINE: 1, POLYGON: 2, MULTIPOLYGON: 3}
+_DEPTHS = {LINE: 1, MULTILINE: 2, POLYGON: 2, MULTIPOLYGON: 3}

@@ -18,6 +18,7 @@ from layers.geojson_rows import (
     DOUBLE,
     INTEGER,
     LINE,
+    MULTILINE,
     MULTIPOLYGON,
     NOWHERE,
     POINT,
@@ -50,8 +51,8 @@ class Geometries:
     """Geometry of features as flat arrays; lon/lat.
 
     `coords` float64 `(m, 2)`; `paths` offsets of lines or rings into `coords`; `polygons` offsets into
-    `paths`; `multis` offsets into `polygons`. Of these only what the kind needs is given. A geometry
-    without coordinates, or with one that is no number, is written as null.
+    `paths`, and those of multilines, too; `multis` offsets into `polygons`. Of these only what the kind
+    needs is given. A geometry without coordinates, or with one that is no number, is written as null.
     """
 
     kind: int
@@ -72,6 +73,12 @@ class Geometries:
         """Line strings; `offsets` `(n + 1,)`."""
         paths = _offsets(offsets)
         return Geometries(LINE, len(paths) - 1, _coords(coords), paths)
+
+    @staticmethod
+    def of_multilines(lines: npt.ArrayLike, paths: npt.ArrayLike, coords: npt.ArrayLike) -> Geometries:
+        """Multilines as offsets into paths, and paths as offsets into coordinates."""
+        found = _offsets(lines)
+        return Geometries(MULTILINE, len(found) - 1, _coords(coords), _offsets(paths), found)
 
     @staticmethod
     def of_polygons(polygons: npt.ArrayLike, rings: npt.ArrayLike, coords: npt.ArrayLike) -> Geometries:
@@ -100,10 +107,10 @@ class Geometries:
         if self.kind == MULTIPOLYGON:
             first, last = int(self.multis[first]), int(self.multis[last])
             count += last - first
-        if self.kind in (POLYGON, MULTIPOLYGON):
+        if self.kind in (POLYGON, MULTIPOLYGON, MULTILINE):
             first, last = int(self.polygons[first]), int(self.polygons[last])
             count += last - first
-        if self.kind in (LINE, POLYGON, MULTIPOLYGON):
+        if self.kind in (LINE, POLYGON, MULTIPOLYGON, MULTILINE):
             first, last = int(self.paths[first]), int(self.paths[last])
         return count + last - first
 

@@ -18,7 +18,7 @@ OPENED = {PLACE: b'{"type":"Point","coordinates":[', TEXT: b'"', WORD: b'"'}
 CLOSED = {PLACE: b"]}", TEXT: b'"', WORD: b'"'}
 """What stands around each value of these kinds, whatever it is: leads bring it along."""
 
-POINT, LINE, POLYGON, MULTIPOLYGON, NOWHERE = range(5)
+POINT, LINE, POLYGON, MULTIPOLYGON, NOWHERE, MULTILINE = range(6)
 """Kinds of geometry; NOWHERE has none."""
 
 
@@ -42,6 +42,7 @@ _TRUE, _FALSE = padded(b"true"), padded(b"false")
 _POINT = padded(b'{"type":"Point","coordinates":')
 _LINE = padded(b'{"type":"LineString","coordinates":')
 _POLYGON = padded(b'{"type":"Polygon","coordinates":')
+_MULTILINE = padded(b'{"type":"MultiLineString","coordinates":')
 _MULTIPOLYGON = padded(b'{"type":"MultiPolygon","coordinates":')
 _OPEN, _CLOSE, _COMMA, _QUOTE = np.uint8(91), np.uint8(93), np.uint8(44), np.uint8(34)
 _BRACE, _BACKSLASH, _ZERO, _SPACE = np.uint8(125), np.uint8(92), np.uint8(48), np.uint8(32)
@@ -155,7 +156,7 @@ def _write_geometry(
         return write_null(out, at)
     if kind == MULTIPOLYGON:
         start, end = multis[start], multis[end]
-    if kind in (MULTIPOLYGON, POLYGON):
+    if kind in (MULTIPOLYGON, POLYGON, MULTILINE):
         start, end = polygons[start], polygons[end]
     if kind != POINT:
         start, end = paths[start], paths[end]
@@ -169,6 +170,9 @@ def _write_geometry(
         at = _write_path(out, at, coords, start, end)
     elif kind == POLYGON:
         at = _literal(out, at, _POLYGON)
+        at = _write_rings(out, at, coords, paths, polygons[row], polygons[row + 1])
+    elif kind == MULTILINE:
+        at = _literal(out, at, _MULTILINE)
         at = _write_rings(out, at, coords, paths, polygons[row], polygons[row + 1])
     else:
         at = _literal(out, at, _MULTIPOLYGON)

@@ -9,15 +9,15 @@ import numpy as np
 
 from compiling import I64
 from layers.geojson_columns import Column, Features, Geometries, NumberColumn, TextColumn
-from layers.geojson_rows import LINE, MULTIPOLYGON, NOWHERE, POINT
+from layers.geojson_rows import LINE, MULTILINE, MULTIPOLYGON, NOWHERE, POINT
 
 
 def taken(features: Features, rows: I64) -> Features:
     """Features of some rows, in the order of these."""
     return Features(
         _geometries(features.geometry, rows),
-        {name: _column(column, rows) for name, column in features.properties.items()},
-        None if features.ids is None else _column(features.ids, rows),
+        {name: picked(column, rows) for name, column in features.properties.items()},
+        None if features.ids is None else picked(features.ids, rows),
     )
 
 
@@ -28,7 +28,8 @@ def with_fields(features: Features, names: Collection[str]) -> Features:
     )
 
 
-def _column(column: Column, rows: I64) -> Column:
+def picked(column: Column, rows: I64) -> Column:
+    """Some rows of a column, in the order of these."""
     if isinstance(column, NumberColumn):
         known = None if column.known is None else column.known[rows]
         return NumberColumn(column.kind, column.values[rows], known)
@@ -47,6 +48,8 @@ def _geometries(of: Geometries, rows: I64) -> Geometries:
     polygons, rings = _spread(of.polygons, outer)
     paths, inner = _spread(of.paths, rings)
     coords = of.coords[inner]
+    if of.kind == MULTILINE:
+        return Geometries.of_multilines(polygons, paths, coords)
     if multis is None:
         return Geometries.of_polygons(polygons, paths, coords)
     return Geometries.of_multipolygons(multis, polygons, paths, coords)

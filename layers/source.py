@@ -16,7 +16,7 @@ from layers.geojson_columns import Features
 if TYPE_CHECKING:  # a filter names the types of fields that are told here
     from layers.filter.tree import Expression
 
-GeometryType = Literal["Point", "LineString", "Polygon", "MultiPolygon"]
+GeometryType = Literal["Point", "LineString", "MultiLineString", "Polygon", "MultiPolygon"]
 FieldType = Literal["string", "number", "integer", "boolean"]
 
 Counties = frozenset[str] | None

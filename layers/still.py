@@ -30,6 +30,7 @@ Shapes = npt.NDArray[np.object_]
 _EMPTY = {
     "Point": shapely.Point(),
     "LineString": shapely.LineString(),
+    "MultiLineString": shapely.MultiLineString(),
     "Polygon": shapely.Polygon(),
     "MultiPolygon": shapely.MultiPolygon(),
 }
@@ -156,9 +157,12 @@ def geometries_of(kind: GeometryType, shapes: Shapes) -> Geometries:
     offsets: tuple[Any, ...] = parts
     if kind == "MultiPolygon" and found == shapely.GeometryType.POLYGON:
         offsets = (*offsets, np.arange(len(shapes) + 1))
+    if kind == "MultiLineString" and found == shapely.GeometryType.LINESTRING:
+        offsets = (*offsets, np.arange(len(shapes) + 1))
     make: dict[GeometryType, Callable[..., Geometries]] = {
         "Point": Geometries.points,
         "LineString": Geometries.lines,
+        "MultiLineString": Geometries.of_multilines,
         "Polygon": Geometries.of_polygons,
         "MultiPolygon": Geometries.of_multipolygons,
     }

@@ -17,7 +17,7 @@ import numpy as np
 from gis_service.kernels.compiled import F64, I64
 from gis_service.kernels.extents import boxes_around
 from layers.geojson_columns import Geometries
-from layers.geojson_rows import LINE, MULTIPOLYGON, POINT, POLYGON
+from layers.geojson_rows import LINE, MULTILINE, MULTIPOLYGON, POINT, POLYGON
 from layers.source import Box
 
 _NO_ROWS: I64 = np.empty(0, np.int64)
@@ -103,6 +103,7 @@ def coordinate_offsets(geometries: Geometries) -> I64:
     """Where the coordinates of each geometry begin, int64 `(n + 1,)`."""
     steps: Sequence[I64] = {
         LINE: (geometries.paths,),
+        MULTILINE: (geometries.polygons, geometries.paths),
         POLYGON: (geometries.polygons, geometries.paths),
         MULTIPOLYGON: (geometries.multis, geometries.polygons, geometries.paths),
     }.get(geometries.kind, ())

@@ -19,7 +19,7 @@ from layers.geojson_rows import LINE, POINT
 from layers.raster.captions import Captions
 from layers.raster.engraving import Pixels, Plate, engraved
 from layers.raster.frame import Frame
-from layers.raster.shaping import Shaped, shapes_on_pixels
+from layers.raster.shaping import Shaped, apart, shapes_on_pixels
 from layers.raster.sprites import lay_over, sprites, stamp
 from layers.raster.writing import area_chunks, line_chunks
 from layers.sheet import Drawable, Patch, Sight
@@ -96,7 +96,7 @@ class _Easel:
         """Draw one layer over what there is."""
         rules = style.rules_at(self._frame.denominator)
         classes: dict[Order, list[tuple[Class, Shaped]]] = defaultdict(list)
-        for patch in patches:
+        for patch in map(apart, patches):
             if not len(patch.rows):
                 continue
             columns = PatchColumns(patch)

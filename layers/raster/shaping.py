@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compiling import F64, I64
-from layers.geojson_rows import LINE, MULTIPOLYGON, POINT, POLYGON
+from layers.geojson_columns import Geometries, NumberColumn, TextColumn
+from layers.geojson_rows import LINE, MULTILINE, MULTIPOLYGON, POINT, POLYGON
 from layers.raster.frame import Frame, project
 from layers.raster.projecting import DEGREES, GIVEN, Placing, place_paths, place_points, ranges_of
+from layers.rows import picked
 from layers.sheet import Patch
 
 _AS_IT_IS = Placing(DEGREES, 1.0, 0.0, 1.0, 0.0)
@@ -47,6 +49,27 @@ def shapes_on_pixels(frame: Frame, patch: Patch) -> Shaped:
         xy, offsets = _paths(frame, rings, geometries.paths, geometries.coords)
         return Shaped(geometries.kind, xy, offsets, polygons, multis)
     return Shaped(POINT, np.full((len(rows), 2), np.nan))
+
+
+def apart(patch: Patch) -> Patch:
+    """A patch of multilines as one of their lines, each with what its row says; any other as it is."""
+    of = patch.geometries
+    if of.kind != MULTILINE:
+        return patch
+    row_of = np.repeat(np.arange(of.length), np.diff(of.polygons))
+    lines, places = ranges_of(patch.rows, of.polygons)[1], np.arange(len(patch.rows))
+    place_of = np.repeat(places, np.diff(of.polygons)[patch.rows])
+    ids = picked(patch.ids, row_of)
+    live = {name: picked(column, place_of) for name, column in patch.live.items()}
+    assert isinstance(ids, TextColumn)
+    return Patch(
+        patch.county,
+        lines,
+        Geometries.lines(of.paths, of.coords),
+        ids,
+        {name: picked(column, row_of) for name, column in patch.columns.items()},
+        {name: column for name, column in live.items() if isinstance(column, NumberColumn)},
+    )
 
 
 def _paths(frame: Frame, paths: I64, offsets: I64, coords: F64) -> tuple[F64, I64]:

@@ -38,60 +38,72 @@ def shape_points(coords: F64, rows: I64, plane: F64, low: float, high: float) ->
 
 @compiled
 def shape_lines(
-    coords: F64, paths: I64, rows: I64, plane: F64, low: float, high: float, tolerance: float
+    coords: F64, paths: I64, lines: I64, rows: I64, plane: F64, low: float, high: float, tolerance: float
 ) -> tuple[U8, I64, F64]:
     """The commands of lines, where each row's end, and the longer side of each one's box.
 
-    A row whose line is elsewhere, or no longer than a unit, has no commands.
+    A row whose line is elsewhere, or no longer than a unit, has no commands. `lines`: offsets into `paths` of
+    rows that have several, else nothing.
     """
+    several = len(lines) > 0
     longest = 2
     for number in range(len(rows)):
-        longest = max(longest, paths[rows[number] + 1] - paths[rows[number]])
+        row = rows[number]
+        begin, stop = (lines[row], lines[row + 1]) if several else (row, row + 1)
+        for line in range(begin, stop):
+            longest = max(longest, paths[line + 1] - paths[line])
     x, y = np.empty(longest), np.empty(longest)
     keep = np.empty(longest, np.uint8)
     # a segment has two ends at most within the margin
     across, down = np.empty(2 * longest, np.int64), np.empty(2 * longest, np.int64)
     stack = np.empty(4 * ANCHOR + 8, np.int64)
     box, cut, cursor = np.empty(4), np.empty(2), np.empty(2, np.int64)
+    around = np.empty(4)
     ends, sizes = np.empty(len(rows), np.int64), np.zeros(len(rows))
     out = np.empty(1 << 16, np.uint8)
     at = 0
     for number in range(len(rows)):
-        first, last = paths[rows[number]], paths[rows[number] + 1]
-        n = last - first
-        ends[number] = at
-        if n < 2 or not place_path(coords, first, last, plane, x, y):
-            continue
-        box_of(x, y, n, box)
-        if box[0] > high or box[1] > high or box[2] < low or box[3] < low:
-            continue
-        room = at + (2 * n + 2) * (_MOST_BYTES + 12)
-        if room > len(out):
-            wider = np.empty(room + room // 2, np.uint8)
-            wider[:at] = out[:at]
-            out = wider
-        sizes[number] = max(box[2] - box[0], box[3] - box[1])
-        n = simplify(x, y, n, tolerance, keep, stack)
+        row = rows[number]
+        begin, stop = (lines[row], lines[row + 1]) if several else (row, row + 1)
         cursor[0] = cursor[1] = 0
-        if box[0] >= low and box[1] >= low and box[2] <= high and box[3] <= high:
-            count = 0
-            for place in range(n):
-                count = _add(across, down, count, x[place], y[place])
-            at = _put_part(out, at, across, down, count, cursor)
-        else:
-            count = 0
-            for place in range(n - 1):
-                if not _cut(x, y, place, low, high, cut):
-                    continue
-                dx, dy = x[place + 1] - x[place], y[place + 1] - y[place]
-                if cut[0] > 0.0 or count == 0:
-                    at = _put_part(out, at, across, down, count, cursor)
-                    count = _add(across, down, 0, x[place] + cut[0] * dx, y[place] + cut[0] * dy)
-                count = _add(across, down, count, x[place] + cut[1] * dx, y[place] + cut[1] * dy)
-                if cut[1] < 1.0:
-                    at = _put_part(out, at, across, down, count, cursor)
-                    count = 0
-            at = _put_part(out, at, across, down, count, cursor)
+        around[0] = around[1] = np.inf
+        around[2] = around[3] = -np.inf
+        for line in range(begin, stop):
+            first, last = paths[line], paths[line + 1]
+            n = last - first
+            if n < 2 or not place_path(coords, first, last, plane, x, y):
+                continue
+            box_of(x, y, n, box)
+            if box[0] > high or box[1] > high or box[2] < low or box[3] < low:
+                continue
+            room = at + (2 * n + 2) * (_MOST_BYTES + 12)
+            if room > len(out):
+                wider = np.empty(room + room // 2, np.uint8)
+                wider[:at] = out[:at]
+                out = wider
+            around[0], around[1] = min(around[0], box[0]), min(around[1], box[1])
+            around[2], around[3] = max(around[2], box[2]), max(around[3], box[3])
+            sizes[number] = max(around[2] - around[0], around[3] - around[1])
+            n = simplify(x, y, n, tolerance, keep, stack)
+            if box[0] >= low and box[1] >= low and box[2] <= high and box[3] <= high:
+                count = 0
+                for place in range(n):
+                    count = _add(across, down, count, x[place], y[place])
+                at = _put_part(out, at, across, down, count, cursor)
+            else:
+                count = 0
+                for place in range(n - 1):
+                    if not _cut(x, y, place, low, high, cut):
+                        continue
+                    dx, dy = x[place + 1] - x[place], y[place + 1] - y[place]
+                    if cut[0] > 0.0 or count == 0:
+                        at = _put_part(out, at, across, down, count, cursor)
+                        count = _add(across, down, 0, x[place] + cut[0] * dx, y[place] + cut[0] * dy)
+                    count = _add(across, down, count, x[place] + cut[1] * dx, y[place] + cut[1] * dy)
+                    if cut[1] < 1.0:
+                        at = _put_part(out, at, across, down, count, cursor)
+                        count = 0
+                at = _put_part(out, at, across, down, count, cursor)
         ends[number] = at
     return out[:at], ends, sizes
 

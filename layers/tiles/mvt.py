@@ -14,7 +14,7 @@ import numpy as np
 
 from compiling import F64, I32, I64, U8, U64
 from layers.geojson_columns import Column, Geometries, NumberColumn, TextColumn
-from layers.geojson_rows import LINE, MULTIPOLYGON, NOWHERE, POINT, POLYGON
+from layers.geojson_rows import LINE, MULTILINE, MULTIPOLYGON, NOWHERE, POINT, POLYGON
 from layers.sheet import Patch
 from layers.tiles.features import features_room, number_features, write_features
 from layers.tiles.lines import shape_lines, shape_points
@@ -33,7 +33,7 @@ MOST_BYTES = 4 << 20
 MOST_TOLERANCE = EXTENT / 8
 """What is still too large when it is simplified this far is thinned instead."""
 
-_TYPES = {POINT: 1, LINE: 2, POLYGON: 3, MULTIPOLYGON: 3}
+_TYPES = {POINT: 1, LINE: 2, MULTILINE: 2, POLYGON: 3, MULTIPOLYGON: 3}
 _NO_OFFSETS = frozen(np.empty(0, np.int64))
 
 
@@ -163,8 +163,9 @@ def _commands(geometries: Geometries, rows: I64, plane: F64, tolerance: float) -
     if geometries.kind == POINT:
         return shape_points(coords, rows, plane, low, high)
     paths = frozen(geometries.paths)
-    if geometries.kind == LINE:
-        return shape_lines(coords, paths, rows, plane, low, high, tolerance)
+    if geometries.kind in (LINE, MULTILINE):
+        lines = frozen(geometries.polygons) if geometries.kind == MULTILINE else _NO_OFFSETS
+        return shape_lines(coords, paths, lines, rows, plane, low, high, tolerance)
     multis = frozen(geometries.multis) if geometries.kind == MULTIPOLYGON else _NO_OFFSETS
     *flat, doubtful, sizes = shape_rings(
         coords, paths, frozen(geometries.polygons), multis, rows, plane, low, high, tolerance

@@ -104,6 +104,8 @@ def geometries_of(shapes: Any) -> Geometries:
         return Geometries.points(coords)
     if kind == shapely.GeometryType.LINESTRING:
         return Geometries.lines(offsets[0], coords)
+    if kind == shapely.GeometryType.MULTILINESTRING:
+        return Geometries.of_multilines(offsets[1], offsets[0], coords)
     if kind == shapely.GeometryType.POLYGON:
         return Geometries.of_polygons(offsets[1], offsets[0], coords)
     return Geometries.of_multipolygons(offsets[2], offsets[1], offsets[0], coords)

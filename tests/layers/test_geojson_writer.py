@@ -130,6 +130,10 @@ AWAY = [(10.0, 0.0), (14.0, 0.0), (14.0, 4.0), (10.0, 0.0)]
 def test_lines_and_polygons_are_those_of_geopandas() -> None:
     shapes: list[tuple[Callable[..., Geometries], list[Any]]] = [
         (Geometries.lines, [shapely.LineString(RING), shapely.LineString(HOLE[:2])]),
+        (
+            Geometries.of_multilines,
+            [shapely.MultiLineString([RING[:3], AWAY[:2]]), shapely.MultiLineString([AWAY[:2]])],
+        ),
         (Geometries.of_polygons, [shapely.Polygon(RING, [HOLE]), shapely.Polygon(AWAY)]),
         (
             Geometries.of_multipolygons,

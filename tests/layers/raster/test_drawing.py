@@ -59,6 +59,15 @@ def test_lines_lie_where_another_renderer_draws_them() -> None:
     assert (solid[:, :3] == (0xC0, 0, 0)).all()
 
 
+def test_lines_of_one_feature_are_drawn_as_those_of_several() -> None:
+    lines = random_lines(60, 3)
+    groups = [shapely.MultiLineString(lines[k : k + 7]) for k in range(0, 60, 7)]
+    apart = draw(FRAME, [Drawn(layer(lines), plain(3.0))], cartography(), labels=False).pixels
+    together = draw(FRAME, [Drawn(layer(groups, "feeder"), plain(3.0))], cartography(), labels=False).pixels
+    assert (apart[..., 3] > 0).any()
+    assert np.array_equal(apart, together)
+
+
 def test_a_million_cells_of_one_class_are_all_drawn() -> None:
     # AGG silently stops at 1024 blocks of 4096 cells in one feature
     ys = 50.0 + np.arange(0.5, HEIGHT) * 0.001

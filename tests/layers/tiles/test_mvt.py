@@ -169,6 +169,14 @@ def test_a_line_across_a_tile_is_cut_at_both_sides() -> None:
     assert found.features[0].parts == [[(-MARGIN, 100), (EXTENT + MARGIN, 100)]]
 
 
+def test_lines_of_one_feature_stay_one_feature_wherever_they_lie() -> None:
+    paths = [[(10, 10), (20, 10)], [(9000, 9000), (9100, 9000)], [(30, 30), (30, 50)], [(5, 5), (5, 9)]]
+    alone = lines(*paths)
+    found = layer(patch(Geometries.of_multilines([0, 3, 4], alone.paths, alone.coords)))
+    assert found is not None
+    assert [one.parts for one in found.features] == [[paths[0], paths[2]], [paths[3]]]
+
+
 def test_what_is_shorter_than_a_unit_or_elsewhere_is_left_out() -> None:
     far = [(9000, 9000), (9100, 9100)]
     assert layer(patch(lines([(10, 10), (10.2, 10.2)], far))) is None
