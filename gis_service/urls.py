@@ -13,6 +13,8 @@ from layers.tiles.urls import ogc_tile_urls, tile_urls
 from layers.tiles.views import TileViews
 from layers.urls import feature_urls
 from layers.wms.urls import wms_urls
+from layers.wmts.urls import wmts_urls
+from layers.wmts.views import WmtsViews
 
 # importing them puts their routes on the api
 _ROUTES = (views, history)
@@ -32,4 +34,5 @@ urlpatterns = [
     path("ogc/", include([*feature_urls(map_service()), *ogc_tile_urls(_TILES)])),
     path("tiles/", include(tile_urls(_TILES))),
     *wms_urls(map_service()),
+    *wmts_urls(WmtsViews(map_service(), _TILES.kept)),
 ]

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 
+from layers.scope import token_of
 from layers.tiles.kept import Kept
 from layers.tiles.making import Made
-from layers.tiles.parameters import TOKEN
 
 WORTH_COMPRESSING = 512
 """Bytes below which a tile is sent as it is."""
@@ -65,8 +65,7 @@ def tile_response(
 
 
 def _audience(request: HttpRequest) -> str:
-    told = "Authorization" in request.headers or any(name.lower() == TOKEN for name in request.GET)
-    return "private" if told else "public"
+    return "private" if token_of(request) is not None or "Authorization" in request.headers else "public"
 
 
 def _has_already(request: HttpRequest, stamp: str) -> bool:

@@ -24,7 +24,8 @@ MERCATOR_LIMIT = math.degrees(2 * math.atan(math.exp(math.pi)) - math.pi / 2)
 
 _EARTH_M = 6_378_137.0
 _PIXEL_M = 0.00028  # of the standardised rendering pixel, clause 6.2 there
-_TILE_PX = 256
+TILE_PX = 256
+"""Pixels across a picture of a tile."""
 
 
 class Tile(NamedTuple):
@@ -47,6 +48,8 @@ class TileMatrixSet:
         Whether latitudes are stretched as Web Mercator does it; else degrees are the plane.
     columns
         Of level 0, which has one row.
+    scales
+        The well-known set of scales that its levels have.
     """
 
     id: str
@@ -55,6 +58,7 @@ class TileMatrixSet:
     crs: str
     mercator: bool
     columns: int
+    scales: str
 
     def size(self, z: int) -> tuple[int, int]:
         """Columns and rows of a level."""
@@ -101,24 +105,35 @@ class TileMatrixSet:
                 for x in across:
                     yield Tile(z, x, y)
 
+    @property
+    def origin(self) -> tuple[float, float]:
+        """The north-west corner of the world, x before y, in the units of the reference system."""
+        half = math.pi * _EARTH_M if self.mercator else 180.0
+        return -half, half if self.mercator else 90.0
+
+    def cell(self, z: int) -> float:
+        """Units of the reference system across a pixel of a picture of a tile."""
+        return -2 * self.origin[0] / (self.size(z)[0] * TILE_PX)
+
+    def denominator(self, z: int) -> float:
+        """The denominator of a level's scale."""
+        metres = 1.0 if self.mercator else math.radians(1) * _EARTH_M
+        return self.cell(z) * metres / _PIXEL_M
+
     def definition(self) -> dict[str, Any]:
         """The set in the JSON encoding of OGC 17-083r4, clause 7."""
-        metres = 1.0 if self.mercator else math.radians(1) * _EARTH_M
-        half = math.pi * _EARTH_M if self.mercator else 180.0
-        origin = [-half, half if self.mercator else 90.0]
         levels = []
         for z in range(MOST_ZOOM + 1):
             columns, rows = self.size(z)
-            cell = 2 * half / columns / _TILE_PX
             levels.append(
                 {
                     "id": str(z),
-                    "scaleDenominator": cell * metres / _PIXEL_M,
-                    "cellSize": cell,
+                    "scaleDenominator": self.denominator(z),
+                    "cellSize": self.cell(z),
                     "cornerOfOrigin": "topLeft",
-                    "pointOfOrigin": origin,
-                    "tileWidth": _TILE_PX,
-                    "tileHeight": _TILE_PX,
+                    "pointOfOrigin": list(self.origin),
+                    "tileWidth": TILE_PX,
+                    "tileHeight": TILE_PX,
                     "matrixWidth": columns,
                     "matrixHeight": rows,
                 }
@@ -130,9 +145,7 @@ class TileMatrixSet:
             "uri": self.uri,
             "crs": self.crs,
             "orderedAxes": axes,
-            "wellKnownScaleSet": self.uri.replace("tilematrixset/OGC/1.0/", "wkss/OGC/1.0/")
-            .replace("WebMercatorQuad", "GoogleMapsCompatible")
-            .replace("WorldCRS84Quad", "GoogleCRS84Quad"),
+            "wellKnownScaleSet": f"http://www.opengis.net/def/wkss/OGC/1.0/{self.scales}",
             "tileMatrices": levels,
         }
 
@@ -156,6 +169,7 @@ WEB_MERCATOR = TileMatrixSet(
     "http://www.opengis.net/def/crs/EPSG/0/3857",
     mercator=True,
     columns=1,
+    scales="GoogleMapsCompatible",
 )
 WORLD_CRS84 = TileMatrixSet(
     "WorldCRS84Quad",
@@ -164,5 +178,6 @@ WORLD_CRS84 = TileMatrixSet(
     "http://www.opengis.net/def/crs/OGC/1.3/CRS84",
     mercator=False,
     columns=2,
+    scales="GoogleCRS84Quad",
 )
 MATRIX_SETS = {one.id: one for one in (WEB_MERCATOR, WORLD_CRS84)}

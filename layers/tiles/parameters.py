@@ -13,6 +13,7 @@ from datetime import datetime
 from django.http import HttpRequest
 
 from layers.catalog import Catalog
+from layers.scope import parameters
 from layers.sheet import Drawable
 from layers.source import BadQuery, Counties, NoSuchLayer
 from layers.tiles.making import Asked, check_properties
@@ -24,8 +25,6 @@ FORMATS = {"mvt": MVT, "png": PNG}
 TILE_PARAMETERS = ("f", "properties", "datetime", "collections")
 MOST_LAYERS = 64
 """Layers named in one address."""
-
-TOKEN = "token"  # the name of a parameter; who reads it is told at `layers.scope`
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
 _NUMBER = re.compile(r"0|[1-9]\d{0,9}")
@@ -47,7 +46,7 @@ def given(request: HttpRequest, known: Collection[str]) -> dict[str, str]:
     BadQuery
         For one that is not known here.
     """
-    found = {name: request.GET[name] for name in request.GET if name.lower() != TOKEN}
+    found = parameters(request)
     if unknown := [name for name in found if name not in known]:
         raise BadQuery(f"{', '.join(unknown)}: no such parameter here; use {', '.join(known)}")
     return found
@@ -143,12 +142,12 @@ def asked_tile(
     sources: tuple[Drawable, ...],
     grid: TileMatrixSet,
     tile: Tile,
-    parameters: Mapping[str, str],
+    told: Mapping[str, str],
     counties: Counties,
 ) -> Asked:
     """What the parameters of an address ask of a tile."""
     properties = None
-    if "properties" in parameters:
-        properties = tuple(dict.fromkeys(name for name in parameters["properties"].split(",") if name))
+    if "properties" in told:
+        properties = tuple(dict.fromkeys(name for name in told["properties"].split(",") if name))
         check_properties(sources, properties)
-    return Asked(sources, grid, tile, properties, moment_of(parameters.get("datetime")), counties)
+    return Asked(sources, grid, tile, properties, moment_of(told.get("datetime")), counties)

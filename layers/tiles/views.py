@@ -11,9 +11,11 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 from django.urls import get_script_prefix
 
+from layers.scope import carried
 from layers.service import MapService
 from layers.sheet import Drawable
 from layers.source import BadQuery, Counties
+from layers.style import Cartography, cartography
 from layers.tiles.answering import VARY, tile_response
 from layers.tiles.detail import GRID, Detail
 from layers.tiles.documents import (
@@ -26,13 +28,12 @@ from layers.tiles.documents import (
     tileset_list,
 )
 from layers.tiles.kept import Kept
-from layers.tiles.making import Asked, Made, make_tile, stamp_of
+from layers.tiles.making import Made, make_tile, stamp_of
 from layers.tiles.matrix import WEB_MERCATOR, Tile, TileMatrixSet
 from layers.tiles.parameters import (
     MVT,
     PNG,
     TILE_PARAMETERS,
-    TOKEN,
     asked_tile,
     drawables,
     given,
@@ -41,16 +42,10 @@ from layers.tiles.parameters import (
     media_type,
     tile_of,
 )
+from layers.tiles.pictures import PictureAsked, draw_tile, in_default_styles, picture_stamp
 
 KEPT_BYTES = 64 << 20
 """Tiles kept by one process, as they are and compressed."""
-
-Picture = Callable[[Asked], Made]
-"""Draws a tile as PNG."""
-
-
-def _no_picture(asked: Asked) -> Made:
-    raise BadQuery("f: pictures are not drawn here; use mvt")
 
 
 @dataclass(frozen=True)
@@ -61,15 +56,15 @@ class TileViews:
     ----------
     details
         What tiles show of layers, by name.
-    picture
-        Draws tiles.
+    styles
+        How pictures of tiles look.
     ogc
         The prefix of the OGC addresses, `ogc/`.
     """
 
     service: MapService
     details: Mapping[str, Detail] = field(default_factory=lambda: GRID)
-    picture: Picture = _no_picture
+    styles: Callable[[], Cartography] = cartography
     ogc: str = "ogc/"
     kept: Kept[Made] = field(default_factory=lambda: Kept(KEPT_BYTES))
 
@@ -128,7 +123,7 @@ class TileViews:
         counties = self.service.counties_of(request)
         sources = layers_of(self.service.catalog(), layers)
         names = ",".join(quote(source.description.id, safe="") for source in sources)
-        address = _with(request.build_absolute_uri(f"{get_script_prefix()}tiles/{names}/"), _token(request))
+        address = _with(request.build_absolute_uri(f"{get_script_prefix()}tiles/{names}/"), carried(request))
         before, mark, query = address.partition("?")
         tiles = _with(f"{before}{{z}}/{{x}}/{{y}}.mvt{mark}{query}", asked)
         bounds = bounds_of(sources, counties)
@@ -145,18 +140,20 @@ class TileViews:
         counties: Counties = self.service.counties_of(request)
         asked = asked_tile(sources, grid, tile, parameters, counties)
         kind = media_type(request, parameters.get("f"))
-        stamp = stamp_of(asked, self.details)
         if kind == PNG:
+            styles = self.styles()
+            drawn = in_default_styles(sources, styles)
+            picture = PictureAsked(drawn, grid, tile, asked.moment, counties)
             return tile_response(
                 request,
-                stamp=f"{stamp}-png",
+                stamp=picture_stamp(picture),
                 media_type=PNG,
                 kept=self.kept,
-                make=lambda: self.picture(asked),
+                make=lambda: draw_tile(picture, styles),
             )
         return tile_response(
             request,
-            stamp=stamp,
+            stamp=stamp_of(asked, self.details),
             media_type=MVT,
             kept=self.kept,
             make=lambda: make_tile(asked, self.details),
@@ -183,20 +180,15 @@ class TileViews:
 
     def _address(self, request: HttpRequest, asked: Mapping[str, str] | None = None) -> Address:
         root = f"{get_script_prefix()}{self.ogc}"
-        carried = {**_token(request), **{k: v for k, v in (asked or {}).items() if k == "collections"}}
+        kept_on = {**carried(request), **{k: v for k, v in (asked or {}).items() if k == "collections"}}
 
         def address(path: str) -> str:
             before, mark, query = path.partition("?")
             # build_absolute_uri quotes what a template has in braces
             whole = request.build_absolute_uri(root) + before + mark + query
-            return _with(whole, carried if "tiles" in before.split("/") else _token(request))
+            return _with(whole, kept_on if "tiles" in before.split("/") else carried(request))
 
         return address
-
-
-def _token(request: HttpRequest) -> dict[str, str]:
-    found = [request.GET[name] for name in request.GET if name.lower() == TOKEN]
-    return {TOKEN: found[-1]} if found else {}
 
 
 def _with(address: str, parameters: Mapping[str, str]) -> str:

@@ -42,7 +42,7 @@ def read(engine: LiveEngine, path: str) -> dict[str, Layer]:
     return decoded(answer.content)
 
 
-@pytest.mark.parametrize("layer", [*NETWORK, "substation"])
+@pytest.mark.parametrize("layer", [*NETWORK, "transformer_district", "county", "substation", "corridor"])
 def test_the_tiles_of_a_layer_hold_every_feature_with_its_state(still_engine: LiveEngine, layer: str) -> None:
     items = features(still_engine, layer)
     key = "code" if layer == "county" else "id"
@@ -92,7 +92,7 @@ def test_far_away_only_what_is_large_is_shown_and_empty_tiles_have_no_content(
     tile = tiles_of(features(still_engine, "customer_point"), 9)[0]
     shown = read(still_engine, f"/ogc/tiles/WebMercatorQuad/9/{tile.y}/{tile.x}")
     assert "substation" in shown
-    assert not {"customer_point", "switch"} & set(shown)
+    assert set(shown) <= {"county", "substation", "line_section", "feeder", "outage_area", "topology_issue"}
     empty = still_engine.get(f"/tiles/customer_point/9/{tile.x}/{tile.y}.mvt")
     assert (empty.status_code, empty.content) == (204, b"")
     assert empty.headers["etag"]
@@ -221,8 +221,7 @@ def test_after_a_switch_operation_the_touched_tiles_are_others_and_the_rest_is_n
 ) -> None:
     customers = features(drawn_engine, "customer_point")
     paths = [f"/tiles/customer_point/15/{t.x}/{t.y}.mvt" for t in tiles_of(customers, 15)]
-    plain = "properties=id,base_voltage_kv"
-    counties = [f"/tiles/line_section/15/{t.x}/{t.y}.mvt?{plain}" for t in tiles_of(customers, 15)]
+    counties = [f"/tiles/corridor,county/15/{t.x}/{t.y}.mvt" for t in tiles_of(customers, 15)]
     before = {path: drawn_engine.get(path) for path in [*paths, *counties]}
     assert all(
         one.properties["energised"]

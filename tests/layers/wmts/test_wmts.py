@@ -1,0 +1,235 @@
+"""WMTS on the hand-drawn grid: what OWSLib and GDAL read of it, and what it refuses."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from owslib.wmts import WebMapTileService
+from PIL import Image
+from shapely.geometry import shape
+
+from layers.source import Box
+from layers.tiles.matrix import MATRIX_SETS, WEB_MERCATOR, TileMatrixSet
+from tests.live import LiveEngine
+
+GOOD = {
+    "SERVICE": "WMTS",
+    "REQUEST": "GetTile",
+    "VERSION": "1.0.0",
+    "LAYER": "switch",
+    "STYLE": "default",
+    "FORMAT": "image/png",
+    "TILEMATRIXSET": "WebMercatorQuad",
+    "TILEMATRIX": "18",
+}
+OWS = "{http://www.opengis.net/ows/1.1}"
+
+
+def place(engine: LiveEngine, z: int = 18, grid: TileMatrixSet = WEB_MERCATOR) -> dict[str, str]:
+    """The tile of the first switch."""
+    (first, *_) = engine.ask("/ogc/collections/switch/items")["features"]
+    tile = next(iter(grid.tiles(Box(*shape(first["geometry"]).bounds), z)))
+    return {"TILEMATRIX": str(z), "TILEROW": str(tile.y), "TILECOL": str(tile.x)}
+
+
+def picture(content: bytes) -> np.ndarray[Any, Any]:
+    image = Image.open(io.BytesIO(content))
+    assert image.size == (256, 256)
+    return np.asarray(image.convert("RGBA"))
+
+
+def fault(answer: Any, code: str, locator: str | None = None, status: int = 400) -> str:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("text/xml")
+    (exception,) = ElementTree.fromstring(answer.content)
+    assert exception.attrib["exceptionCode"] == code
+    assert exception.attrib.get("locator") == locator
+    (text,) = exception
+    assert text.text
+    return text.text
+
+
+@pytest.mark.parametrize("grid", MATRIX_SETS.values(), ids=MATRIX_SETS)
+def test_a_tile_is_the_same_by_parameters_by_its_path_and_by_ogc_api(
+    still_engine: LiveEngine, grid: TileMatrixSet
+) -> None:
+    where = place(still_engine, 18, grid)
+    z, y, x = where.values()
+    answer = still_engine.get("/wmts", params={**GOOD, **where, "TILEMATRIXSET": grid.id})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "image/png"
+    drawn = picture(answer.content)
+    assert (drawn[..., 3] > 0).any()
+    assert (drawn[..., 3] == 0).any()
+    rest = still_engine.get(f"/wmts/1.0.0/switch/default/{grid.id}/{z}/{y}/{x}.png")
+    ogc = still_engine.get(f"/ogc/collections/switch/tiles/{grid.id}/{z}/{y}/{x}?f=png")
+    accepted = still_engine.get(
+        f"/ogc/collections/switch/tiles/{grid.id}/{z}/{y}/{x}", headers={"Accept": "image/png,*/*"}
+    )
+    assert answer.content == rest.content == ogc.content == accepted.content
+    assert answer.headers["etag"] == rest.headers["etag"] == ogc.headers["etag"]
+    again = still_engine.get(
+        "/wmts",
+        params={**GOOD, **where, "TILEMATRIXSET": grid.id},
+        headers={"If-None-Match": answer.headers["etag"]},
+    )
+    assert again.status_code == 304
+
+
+def test_a_tile_shows_what_the_wms_shows_of_its_box(still_engine: LiveEngine) -> None:
+    where = place(still_engine)
+    z, y, x = (int(value) for value in where.values())
+    side = -2 * WEB_MERCATOR.origin[0] / 2**z
+    west, north = WEB_MERCATOR.origin[0] + x * side, WEB_MERCATOR.origin[1] - y * side
+    map_asked = {
+        "SERVICE": "WMS",
+        "REQUEST": "GetMap",
+        "VERSION": "1.3.0",
+        "LAYERS": "switch",
+        "STYLES": "",
+        "CRS": "EPSG:3857",
+        "BBOX": f"{west!r},{north - side!r},{west + side!r},{north!r}",
+        "WIDTH": "256",
+        "HEIGHT": "256",
+        "FORMAT": "image/png",
+        "TRANSPARENT": "TRUE",
+    }
+    ours = picture(still_engine.get("/wmts", params={**GOOD, **where}).content)
+    theirs = picture(still_engine.get("/wms", params=map_asked).content)
+    assert np.array_equal(ours, theirs)
+
+
+def test_owslib_reads_every_layer_and_a_tile_of_it(still_engine: LiveEngine) -> None:
+    address = f"http://127.0.0.1:{still_engine.port}/wmts"
+    service = WebMapTileService(address)
+    collections = [one["id"] for one in still_engine.ask("/ogc/collections")["collections"]]
+    assert list(service.contents) == ["grid", *collections]
+    assert set(service.tilematrixsets) == set(MATRIX_SETS)
+    where = place(still_engine, 14)
+    for name in service.contents:
+        layer = service.contents[name]
+        tile = service.gettile(
+            layer=name,
+            style=next(iter(layer.styles)),
+            tilematrixset="WebMercatorQuad",
+            tilematrix=where["TILEMATRIX"],
+            row=where["TILEROW"],
+            column=where["TILECOL"],
+            format="image/png",
+        )
+        picture(tile.read())
+    whole = service.contents["grid"].boundingBoxWGS84
+    for one in features(still_engine, "switch"):
+        lon, lat = one["geometry"]["coordinates"]
+        assert whole[0] <= lon <= whole[2]
+        assert whole[1] <= lat <= whole[3]
+
+
+def features(engine: LiveEngine, layer: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = engine.ask(f"/ogc/collections/{layer}/items")["features"]
+    return found
+
+
+@pytest.mark.skipif(shutil.which("gdal_translate") is None, reason="GDAL's programs are not installed")
+def test_gdal_draws_a_picture_out_of_the_tiles(still_engine: LiveEngine, tmp_path: Path) -> None:
+    (first, *_) = features(still_engine, "switch")
+    lon, lat = first["geometry"]["coordinates"]
+    capabilities = f"http://127.0.0.1:{still_engine.port}/wmts/1.0.0/WMTSCapabilities.xml"
+    source = f"WMTS:{capabilities},layer=grid,tilematrixset=WebMercatorQuad"
+    out = tmp_path / "map.png"
+    window = [lon - 0.002, lat + 0.002, lon + 0.002, lat - 0.002]
+    asked = f"gdal_translate -q -of PNG -outsize 256 256 -projwin_srs EPSG:4326 {source} {out}".split()
+    done = subprocess.run(
+        [*asked, "-projwin", *map(str, window)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "GDAL_DEFAULT_WMS_CACHE_PATH": str(tmp_path / "cache"),
+            "no_proxy": "*",
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    assert np.asarray(Image.open(out).convert("RGBA"))[..., 3].any()
+
+
+def test_sections_are_those_asked_for(still_engine: LiveEngine) -> None:
+    def parts(**more: str) -> list[str]:
+        answer = still_engine.get("/wmts", params={"service": "WMTS", "request": "GetCapabilities", **more})
+        assert answer.status_code == 200, answer.text
+        return [one.tag.rpartition("}")[2] for one in ElementTree.fromstring(answer.content)]
+
+    everything = parts()
+    assert everything == [
+        "ServiceIdentification",
+        "ServiceProvider",
+        "OperationsMetadata",
+        "Contents",
+        "ServiceMetadataURL",
+    ]
+    assert parts(Sections="All") == everything
+    assert parts(Sections="ServiceProvider") == ["ServiceProvider", "ServiceMetadataURL"]
+    assert parts(AcceptVersions="2.0.0,1.0.0") == everything
+    plain = {"service": "WMTS", "request": "GetCapabilities"}
+    root = ElementTree.fromstring(still_engine.get("/wmts", params=plain).content)
+    assert parts(updateSequence=root.attrib["updateSequence"]) == ["ServiceMetadataURL"]
+    for wrong, code in (
+        ("AcceptVersions", "VersionNegotiationFailed"),
+        ("Sections", "InvalidParameterValue"),
+    ):
+        answer = still_engine.get("/wmts", params={**plain, wrong: "Alice"})
+        fault(answer, code, None if wrong == "AcceptVersions" else "Sections")
+
+
+@pytest.mark.parametrize("name", [name for name in GOOD if name != "STYLE"])
+def test_a_parameter_that_is_missing_is_named(still_engine: LiveEngine, name: str) -> None:
+    asked = {**GOOD, **place(still_engine)}
+    del asked[name]
+    assert fault(still_engine.get("/wmts", params=asked), "MissingParameterValue", name).startswith(
+        f"{name}: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "status"),
+    [
+        ({"SERVICE": "WMS"}, "InvalidParameterValue", 400),
+        ({"REQUEST": "GetCoffee"}, "InvalidParameterValue", 400),
+        ({"REQUEST": "GetFeatureInfo"}, "OperationNotSupported", 501),
+        ({"VERSION": "9.9.9"}, "InvalidParameterValue", 400),
+        ({"LAYER": "<nothing>"}, "InvalidParameterValue", 400),
+        ({"STYLE": "nothing"}, "InvalidParameterValue", 400),
+        ({"FORMAT": "image/tiff"}, "InvalidParameterValue", 400),
+        ({"TILEMATRIXSET": "Mars"}, "InvalidParameterValue", 400),
+        ({"TILEMATRIX": "99"}, "InvalidParameterValue", 400),
+        ({"TILEROW": "-1"}, "TileOutOfRange", 400),
+        ({"TILECOL": "99999999999999999999"}, "TileOutOfRange", 400),
+        ({"TILEROW": "one"}, "InvalidParameterValue", 400),
+        ({"TIME": "yesterday"}, "InvalidParameterValue", 400),
+    ],
+)
+def test_what_is_not_served_is_told_with_the_code_of_the_standard(
+    still_engine: LiveEngine, changed: dict[str, str], code: str, status: int
+) -> None:
+    (name,) = changed
+    text = fault(
+        still_engine.get("/wmts", params={**GOOD, **place(still_engine), **changed}), code, name, status
+    )
+    assert text.startswith(f"{name}: ")
+
+
+def test_names_of_parameters_are_known_in_any_case_and_an_empty_style_is_the_default(
+    still_engine: LiveEngine,
+) -> None:
+    asked = {name.lower(): value for name, value in {**GOOD, **place(still_engine), "STYLE": ""}.items()}
+    answer = still_engine.get("/wmts", params=asked)
+    assert answer.status_code == 200, answer.text
+    assert answer.content == still_engine.get("/wmts", params={**GOOD, **place(still_engine)}).content
