@@ -24,7 +24,7 @@ def encoded(pixels: Pixels, format: str) -> bytes:
     image = Image.fromarray(pixels, "RGBA")
     out = BytesIO()
     if format == JPEG:
-        image.convert("RGB").save(out, "JPEG", quality=88)
+        image.convert("RGB").save(out, "JPEG", quality=88, subsampling=0)
     elif format == PNG8:
         image.quantize(256, method=Image.Quantize.FASTOCTREE).save(out, "PNG", compress_level=1)
     elif format == PNG:

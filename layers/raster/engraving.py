@@ -38,6 +38,8 @@ class Caption:
     kind: str
     texts: Sequence[str]
     places: Sequence[bytes]
+    beside: bool = False
+    """Right of the place instead of on it."""
 
 
 def engraved(width: int, height: int, plates: Sequence[Plate], captions: Sequence[Caption] = ()) -> Pixels:
@@ -116,6 +118,8 @@ def _text(caption: Caption) -> str:
     more = ""
     if placement == "line":
         more = ' spacing="400" max-char-angle-delta="25"'
+    if caption.beside:
+        more = ' horizontal-alignment="right" vertical-alignment="middle"'
     offset = label.offset * ratio + (caption.size / 2 if placement == "point" and label.offset else 0.0)
     return (
         f'<TextSymbolizer fontset-name="labels" size="{caption.size:.1f}" fill="{label.colour}" '

@@ -190,15 +190,21 @@ class Cartography:
 
     layers: Mapping[str, tuple[Style, ...]]
     marks: Mapping[str, tuple[Part, ...]]
+    signs: Mapping[str, tuple[tuple[str, str], ...]]
+    """By property that names signs: the signs and their titles, for legends."""
     paper: str
     order: tuple[str, ...]
-    """Layers in the order in which they are drawn over one another; others come last."""
+    """Layers as they are drawn over one another, the lowest first; `any Point` and so on stand for others."""
 
     def styles(self, layer: str, geometry: str) -> tuple[Style, ...]:
         """The styles of a layer; one that has none of its own takes those of its kind of geometry."""
         return self.layers.get(layer) or self.layers[f"any {geometry}"]
 
-    def in_order(self, layers: list[str]) -> list[str]:
-        """Layers as they are drawn over one another."""
+    def in_order(self, layers: Mapping[str, str]) -> list[str]:
+        """Layers, given with their kind of geometry, as they are drawn over one another."""
         rank = {name: place for place, name in enumerate(self.order)}
-        return sorted(layers, key=lambda name: rank.get(name, len(rank)))
+
+        def place(layer: str) -> int:
+            return rank.get(layer, rank.get(f"any {layers[layer]}", len(rank)))
+
+        return sorted(layers, key=place)

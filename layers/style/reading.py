@@ -61,9 +61,11 @@ class _Reader:
         try:
             self.palettes = {name: self._palette(name, one) for name, one in self.given["palettes"].items()}
             self.marks = {name: tuple(map(_part, parts)) for name, parts in self.given["marks"].items()}
+            signs = self.given.get("signs", {})
             return Cartography(
                 {layer: self._styles(layer, styles) for layer, styles in self.given["layers"].items()},
                 self.marks,
+                {field: tuple((mark, title) for mark, title in listed) for field, listed in signs.items()},
                 self._colour_code(self.given.get("paper", "#ffffff")),
                 tuple(self.given.get("order", ())),
             )

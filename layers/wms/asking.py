@@ -83,6 +83,11 @@ def drawables(catalog: Catalog) -> dict[str, Drawable]:
     return {source.description.id: source for source in catalog if isinstance(source, Drawable)}
 
 
+def geometries(layers: Mapping[str, Drawable]) -> dict[str, str]:
+    """Layers with their kinds of geometry."""
+    return {name: source.description.geometry for name, source in layers.items()}
+
+
 def map_asked(
     given: Given, version: str, catalog: Catalog, cartography: Cartography, now: datetime
 ) -> MapAsked:
@@ -126,7 +131,7 @@ def layers_asked(
         if name == ROOT:
             drawn += [
                 Drawn(known[one], _style(known[one], style, cartography, whole=True))
-                for one in cartography.in_order(list(known))
+                for one in cartography.in_order(geometries(known))
             ]
         elif name in known:
             drawn.append(Drawn(known[name], _style(known[name], style, cartography)))

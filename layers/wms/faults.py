@@ -41,7 +41,7 @@ def report(fault: ServiceFault, version: str) -> bytes:
     told = f' code="{escape(code)}"' if code else ""
     if fault.locator and version == NEW:
         told += f' locator="{escape(fault.locator)}"'
-    text = f"<ServiceException{told}>{escape(_printable(str(fault)))}</ServiceException>"
+    text = f"<ServiceException{told}>{escape(printable(str(fault)))}</ServiceException>"
     if version == NEW:
         return (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -58,7 +58,7 @@ def report(fault: ServiceFault, version: str) -> bytes:
     ).encode()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without the characters that XML 1.0 cannot hold (section 2.2)."""
     return "".join(
         one

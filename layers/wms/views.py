@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl
 
 import numpy as np
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 
 from layers.raster import JPEG, PNG, Frame, encoded, on_ground
 from layers.raster.drawing import MARGIN, Drawn, needed_fields
+from layers.scope import carry, parameters
 from layers.service import MapService
 from layers.sheet import Sight
 from layers.source import Counties
@@ -20,17 +20,22 @@ from layers.wms.asking import (
     MAP_FORMATS,
     Given,
     MapAsked,
+    drawables,
     exceptions_of,
     format_asked,
     frame_asked,
+    layers_asked,
     map_asked,
+    number_asked,
+    place_asked,
     version_of,
 )
+from layers.wms.capabilities import TYPES, Offer, capabilities, check_sequence
 from layers.wms.faults import XML_TYPES, ServiceFault, report
+from layers.wms.feature_info import INFO_FORMATS, MOST_FEATURES, TOLERANCE, hits, written
+from layers.wms.legends import make_legend
 from layers.wms.maps import make_map
 from layers.wms.notices import notice
-
-_MOST_PARAMETERS = 200
 
 
 class WmsViews:
@@ -42,13 +47,20 @@ class WmsViews:
 
     def wms(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""
-        given = _given(request)
+        given = Given.of(parameters(request).items())
         version = version_of(given)
         counties = self._service.counties_of(request)
         try:
             operation = self._operation(given)
             if operation == "GETMAP":
                 return self._map(request, given, version, counties)
+            if operation == "GETCAPABILITIES":
+                return self._capabilities(request, given, version, counties)
+            if operation == "GETFEATUREINFO":
+                return self._feature_info(given, version, counties)
+            if operation == "GETLEGENDGRAPHIC":
+                made = make_legend(given, self._service.catalog(), self._styles())
+                return HttpResponse(made.body, content_type=made.type)
             raise ServiceFault(
                 f"REQUEST: {given['REQUEST'][:40]!r} is no operation here; use GetCapabilities, GetMap, "
                 "GetFeatureInfo or GetLegendGraphic",
@@ -83,6 +95,50 @@ class WmsViews:
             answer["Cache-Control"] = "no-store"
             return answer
         return _fresh(answer, tag)
+
+    def _capabilities(
+        self, request: HttpRequest, given: Given, version: str, counties: Counties
+    ) -> HttpResponse:
+        if not given.get("SERVICE"):
+            raise ServiceFault("SERVICE: say SERVICE=WMS", "MissingParameterValue", "SERVICE")
+        head = self._service.head(counties)
+        sequence = sum(head["grid_version"].values())
+        check_sequence(given.get("UPDATESEQUENCE", ""), sequence)
+        address = carry(request, request.build_absolute_uri(request.path))
+        offer = Offer(
+            version,
+            address + ("&" if "?" in address else "?"),
+            drawables(self._service.catalog()),
+            self._styles(),
+            counties,
+            sequence,
+            str(head["as_of"]),
+        )
+        return _unkept(HttpResponse(capabilities(offer), content_type=f"{TYPES[version]}; charset=utf-8"))
+
+    def _feature_info(self, given: Given, version: str, counties: Counties) -> HttpResponse:
+        styles, catalog = self._styles(), self._service.catalog()
+        asked = map_asked(Given({**given, "FORMAT": PNG}), version, catalog, styles, datetime.now(UTC))
+        shown = dict(
+            zip(asked.names, given.get("STYLES", "").split(",") + [""] * len(asked.names), strict=False)
+        )
+        names = given.need("QUERY_LAYERS").split(",")
+        chosen = Given({**given, "STYLES": ",".join(shown.get(name, "") for name in names)})
+        _, queried = layers_asked(chosen, catalog, styles, "QUERY_LAYERS")
+        format = format_asked(given, INFO_FORMATS, "INFO_FORMAT")
+        found, missing = hits(
+            asked,
+            queried,
+            styles,
+            counties,
+            place=place_asked(given, asked.frame, version),
+            tolerance=number_asked(given, "BUFFER", TOLERANCE, 50),
+            most=number_asked(given, "FEATURE_COUNT", 1, MOST_FEATURES),
+        )
+        answer = HttpResponse(written(found, format), content_type=f"{format}; charset=utf-8")
+        if missing:
+            answer["Partial"] = ",".join(missing)
+        return _unkept(answer)
 
     def _told(self, fault: ServiceFault, given: Given, version: str) -> HttpResponse:
         """A fault as the request wants it told."""
@@ -130,15 +186,6 @@ def _faulty_picture(fault: ServiceFault, given: Given, version: str, *, said: bo
     elif format == JPEG or given.get("TRANSPARENT", "").upper() != "TRUE":
         pixels = on_ground(pixels, (255, 255, 255))
     return HttpResponse(encoded(pixels, format), content_type=format)
-
-
-def _given(request: HttpRequest) -> Given:
-    query = request.META.get("QUERY_STRING", "")
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
-    except ValueError:
-        pairs = []
-    return Given.of(pairs)
 
 
 def _fresh(answer: HttpResponse, tag: str) -> HttpResponse:
