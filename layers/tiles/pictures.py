@@ -39,7 +39,7 @@ def in_default_styles(sources: Sequence[Drawable], cartography: Cartography) -> 
     known = {source.description.id: source for source in sources}
     return tuple(
         Drawn(known[name], cartography.styles(name, known[name].description.geometry)[0])
-        for name in cartography.in_order(list(known))
+        for name in cartography.in_order({name: of.description.geometry for name, of in known.items()})
     )
 
 
