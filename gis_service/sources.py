@@ -238,6 +238,10 @@ class LiveLayer(DrawnLayer):
         page = self.stored.page(query)
         return replace(page, features=self._live(page.features, query.counties, query.moment))
 
+    def count(self, query: Query, most: int) -> Count | None:
+        """How many stored features meet a query."""
+        return self.stored.count(query, most)
+
     def feature(self, id: str, counties: Counties = None) -> Features | None:
         """The stored feature with its live state."""
         found = self.stored.feature(id, counties)

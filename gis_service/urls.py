@@ -9,9 +9,9 @@ from gis_service.web.api import api
 from gis_service.web.documentation import documentation
 from gis_service.web.health import healthz, metrics, readyz
 from gis_service.web.map_service import map_service
+from layers.features.urls import feature_urls
 from layers.tiles.urls import ogc_tile_urls, tile_urls
 from layers.tiles.views import TileViews
-from layers.urls import feature_urls
 from layers.wms.urls import wms_urls
 from layers.wmts.urls import wmts_urls
 from layers.wmts.views import WmtsViews
@@ -31,7 +31,8 @@ urlpatterns = [
     path("metrics", metrics),
     path("v1/docs", documentation),
     path("v1/", api.urls),
-    path("ogc/", include([*feature_urls(map_service()), *ogc_tile_urls(_TILES)])),
+    *feature_urls(map_service()),
+    path("ogc/", include(ogc_tile_urls(_TILES))),
     path("tiles/", include(tile_urls(_TILES))),
     *wms_urls(map_service()),
     *wmts_urls(WmtsViews(map_service(), _TILES.kept)),

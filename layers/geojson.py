@@ -20,12 +20,12 @@ def collection_pieces(
     *,
     stamp: str,
     members: Mapping[str, Any],
-    links: Callable[[Page], Sequence[Link]],
+    tail: Callable[[Page], Mapping[str, Any]],
 ) -> Iterator[bytes]:
     """A FeatureCollection of pages one after another, in pieces; `members` are foreign members.
 
-    What is known only at the end, the number of features and the `links` that follow from the last page,
-    stands behind the features. There is at least one page.
+    What is known only at the end, the number of features and the `tail` that follows from the last page
+    (links, for one), stands behind the features. There is at least one page.
     """
     yield orjson.dumps({"type": "FeatureCollection", "timeStamp": stamp, **members})[:-1] + b',"features":['
     returned = 0
@@ -33,7 +33,7 @@ def collection_pieces(
         for number, piece in enumerate(features_text([page.features])):
             yield b"," + piece if returned or number else piece
         returned += len(page.features)
-    yield b"]," + orjson.dumps({"numberReturned": returned, "links": list(links(page))})[1:]
+    yield b"]," + orjson.dumps({"numberReturned": returned, **tail(page)})[1:]
 
 
 def single_feature(feature: Features, *, links: Sequence[Link], members: Mapping[str, Any]) -> bytes:

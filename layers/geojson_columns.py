@@ -6,7 +6,7 @@ Knows NumPy, Arrow and texts as offsets into UTF-8; refuses what is none of thes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,10 @@ class Geometries:
     def nowhere(length: int) -> Geometries:
         """Features without geometry."""
         return Geometries(NOWHERE, length)
+
+    def at(self, coords: npt.ArrayLike) -> Geometries:
+        """The same shapes with other coordinates, as many."""
+        return replace(self, coords=_coords(coords))
 
     def coordinates_between(self, first: int, last: int) -> int:
         """How many coordinates, rings and polygons the features from `first` until `last` have."""

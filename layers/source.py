@@ -48,6 +48,10 @@ class Unidentified(Forbidden):
     """A token that is missing where one is needed, that cannot be read, or that holds no longer."""
 
 
+class NotAcceptable(LayerError):
+    """None of the forms that the caller takes is written here."""
+
+
 class Unreachable(LayerError):
     """What was asked for may be there, but not all of the layer can be read now; the message names why."""
 

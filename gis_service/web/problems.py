@@ -19,7 +19,7 @@ from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
 from gis_service.errors import Conflict, GridError, Impossible, InvalidInput, NotReady, UnknownId
-from layers.source import BadQuery, Forbidden, NoSuchLayer, Unidentified, Unreachable
+from layers.source import BadQuery, Forbidden, NoSuchLayer, NotAcceptable, Unidentified, Unreachable
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 2
@@ -64,6 +64,7 @@ TABLE: tuple[tuple[type[Exception], str], ...] = (
     (NotReady, "not-ready"),
     (BadQuery, "malformed"),
     (NoSuchLayer, "unknown-id"),
+    (NotAcceptable, "not-acceptable"),
     (Unidentified, "unidentified"),
     (Forbidden, "forbidden"),
     (Unreachable, "not-ready"),

@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver
 from gis_service import urls
 from gis_service.sources import TITLES
 from gis_service.web.api import api
-from layers.parameters import ITEM_PARAMETERS
+from layers.features.parameters import ITEM_PARAMETERS
 from tests.cluster.questions import Question
 
 DOCUMENT: dict[str, Any] = api.get_openapi_schema(path_prefix="/v1/")

@@ -176,9 +176,26 @@ class Asker:
         base = "/ogc/collections"
         yield get(base)
         yield get(base, ("f", "json"))
+        yield get(base, accept="text/html")
+        for route in ("/ogc", "/ogc/", "/ogc/conformance", "/ogc/api"):
+            yield get(route)
+            yield get(route, ("f", "html"))
         for layer in TITLES:
             yield get(f"{base}/{{collection}}", collection=layer)
+            yield get(f"{base}/{{collection}}/queryables", collection=layer)
             items = f"{base}/{{collection}}/items"
+            key = "code" if layer == "county" else "id"
+            for condition in (
+                f"{key} > '5'",
+                f"{key} LIKE '%1%' AND NOT {key} IN ('a', 'b')",
+                "S_INTERSECTS(geometry, BBOX(100, 20, 108.01, 22.81))",
+            ):
+                yield get(items, ("filter", condition), ("limit", "50"), collection=layer)
+            for form in ("html", "csv", "fgb", "parquet"):
+                yield get(items, ("f", form), ("limit", "5"), collection=layer)
+            yield get(
+                items, ("crs", "http://www.opengis.net/def/crs/EPSG/0/4326"), ("limit", "5"), collection=layer
+            )
             yield get(items, collection=layer, accept=GEOJSON)
             for limit in ("1", "7", "1000000"):
                 yield get(items, ("limit", limit), ("f", "geojson"), collection=layer)
@@ -236,7 +253,8 @@ class Asker:
             yield get(items, ("limit", "none"), collection=layer)
             yield get(items, ("bbox", "1,2,3"), collection=layer)
             yield get(items, ("bbox", "9,9,0,0"), collection=layer)
-            yield get(items, ("f", "html"), collection=layer)
+            yield get(items, ("f", "xml"), collection=layer)
+            yield get(items, ("filter", "colour = 'red'"), collection=layer)
             yield get(f"{items}/{{id}}", collection=layer, id=NOBODY)
         yield Question(base, "/ogc/collections", method="POST", body={})
         yield Question("", "/v1/nothing/here")

@@ -35,7 +35,7 @@ def write(file: Path, features: geopandas.GeoDataFrame, **more: Any) -> Path:
 
 
 def read(page: Page) -> list[dict[str, Any]]:
-    pieces = collection_pieces([page], stamp="", members={}, links=lambda _: [])
+    pieces = collection_pieces([page], stamp="", members={}, tail=lambda _: {})
     found: list[dict[str, Any]] = json.loads(b"".join(pieces))["features"]
     return found
 

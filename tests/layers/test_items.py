@@ -9,6 +9,7 @@ import shapely
 from shapely.geometry import shape
 
 from gis_service.network.text import parse_grid
+from layers.features.documents import QUERYABLES
 from tests.drawn import DRAWN, NORTH, SOUTH, drawn_package
 from tests.live import LiveEngine
 from tests.web.test_problems import problem
@@ -44,7 +45,8 @@ def test_the_collections_are_those_of_the_grid(still_engine: LiveEngine) -> None
     assert [one["id"] for one in listed] == list(COUNTS)
     for one in listed:
         assert still_engine.ask(f"/ogc/collections/{one['id']}") == one
-        assert [link["rel"] for link in one["links"]] == ["self", "items"]
+        rels = {link["rel"] for link in one["links"]}
+        assert {"self", "alternate", "items", QUERYABLES} <= rels
 
 
 @pytest.mark.parametrize(("layer", "count"), COUNTS.items())
@@ -138,7 +140,16 @@ def test_live_state_follows_switch_operations(drawn_engine: LiveEngine) -> None:
         ("/ogc/collections/switch/items?limit=0", 400, "limit"),
         ("/ogc/collections/switch/items?after=1", 400, "after"),
         ("/ogc/collections/switch/items?colour=red", 400, "colour"),
-        ("/ogc/collections?f=html", 400, "html"),
+        ("/ogc/collections?f=xml", 400, "json or html"),
+        ("/ogc/collections/switch/items?f=gml", 400, "geojson or html or csv or fgb or parquet"),
+        ("/ogc/collections/switch/items?filter=nosuch=1", 400, "no property 'nosuch'; it has id"),
+        ("/ogc/collections/switch/items?filter=open&filter-lang=sql", 400, "cql2-text or cql2-json"),
+        ("/ogc/collections/switch/items?crs=EPSG:27700", 400, "crs: 'EPSG:27700' is not offered"),
+        ("/ogc/collections/switch/items?datetime=yesterday", 400, "datetime: 'yesterday'"),
+        ("/ogc/collections/switch/items?datetime=2999-01-01T00:00:00Z", 400, "lies ahead"),
+        ("/ogc/collections/switch/items?properties=id,colour", 400, "has no colour; it has id"),
+        ("/ogc/collections/switch/items?open=maybe", 400, "neither true nor false"),
+        ("/ogc/collections/line_section/items?length_m=long", 400, "length_m: 'long' is no number"),
         ("/ogc/nothing", 404, "/ogc/nothing"),
     ],
 )

@@ -16,10 +16,10 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
 from layers.catalog import Catalog
+from layers.features.items import FeatureViews
 from layers.geojson_columns import Features, Geometries
 from layers.service import MapService
 from layers.source import Box, Counties, Description, Field, Key, Page, Query
-from layers.views import FeatureViews
 
 DESCRIPTION = Description("pole", "Poles", "", "Point", (Field("id", "string"), Field("height_m", "number")))
 
@@ -28,7 +28,7 @@ DESCRIPTION = Description("pole", "Poles", "", "Point", (Field("id", "string"), 
 class Poles:
     """A source of so many poles that counts how often it is asked, and may break down."""
 
-    count: int
+    poles: int
     asked: list[int] = field(default_factory=list)
     breaks_after: int | None = None
     description: Description = DESCRIPTION
@@ -41,8 +41,8 @@ class Poles:
             raise ConnectionError("the server is gone")
         self.asked.append(query.limit)
         first = 0 if query.after is None else int(query.after.id) + 1
-        last = min(first + query.limit, self.count)
-        return Page(self._some(first, last), Key("", f"{last - 1:06d}") if last < self.count else None)
+        last = min(first + query.limit, self.poles)
+        return Page(self._some(first, last), Key("", f"{last - 1:06d}") if last < self.poles else None)
 
     def feature(self, id: str, counties: Counties = None) -> Features | None:
         return self._some(int(id), int(id) + 1)
@@ -57,7 +57,8 @@ class Poles:
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[[Poles, str], Any]:
     """Asks for features of a source of which ten are read at once."""
-    monkeypatch.setattr("layers.views.ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("layers.features.items.ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("layers.features.reading.ROWS_AT_ONCE", 10)
 
     def asked(poles: Poles, text: str) -> Any:
         views = FeatureViews(

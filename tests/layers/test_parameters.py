@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layers.parameters import MAX_LIMIT, items_query, read_after, read_box, write_after
+from layers.features.asked import read_after, write_after
+from layers.features.parameters import MAX_LIMIT, read_box, read_limit, refuse_unknown
 from layers.source import BadQuery, Box, Key
 
 ANY_TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=12)
@@ -57,15 +58,13 @@ def test_a_box_over_the_180th_meridian_has_two_parts() -> None:
 
 
 def test_limits_are_bounded_and_checked() -> None:
-    assert items_query({}).limit == 100
-    assert items_query({"limit": "99999999999999999999999"}).limit == MAX_LIMIT
-    for wrong in ("0", "-1", "1.5", "many", ""):
+    assert read_limit(None) == 100
+    assert read_limit("99999999999999999999999") == MAX_LIMIT
+    for wrong in ("0", "-1", "1.5", "many", "", "٣", "9" * 5000 + "x"):
         with pytest.raises(BadQuery, match="limit"):
-            items_query({"limit": wrong})
+            read_limit(wrong)
 
 
-def test_unknown_parameters_and_formats_are_refused() -> None:
-    with pytest.raises(BadQuery, match="bbx"):
-        items_query({"bbx": "7,48,8,49"})
-    with pytest.raises(BadQuery, match="gml"):
-        items_query({"f": "gml"})
+def test_unknown_parameters_are_refused_by_name() -> None:
+    with pytest.raises(BadQuery, match="bbx: no such parameter here; use bbox, limit"):
+        refuse_unknown(["bbx"], ["bbox", "limit"])
