@@ -102,10 +102,9 @@ def _parquet(table: Any, shapes: Any, system: System) -> bytes:
 
 
 def _types(shapes: Any) -> list[str]:
-    names = {shapely.GeometryType.POINT: "Point", shapely.GeometryType.LINESTRING: "LineString"}
-    names |= {shapely.GeometryType.POLYGON: "Polygon", shapely.GeometryType.MULTIPOLYGON: "MultiPolygon"}
-    found = np.unique(shapely.get_type_id(shapes))
-    return sorted(names[shapely.GeometryType(one)] for one in found.tolist() if one >= 0)
+    found = shapes[~shapely.is_missing(shapes)]
+    _, first = np.unique(shapely.get_type_id(found), return_index=True)
+    return sorted(found[row].geom_type for row in first.tolist())
 
 
 def _flatgeobuf(table: Any, shapes: Any, description: Description, system: System) -> bytes:

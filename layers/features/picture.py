@@ -58,14 +58,13 @@ def _drawn(box: Box, shapes: npt.NDArray[np.object_]) -> SafeString:
 
     moved = shapely.transform(shapes, placed)
     paths, areas, dots = [], [], []
-    for shape in moved:
+    for shape in shapely.get_parts(moved):
         if shape.geom_type == "Point":
             dots.append(f'<circle cx="{shape.x:.1f}" cy="{shape.y:.1f}" r="3"/>')
         elif shape.geom_type == "LineString":
             paths.append(_path(shape.coords))
         else:
-            rings = [ring for part in shapely.get_parts(shape) for ring in (part.exterior, *part.interiors)]
-            areas.append("".join(_path(ring.coords) + "Z" for ring in rings))
+            areas.append("".join(_path(ring.coords) + "Z" for ring in (shape.exterior, *shape.interiors)))
     # every text in it is a number of ours
     inner = SafeString(
         f'<path class="area" d="{"".join(areas)}"/><path class="line" d="{"".join(paths)}"/>{"".join(dots)}'
