@@ -19,6 +19,7 @@ from benchmarks import (
     reading,
     sizes,
     stored,
+    tiles,
 )
 from benchmarks.chart import draw_charts
 from benchmarks.pairing import Contest, LeftOut, Limit, Match, Row, run
@@ -37,6 +38,7 @@ THEMES: tuple[tuple[tuple[str, ...], Theme], ...] = (
     (geojson.NAMES, geojson.contests),
     (planning.NAMES, planning.contests),
     (http.NAMES, http.contests),
+    (tiles.NAMES, tiles.contests),
     (citus.NAMES, citus.contests),
 )
 """Each with the names that its contests' names begin with: what is not asked for is not prepared."""

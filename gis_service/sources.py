@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -225,7 +226,7 @@ class DrawnLayer:
 class LiveLayer(DrawnLayer):
     """A stored layer with the `energised` of the current state; `open` is the current one as well."""
 
-    @property
+    @cached_property
     def description(self) -> Description:
         """The stored layer's, with the live field; how a switch stands is live as well."""
         of = self.stored.description

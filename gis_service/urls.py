@@ -10,6 +10,7 @@ from gis_service.web.documentation import documentation
 from gis_service.web.health import healthz, metrics, readyz
 from gis_service.web.map_service import map_service
 from layers.features.urls import feature_urls
+from layers.tiles.extension import TILES
 from layers.tiles.urls import ogc_tile_urls, tile_urls
 from layers.tiles.views import TileViews
 from layers.wms.urls import wms_urls
@@ -31,7 +32,7 @@ urlpatterns = [
     path("metrics", metrics),
     path("v1/docs", documentation),
     path("v1/", api.urls),
-    *feature_urls(map_service()),
+    *feature_urls(map_service(), extensions=[TILES]),
     path("ogc/", include(ogc_tile_urls(_TILES))),
     path("tiles/", include(tile_urls(_TILES))),
     *wms_urls(map_service()),

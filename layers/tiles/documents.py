@@ -18,6 +18,7 @@ JSON = "application/json"
 TILING_SCHEME = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
 TILING_SCHEMES = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes"
 TILESETS = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
+TILESETS_OF_MAPS = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _GEODATA = "http://www.opengis.net/def/rel/ogc/1.0/geodata"
 

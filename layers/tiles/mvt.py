@@ -139,6 +139,8 @@ def varint(value: int) -> bytes:
 
 def _places(patch: Patch, at_least: Mapping[str, float]) -> I64:
     """Which of a patch's rows are large enough to be shown."""
+    if not at_least:
+        return np.arange(len(patch.rows))
     shown = np.ones(len(patch.rows), np.bool_)
     for name, least in at_least.items():
         column = patch.columns.get(name)
@@ -151,7 +153,7 @@ def _places(patch: Patch, at_least: Mapping[str, float]) -> I64:
 def _shape(patch: Patch, places: I64, plane: F64, tolerance: float) -> _Shaped:
     geometries, rows = patch.geometries, patch.rows[places]
     geometry, ends, sizes = _commands(geometries, frozen(rows), plane, tolerance)
-    kept = np.flatnonzero(np.diff(ends, prepend=0))
+    kept = np.flatnonzero(_lengths(ends))
     return _Shaped(patch, rows, places, _TYPES.get(geometries.kind, 0), geometry, ends, sizes, kept)
 
 
@@ -177,9 +179,9 @@ def _commands(geometries: Geometries, rows: I64, plane: F64, tolerance: float) -
 def _thinned(shaped: list[_Shaped]) -> list[_Shaped]:
     """The rows that a tile has room for: the largest; of points some of everywhere, always the same."""
     kept = sum(len(one.kept) for one in shaped)
-    most = min(MOST_FEATURES, _that_fit(shaped))
-    if kept <= most:
+    if kept <= MOST_FEATURES and sum(len(one.geometry) for one in shaped) <= MOST_BYTES:
         return shaped
+    most = min(MOST_FEATURES, _that_fit(shaped))
     weights = np.concatenate([_weights(one) for one in shaped])
     chosen = np.zeros(kept, np.bool_)
     chosen[np.argsort(-weights, kind="stable")[:most]] = True
@@ -194,10 +196,16 @@ def _thinned(shaped: list[_Shaped]) -> list[_Shaped]:
     return found
 
 
+def _lengths(ends: I64) -> I64:
+    found = ends.copy()
+    found[1:] -= ends[:-1]
+    return found
+
+
 def _that_fit(shaped: list[_Shaped]) -> int:
     """How many rows may stay, the heaviest first, until their geometry is as large as allowed."""
     weights = np.concatenate([_weights(one) for one in shaped] or [np.empty(0)])
-    bytes_of = [np.diff(one.ends, prepend=0)[one.kept] for one in shaped]
+    bytes_of = [_lengths(one.ends)[one.kept] for one in shaped]
     sizes = np.concatenate(bytes_of or [np.empty(0, np.int64)])
     if sizes.sum() <= MOST_BYTES:
         return len(sizes)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.http import HttpRequest
 
 from layers.catalog import Catalog
+from layers.features.times import read_moment
 from layers.scope import parameters
 from layers.sheet import Drawable
 from layers.source import BadQuery, Counties, NoSuchLayer
@@ -26,7 +27,6 @@ TILE_PARAMETERS = ("f", "properties", "datetime", "collections")
 MOST_LAYERS = 64
 """Layers named in one address."""
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
 _NUMBER = re.compile(r"0|[1-9]\d{0,9}")
 
 
@@ -120,24 +120,6 @@ def media_type(request: HttpRequest, format: str | None, *, default: str = MVT) 
     return PNG
 
 
-def moment_of(text: str | None) -> datetime | None:
-    """A moment as RFC 3339 writes it, with its zone; None: now.
-
-    Raises
-    ------
-    BadQuery
-        For anything else, intervals among it.
-    """
-    if text is None:
-        return None
-    if _TIME.fullmatch(text):
-        try:
-            return datetime.fromisoformat(text.upper())
-        except ValueError:
-            pass
-    raise BadQuery(f"datetime: {text[:40]!r} is no moment; write one like 2026-01-31T08:00:00Z")
-
-
 def asked_tile(
     sources: tuple[Drawable, ...],
     grid: TileMatrixSet,
@@ -150,4 +132,6 @@ def asked_tile(
     if "properties" in told:
         properties = tuple(dict.fromkeys(name for name in told["properties"].split(",") if name))
         check_properties(sources, properties)
-    return Asked(sources, grid, tile, properties, moment_of(told.get("datetime")), counties)
+    return Asked(
+        sources, grid, tile, properties, read_moment(told.get("datetime"), datetime.now(UTC)), counties
+    )

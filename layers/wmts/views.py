@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import get_script_prefix
 
+from layers.features.times import read_moment
 from layers.scope import carried, carry, parameters
 from layers.service import MapService
 from layers.source import BadQuery, Box
@@ -20,7 +21,6 @@ from layers.tiles.documents import bounds_of
 from layers.tiles.kept import Kept
 from layers.tiles.making import Made
 from layers.tiles.matrix import MATRIX_SETS, MOST_ZOOM, Tile
-from layers.tiles.parameters import moment_of
 from layers.tiles.pictures import PictureAsked, draw_tile, picture_stamp
 from layers.wmts.capabilities import SECTIONS, VERSION, capabilities
 from layers.wmts.faults import ServiceFault, report
@@ -153,7 +153,7 @@ def _moment(given: Mapping[str, str]) -> datetime | None:
     if text in ("", "current", "default"):
         return None
     try:
-        return moment_of(text)
+        return read_moment(text, datetime.now(UTC))
     except BadQuery as fault:
         raise ServiceFault(
             f"TIME: {str(fault).partition(': ')[2]}", "InvalidParameterValue", "TIME"
