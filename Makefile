@@ -1,7 +1,7 @@
 # What this checkout can do. Everything is installed into .venv and $GRIDGIS_HOME (default .gridgis) on demand.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster soak check bench lock clean
+.PHONY: help demo demo-streets test test-cluster soak check bench lock clean
 ARGS ?=
 
 help: ## list these commands
@@ -10,6 +10,10 @@ help: ## list these commands
 demo: ## install what is missing, then run the engine and the web map on the demo grid until Ctrl-C
 	@scripts/bootstrap.sh runtime
 	@exec .venv/bin/python -m demo
+
+demo-streets: ## the same with a synthetic grid along real streets, in a home of its own (streets/ in GRIDGIS_HOME)
+	@scripts/bootstrap.sh runtime
+	@GRIDGIS_HOME=$${GRIDGIS_HOME:-.gridgis}/streets exec .venv/bin/python -m demo streets
 
 test: ## the whole test suite; ARGS="-k name" goes to pytest
 	@scripts/bootstrap.sh dev

@@ -1,6 +1,6 @@
-"""`python -m demo`: everything on this machine until Ctrl-C; `make demo` runs it after the set-up.
+"""`python -m demo [streets]`: everything on this machine until Ctrl-C; `make demo` runs it after the set-up.
 
-Starts the private cluster, brings the tables up to date, loads the demo grid at the first start, starts the
+Starts the private cluster, brings the tables up to date, loads its grid at the first start, starts the
 engine and the business API, and waits. Ends with everything stopped, whatever ended it.
 """
 
@@ -17,7 +17,7 @@ from types import FrameType
 
 from demo.children import Child
 from demo.first_query import first_query
-from demo.grid import load_demo_grid
+from demo.grid import STREETS, TOWN, DemoGrid, load_demo_grid
 from demo.readiness import require_free_port, wait_until_ready
 from demo.surroundings import HOST, DemoError, Surroundings
 from demo.tables import tables_are_current
@@ -35,9 +35,10 @@ def main() -> int:
     """Run the demo; 0 when it was asked to stop, 1 with one message when something is wrong."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _request_stop)
+    grid = STREETS if "streets" in sys.argv[1:] else TOWN
     try:
         with ExitStack() as stack:
-            _run(stack)
+            _run(stack, grid)
     except StopRequestedError:
         print("\nstopped; the data is kept", flush=True)
         return 0
@@ -47,7 +48,7 @@ def main() -> int:
     return 0
 
 
-def _run(stack: ExitStack) -> None:
+def _run(stack: ExitStack, grid: DemoGrid) -> None:
     began = time.monotonic()
     here = Surroundings.read(os.environ)
     cluster = LocalCluster.from_environment()
@@ -81,8 +82,8 @@ def _run(stack: ExitStack) -> None:
     ]
     for migration in migrations:
         migration.wait()
-    if load_demo_grid(cluster.dsn(DATABASES["engine"]), here.home, run):
-        _say("the demo grid is loaded; later starts keep it")
+    if load_demo_grid(cluster.dsn(DATABASES["engine"]), here.home, run, grid):
+        _say(f"the {grid.name} is loaded; later starts keep it")
 
     _say("starting the engine and the business API …")
     serve_engine = [*python, "gis_service", "serve", "--port", str(here.engine_port)]
@@ -90,7 +91,7 @@ def _run(stack: ExitStack) -> None:
     serve_api = [*python, "api", "serve", "--port", str(here.api_port)]
     api = start("the business API", serve_api, "api")
     wait_until_ready([(engine, here.engine_port), (api, here.api_port)])
-    _announce(here, time.monotonic() - began)
+    _announce(here, grid, time.monotonic() - began)
     while True:
         for child in (engine, api):
             if child.exit_code() is not None:
@@ -100,12 +101,12 @@ def _run(stack: ExitStack) -> None:
         time.sleep(0.5)
 
 
-def _announce(here: Surroundings, seconds: float) -> None:
+def _announce(here: Surroundings, grid: DemoGrid, seconds: float) -> None:
     print(
         f"\nready after {seconds:.1f} s\n\n"
         f"  web map and business API   {here.api_url}\n"
         f"  GIS engine                 {here.engine_url}   (documentation: {here.engine_url}/v1/docs)\n\n"
-        f"{first_query(here.engine_url)}\n\n"
+        f"{first_query(here.engine_url, grid)}\n\n"
         f"Logs are in {here.logs}. Ctrl-C stops everything and keeps the data.",
         flush=True,
     )

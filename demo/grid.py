@@ -8,12 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
-COUNTIES = ("08317", "08317122")
 
+@dataclass(frozen=True, slots=True)
+class DemoGrid:
+    """One of the grids to show: its counties, the format `gridgis import` knows it by, what it is called.
+
+    `question` is the first thing to ask of it, and `asks` that question in words.
+    """
+
+    counties: tuple[str, ...]
+    format: str
+    name: str
+    question: dict[str, Any]
+    asks: str
+
+
+TOWN = DemoGrid(
+    ("08317", "08317122"),
+    "demo",
+    "demo grid",
+    # the transformer whose district has the most households: 177
+    {"out": ["trafo-10003"], "include": ["districts"]},
+    "Who loses supply when one transformer of Schutterwald goes out",
+)
+STREETS = DemoGrid(
+    ("091",),
+    "demo-streets",
+    "grid along the streets of Helsinki",
+    {"out": ["F1/breaker"], "include": ["districts"]},
+    "Who loses supply when a feeder goes out",
+)
 # What a `gridgis` command line is run with: its name for messages, then its arguments.
 RunCommand = Callable[[str, Sequence[str]], None]
 
@@ -25,15 +55,15 @@ def loaded_counties(dsn: str) -> set[str]:
         return {code for (code,) in cursor.fetchall()}
 
 
-def load_demo_grid(dsn: str, home: Path, run: RunCommand) -> bool:
-    """Load the demo grid unless both of its counties are there; whether anything was loaded.
+def load_demo_grid(dsn: str, home: Path, run: RunCommand, grid: DemoGrid) -> bool:
+    """Load a demo grid unless all of its counties are there; whether anything was loaded.
 
-    A first start that was cut off between the two counties is completed.
+    A first start that was cut off between two counties is completed.
     """
-    present = loaded_counties(dsn).intersection(COUNTIES)
-    if len(present) == len(COUNTIES):
+    present = loaded_counties(dsn).intersection(grid.counties)
+    if len(present) == len(grid.counties):
         return False
-    package = home / "demo.gpkg"
-    run("making the demo grid", ["import", "demo", "-o", str(package)])
-    run("loading the demo grid", ["load", str(package), *(["--replace"] if present else [])])
+    package = home / f"{grid.format}.gpkg"
+    run(f"making the {grid.name}", ["import", grid.format, "-o", str(package)])
+    run(f"loading the {grid.name}", ["load", str(package), *(["--replace"] if present else [])])
     return True

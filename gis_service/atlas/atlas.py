@@ -10,20 +10,24 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import xxhash
 
+from gis_service.atlas.index import boxes_of
 from gis_service.atlas.live import LIVE, live_columns
 from gis_service.atlas.moments import Moments
-from gis_service.atlas.plan import Marks, Runs, scope_text
+from gis_service.atlas.places import DRAWN, boxes_of_rows, moved_counties
+from gis_service.atlas.plan import Marks, Plans, scope_text
 from gis_service.atlas.sheet import Sheet, TableRows
 from gis_service.atlas.sheets import SheetKey, Sheets, load_of
 from gis_service.atlas.stored import StoredLayer
-from gis_service.atlas.veil import veiled
+from gis_service.atlas.touched import touched_rows
+from gis_service.atlas.veil import REFERENCES, veiled
 from gis_service.engine import Engine
 from gis_service.engine.columns import rfc3339, table_of
 from gis_service.engine.shapes import CountyRun, Shapes
 from gis_service.engine.world import World
-from gis_service.kernels.compiled import I64
+from gis_service.kernels.compiled import F64, I64
 from layers.geojson_columns import Column
 from layers.sheet import Patch, Seen, Sight
+from layers.sheet_features import geometries_at
 from layers.source import Counties
 
 _NO_ROWS: I64 = np.empty(0, np.int64)
@@ -49,8 +53,9 @@ class Atlas:
         self.moments = Moments(engine)
         self.stored = {one.name: one for one in stored}
         self.sheets = Sheets() if sheets is None else sheets
+        self.plans = Plans(self.stored)
         # a race of two threads here comes to the same
-        self._runs: tuple[Shapes | None, dict[str, Runs]] = None, {}
+        self._tidied_for: Shapes | None = None
         self._marks: Marks | None = None
 
     def look(self, layer: str, sight: Sight) -> Seen:
@@ -67,8 +72,8 @@ class Atlas:
         """
         live = _live_fields(layer, sight)
         scene = self.moments.scene(sight.moment if live else None)
-        world = scene.world
-        near = self._runs_of(world, layer).meeting(sight.box, sight.counties)
+        world = self._tidied(scene.world)
+        near = self.plans.runs(world, layer).meeting(sight.box, sight.counties)
         sheets, lost = self._sheets(world, layer, near)
         size = sum(sheet.nbytes for sheet in sheets.values())
         patches: list[Patch] = []
@@ -102,14 +107,62 @@ class Atlas:
         marks = self._marks_of(world)
         live = _live_fields(layer, sight)
         mark = marks.of_network if live else marks.of_load
-        near = [run.county for run in self._runs_of(world, layer).meeting(sight.box, sight.counties)]
+        near = [run.county for run in self.plans.runs(world, layer).meeting(sight.box, sight.counties)]
         told = [layer, "" if sight.counties is None else f"for {scope_text(sight.counties)}"]
         told += dict.fromkeys(mark(county) for county in near)
+        if sight.counties is not None and any(name in REFERENCES.get(layer, ()) for name in sight.fields):
+            told += [marks.of_load(county) for county in sorted(sight.counties & world.versions.keys())]
         if missing := _missing(world.missing_counties, world, near, sight.counties):
             told += ["missing", *missing]
         if live and sight.moment is not None:
             told += ["at", rfc3339(sight.moment)]
         return xxhash.xxh3_128_hexdigest("\n".join(told).encode())
+
+    def touched(self, before: World, after: World) -> dict[str, F64]:
+        """Where what is drawn differs between two worlds: layer → boxes float64 `(n, 4)`, in lon/lat.
+
+        After switch operations the boxes of exactly the elements whose `energised` or `open` is another, at
+        the cost of the change. After a load the box around each layer of the county, and of the counties
+        whose network is tied to it, as far as their layers have live fields.
+
+        Raises
+        ------
+        NotReady
+            When polygons have to be read and cannot be.
+        """
+        if before.topology is not after.topology:
+            return self._loaded(before, after)
+        found: dict[str, F64] = {}
+        for layer, rows in touched_rows(before, after).items():
+            boxes = self._boxes(after, layer, rows)
+            boxes = boxes[np.isfinite(boxes).all(axis=1)]
+            if len(boxes):
+                found[layer] = boxes
+        return found
+
+    def _boxes(self, world: World, layer: str, rows: I64) -> F64:
+        if layer not in self.stored:
+            return boxes_of_rows(world.topology.tables, layer, rows)
+        found: list[F64] = []
+        for run in self.plans.runs(world, layer).of(world.versions.keys()):
+            own = rows[(rows >= run.first) & (rows < run.stop)] - run.first
+            if own.size:
+                sheets, _ = self._sheets(world, layer, [run])
+                # of a county that cannot be read, all may be another
+                shapes = [boxes_of(geometries_at(one.geometries, own)) for one in sheets.values()]
+                found += shapes or [np.array([run.box])]
+        return np.concatenate([np.empty((0, 4)), *found])
+
+    def _loaded(self, before: World, after: World) -> dict[str, F64]:
+        loaded, moved = moved_counties(before, after)
+        found: dict[str, F64] = {}
+        for layer in (*DRAWN, *self.stored):
+            counties = moved if layer in LIVE else loaded
+            known = self.plans.known(before, layer), self.plans.runs(after, layer)
+            runs = [run for of in known for run in of.of(counties)]
+            if runs:
+                found[layer] = np.unique(np.array([run.box for run in runs], np.float64), axis=0)
+        return found
 
     def _sheets(
         self, world: World, layer: str, near: Sequence[CountyRun]
@@ -131,20 +184,12 @@ class Atlas:
         rows = _rows_of(world, layer, run)
         return {name: sheet.column(name, rows.column) for name in fields if rows.has(name)}
 
-    def _runs_of(self, world: World, layer: str) -> Runs:
-        shapes, runs = self._runs
-        if shapes is not world.shapes:
+    def _tidied(self, world: World) -> World:
+        """The world; sheets of the loads before it are let go of when it comes first."""
+        if self._tidied_for is not world.shapes:
+            self._tidied_for = world.shapes
             self.sheets.tidy(world)
-            self._runs = shapes, runs = world.shapes, {}
-        found = runs.get(layer)
-        if found is None:
-            of, complete = world.shapes.counties.get(layer, ()), True
-            if layer in self.stored:
-                of, complete = self.stored[layer].runs(world)
-            found = Runs(of)
-            if complete:
-                runs[layer] = found
-        return found
+        return world
 
     def _marks_of(self, world: World) -> Marks:
         marks = self._marks

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property, lru_cache
 
 import numpy as np
 
-from gis_service.engine.shapes import CountyRun
+from gis_service.atlas.stored import StoredLayer
+from gis_service.engine.shapes import CountyRun, Shapes
 from gis_service.engine.world import CountyVersion, World
 from gis_service.kernels.compiled import F64
 from layers.source import Box, Counties
@@ -19,6 +21,10 @@ class Runs:
     def __init__(self, runs: Iterable[CountyRun]) -> None:
         self._runs = sorted(run for run in runs if run.box is not None)
         self._boxes: F64 = np.array([run.box for run in self._runs], np.float64).reshape(-1, 4)
+
+    def of(self, counties: Collection[str]) -> list[CountyRun]:
+        """Those of some counties that have features with a place."""
+        return [run for run in self._runs if run.county in counties]
 
     def meeting(self, box: Box, counties: Counties) -> list[CountyRun]:
         """Those that can have features in a box, of some counties; in order."""
@@ -37,6 +43,49 @@ class Runs:
             if counties is None or run.county in counties:
                 found.append(run)
         return found
+
+
+NO_RUNS = Runs(())
+
+
+class Plans:
+    """The counties of every layer, of the two worlds asked about last; safe for threads.
+
+    Parameters
+    ----------
+    stored
+        The layers that are not in the worlds' tables.
+    """
+
+    def __init__(self, stored: Mapping[str, StoredLayer]) -> None:
+        self._stored = stored
+        self._lock = threading.Lock()
+        self._kept: list[tuple[Shapes, dict[str, Runs]]] = []
+
+    def runs(self, world: World, layer: str) -> Runs:
+        """The counties of a layer in a world; what is stored is measured, which may ask the database."""
+        with self._lock:
+            kept = next((runs for shapes, runs in self._kept if shapes is world.shapes), None)
+            if kept is None:
+                kept = {}
+                self._kept = [(world.shapes, kept), *self._kept[:1]]
+        found = kept.get(layer)
+        if found is None:
+            of, complete = world.shapes.counties.get(layer, ()), True
+            if layer in self._stored:
+                of, complete = self._stored[layer].runs(world)
+            found = Runs(of)
+            if complete:
+                kept[layer] = found
+        return found
+
+    def known(self, world: World, layer: str) -> Runs:
+        """The same without asking anybody: none of a stored layer that was not measured for that world."""
+        if layer not in self._stored:
+            return self.runs(world, layer)
+        with self._lock:
+            kept = next((runs for shapes, runs in self._kept if shapes is world.shapes), {})
+        return kept.get(layer, NO_RUNS)
 
 
 class Marks:

@@ -40,8 +40,24 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     simbench.add_argument("code", metavar="CODE", help="such as 1-MVLV-rural-all-0-sw")
     simbench.set_defaults(run=run_import, convert=_simbench)
 
+    osm = formats.add_parser(
+        "osm",
+        parents=[county, output],
+        help="streets and buildings of OpenStreetMap as corridors and customers",
+    )
+    osm.add_argument("extract", type=Path, metavar="FILE.osm.pbf")
+    osm.add_argument("--grid", action="store_true", help="lay a synthetic grid along the streets")
+    osm.set_defaults(run=run_import, convert=_osm)
+
     demo = formats.add_parser("demo", parents=[output], help="the demo grid: Oberrhein with Schutterwald")
     demo.set_defaults(run=run_import, convert=_demo)
+
+    streets = formats.add_parser(
+        "demo-streets",
+        parents=[output],
+        help="the second demo: a synthetic grid along the streets of Helsinki",
+    )
+    streets.set_defaults(run=run_import, convert=_demo_streets)
 
 
 def run_import(arguments: argparse.Namespace) -> None:
@@ -91,3 +107,20 @@ def _demo(_arguments: argparse.Namespace) -> GridPackage:
     from gis_service.ingest.demo import demo_package
 
     return demo_package()
+
+
+def _osm(arguments: argparse.Namespace) -> GridPackage:
+    from gis_service.ingest.osm import import_osm
+
+    return import_osm(
+        arguments.extract,
+        county_code=arguments.county_code or "osm",
+        county_name=arguments.county_name,
+        grid=arguments.grid,
+    )
+
+
+def _demo_streets(_arguments: argparse.Namespace) -> GridPackage:
+    from gis_service.ingest.osm import streets_demo_package
+
+    return streets_demo_package()

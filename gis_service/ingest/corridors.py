@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 DECIMALS = 6  # 0.1 m: nearer points are one vertex
-_KINDS = ("street", "duct", "pole_line")
+_KINDS = ("street", "duct", "pole_line", "crossing")
 LOW_VOLTAGE_KV = 1.0
 
 Ints = npt.NDArray[np.int64]
@@ -28,7 +28,7 @@ def corridor_kind(construction: npt.ArrayLike, base_voltage_kv: npt.ArrayLike) -
 def corridors(routes: npt.NDArray[np.object_], kinds: npt.NDArray[np.object_]) -> pd.DataFrame:
     """The corridor graph of line routes: `id`, `from_vertex`, `to_vertex`, `kind`, `geom`, in a stable order.
 
-    Where lines of several kinds share a piece, it is a street before a duct before a pole line.
+    Where lines of several kinds share a piece, it is the first of street, duct, pole line and crossing.
     """
     pieces, points = _pieces(routes, kinds)
     if pieces.empty:

@@ -153,6 +153,18 @@ class Change:
         is_now: B1 = ((from_after | to_after) & carried) != 0
         return was | source, is_now | source
 
+    def changed_edges(self, nodes: I64 | None = None) -> I64:
+        """Lines, switches, transformers and sources energised in one of the two alone, ascending.
+
+        What is out does not count here. `nodes`: those of `changed_nodes`, where they are known.
+        """
+        changed = self.changed_nodes() if nodes is None else nodes
+        around = arcs_of(self.topology.arcs.indptr, changed)
+        edges: I64 = np.unique(self.topology.arcs.edge[around]).astype(np.int64)
+        was, is_now = self._energised(edges)
+        found: I64 = edges[was != is_now]
+        return found
+
     def dark_edges(self) -> I64:
         """Lines, switches, transformers and sources energised before and not after, ascending.
 

@@ -18,6 +18,7 @@ import shapely
 from shapely.geometry import shape
 
 from gis_service import store
+from gis_service.atlas import Atlas
 from gis_service.engine import Engine
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.stored import StoredGrid
@@ -172,6 +173,35 @@ def test_the_live_state_follows_operations_and_moments(engine: Engine, catalog: 
 
 def replace_moment(sight: Sight, moment: datetime) -> Sight:
     return Sight(sight.box, sight.fields, moment, sight.counties)
+
+
+def test_an_operation_touches_the_polygons_of_its_districts(engine: Engine, catalog: Catalog) -> None:
+    source: Any = drawn(catalog, "transformer_district")
+    atlas: Atlas = source.atlas
+    before = engine.current.get()
+    row = before.topology.ids.row("switch", "CB1")
+    assert row is not None
+    after = before.switched(before.current.with_switching([row], [True]), {})
+    (ring,) = [one for one in PACKAGE["transformer_district"].geometry if one is not None]
+    assert atlas.touched(before, after)["transformer_district"].tolist() == [list(ring.bounds)]
+
+
+def test_a_load_touches_where_its_county_was_and_is(engine: Engine, catalog: Catalog) -> None:
+    source: Any = drawn(catalog, "corridor")
+    atlas: Atlas = source.atlas
+    source.look(Sight(WORLD))
+    before = engine.current.get()
+    frames = {layer: PACKAGE[layer].copy() for layer in store_layers()}
+    mine = frames["corridor"]["county_code"] == NORTH
+    frames["corridor"] = frames["corridor"].iloc[[*mine[mine].index[:1], *mine[~mine].index]]
+    store.load_county(GridPackage.of(frames), NORTH, replace=True)
+    found = atlas.touched(before, engine.current.get())
+    bounds = [
+        frame[frame["county_code"] == NORTH].total_bounds.tolist()
+        for frame in (PACKAGE["corridor"], frames["corridor"])
+    ]
+    assert sorted(found["corridor"].tolist()) == sorted(bounds)
+    assert {"county", "switch", "customer_point"} <= found.keys()
 
 
 @pytest.mark.parametrize("layer", COUNTS)
