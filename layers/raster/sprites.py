@@ -102,6 +102,7 @@ def _over(canvas: Pixels, y: int, x: int, source: Pixels, row: int, column: int)
 def lay_over(canvas: Pixels, above: Pixels) -> None:
     """Lay a whole picture over another."""
     for y in range(canvas.shape[0]):
+        words = above[y].view(np.uint32)  # four bands at once: most pixels of a picture of labels are empty
         for x in range(canvas.shape[1]):
-            if above[y, x, 3]:
+            if words[x, 0]:
                 _over(canvas, y, x, above, y, x)
