@@ -17,6 +17,14 @@ have_postgis() {
 # GeoDjango loads the C libraries of GDAL and GEOS by these names.
 have_library() { python3 -c 'import ctypes.util, sys; sys.exit(ctypes.util.find_library(sys.argv[1]) is None)' "$1"; }
 
+# Labels in Chinese need a font that has the characters; the drawing takes the first of these that is there.
+have_chinese_font() {
+    local file
+    [ -f "${GRIDGIS_MAP_FONT:-}" ] && return
+    while read -r file; do [ -f "$file" ] && return; done <layers/raster/chinese_fonts.txt
+    return 1
+}
+
 have_venv() { [ -x .venv/bin/python ] || python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
 # Major version of the PostgreSQL to install: the one that is there already, else the distribution's own.
@@ -62,6 +70,14 @@ install_system_packages() {
     have_library gdal || needs+=(gdal)
     have_library geos_c || needs+=(geos)
     have_venv || needs+=(venv)
+    if ! have_chinese_font; then
+        # nothing else fails without it
+        if [ ${#needs[@]} -gt 0 ] || { command -v apt-get >/dev/null && may_become_root; }; then
+            needs+=(font)
+        else
+            say "no font with Chinese characters is found: maps will show boxes in their place (fonts-droid-fallback)"
+        fi
+    fi
     [ ${#needs[@]} -eq 0 ] && return
 
     command -v apt-get >/dev/null ||
@@ -88,6 +104,7 @@ package_names() {
             gdal) [[ " $* " = *" postgis "* ]] || names+=(gdal-bin) ;;
             geos) [[ " $* " = *" postgis "* ]] || names+=(libgeos-c1v5) ;;
             venv) names+=(python3-venv) ;;
+            font) names+=(fonts-droid-fallback) ;;
         esac
     done
     printf '%s' "${names[*]}"

@@ -20,6 +20,7 @@ from gis_service.errors import GridError
 from gis_service.home import home
 from gis_service.snapshots.budget import memory_budget
 from gis_service.web.metrics import REFRESH
+from layers.raster.warming import warm_drawing
 from layers.tiles.warming import warm_encoder
 
 log = logging.getLogger("gis_service.web")
@@ -73,6 +74,7 @@ class Warmth:
         recovery().look()
         warm_up(engine())
         warm_encoder()
+        warm_drawing()
         self._follow()
         self._ready.set()
         recovery().complete()

@@ -1,7 +1,7 @@
 """The fonts that labels are set in: Mapnik's own, behind it one with Chinese characters where there is any.
 
 Without one, Chinese characters are drawn as empty boxes, and `has_chinese` says so. `GRIDGIS_MAP_FONT` names
-a font file that is taken before those that Debian and its kin install.
+a font file that is taken before those of `chinese_fonts.txt`, which the setup looks for as well.
 """
 
 from __future__ import annotations
@@ -13,28 +13,20 @@ from pathlib import Path
 import mapnik
 
 _LATIN = "DejaVu Sans Book"
-_CHINESE_FILES = (
-    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
-    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
-    "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
-    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
-    "/usr/share/fonts/truetype/arphic/uming.ttc",
-    "/usr/share/fonts/google-droid/DroidSansFallback.ttf",
-    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
-)
+_KNOWN = Path(__file__).with_name("chinese_fonts.txt")
 
 
 @lru_cache(maxsize=1)
 def font_names() -> tuple[str, ...]:
     """Faces in the order in which a character is looked for in them."""
-    found = [_LATIN]
-    for path in (os.environ.get("GRIDGIS_MAP_FONT"), *_CHINESE_FILES):
-        if path and Path(path).is_file():
+    files = [os.environ.get("GRIDGIS_MAP_FONT", ""), *_KNOWN.read_text(encoding="utf-8").split("\n")]
+    for file in files:
+        if file and Path(file).is_file():
             before = set(mapnik.FontEngine.face_names())
-            if mapnik.FontEngine.register_font(path):
-                found += sorted(set(mapnik.FontEngine.face_names()) - before)
-                break
-    return tuple(found)
+            if mapnik.FontEngine.register_font(file):
+                found = sorted(set(mapnik.FontEngine.face_names()) - before)
+                return (_LATIN, *found)
+    return (_LATIN,)
 
 
 def has_chinese() -> bool:

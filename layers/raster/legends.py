@@ -30,7 +30,6 @@ _TEXT = 11.0
 _LETTER = 6.9  # pixels of a Latin letter of that size, about; a Chinese one has twice the width
 _GAP = 8
 _NEUTRAL = "#6a6a6a"
-_TYPICAL = 10.0  # of the steps that fit a rule, the one nearest to this is shown: the commonest voltage
 
 
 @dataclass(frozen=True)
@@ -156,4 +155,4 @@ def _typical(palette: Palette, rule: Rule) -> str:
     low = max((test.low for test in rule.tests if test.field == palette.field), default=-np.inf)
     below = min((test.below for test in rule.tests if test.field == palette.field), default=np.inf)
     fitting = [(step, colour) for step, colour in palette.steps if low <= step < below] or palette.steps
-    return min(fitting, key=lambda one: abs(one[0] - _TYPICAL))[1]
+    return min(fitting, key=lambda one: abs(one[0] - rule.typical))[1]

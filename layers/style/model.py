@@ -135,6 +135,8 @@ class Rule:
         Denominators, `near <= scale < far`.
     shown
         Whether the rule appears in legends.
+    typical
+        The number for which a legend takes a colour out of a palette's steps.
     """
 
     title: str
@@ -143,6 +145,7 @@ class Rule:
     near: float = 0.0
     far: float = FAR
     shown: bool = True
+    typical: float = 10.0
 
     def holds_at(self, denominator: float) -> bool:
         """Whether the rule is for this scale."""

@@ -99,7 +99,15 @@ class _Reader:
         near, far = given.get("scale", (0, FAR))
         tests = tuple(_test(field, wanted) for field, wanted in given.get("where", {}).items())
         symbols = tuple(map(self._symbol, given["draw"]))
-        return Rule(given["title"], tests, symbols, float(near), float(far), bool(given.get("shown", True)))
+        return Rule(
+            given["title"],
+            tests,
+            symbols,
+            float(near),
+            float(far),
+            bool(given.get("shown", True)),
+            float(given.get("typical", 10)),
+        )
 
     def _symbol(self, given: Mapping[str, Any]) -> Symbol:
         if "line" in given:

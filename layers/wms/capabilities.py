@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from layers.raster.frame import PIXEL_M
 from layers.sheet import Drawable
@@ -181,8 +182,8 @@ def _layer(offer: Offer, source: Drawable, extent: Box | None, *, new: bool) -> 
 def _style(offer: Offer, layer: str, style: Style) -> Piece:
     width, height = legends.size_of(style, offer.cartography)
     address = (
-        f"{offer.address}SERVICE=WMS&VERSION={offer.version}&REQUEST=GetLegendGraphic&LAYER={layer}"
-        f"&STYLE={style.name}&FORMAT=image/png&SLD_VERSION=1.1.0"
+        f"{offer.address}SERVICE=WMS&VERSION={offer.version}&REQUEST=GetLegendGraphic&LAYER={quote(layer)}"
+        f"&STYLE={quote(style.name)}&FORMAT=image/png&SLD_VERSION=1.1.0"
     )
     return element(
         "Style",

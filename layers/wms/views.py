@@ -32,7 +32,8 @@ from layers.wms.asking import (
 )
 from layers.wms.capabilities import TYPES, Offer, capabilities, check_sequence
 from layers.wms.faults import XML_TYPES, ServiceFault, report
-from layers.wms.feature_info import INFO_FORMATS, MOST_FEATURES, TOLERANCE, hits, written
+from layers.wms.feature_documents import written
+from layers.wms.feature_info import INFO_FORMATS, MOST_FEATURES, TOLERANCE, hits
 from layers.wms.legends import make_legend
 from layers.wms.maps import make_map
 from layers.wms.notices import notice
