@@ -11,7 +11,7 @@ import numpy as np
 import xxhash
 
 from gis_service.atlas.index import boxes_of
-from gis_service.atlas.live import LIVE, live_columns
+from gis_service.atlas.live import LIVE, live_by_part
 from gis_service.atlas.moments import Moments
 from gis_service.atlas.places import DRAWN, boxes_of_rows, moved_counties
 from gis_service.atlas.plan import Marks, Plans, scope_text
@@ -29,8 +29,6 @@ from layers.geojson_columns import Column
 from layers.sheet import Patch, Seen, Sight
 from layers.sheet_features import geometries_at
 from layers.source import Counties
-
-_NO_ROWS: I64 = np.empty(0, np.int64)
 
 
 class Atlas:
@@ -76,17 +74,17 @@ class Atlas:
         near = self.plans.runs(world, layer).meeting(sight.box, sight.counties)
         sheets, lost = self._sheets(world, layer, near)
         size = sum(sheet.nbytes for sheet in sheets.values())
+        rows = {run.county: sheets[run.county].index.rows(sight.box) for run in near if run.county in sheets}
+        seen = [run for run in near if run.county in rows and rows[run.county].size]
+        state = live_by_part(scene, layer, [rows[run.county] + run.first for run in seen], live)
         patches: list[Patch] = []
-        for run in near:
-            sheet = sheets.get(run.county)
-            found = _NO_ROWS if sheet is None else sheet.index.rows(sight.box)
-            if sheet is not None and found.size:
-                columns = self._columns(world, layer, run, sheet, [n for n in sight.fields if n not in live])
-                if sight.counties is not None:
-                    own = np.arange(run.first, run.stop)
-                    columns = veiled(world, layer, own, columns, sight.counties)
-                state = live_columns(scene, layer, found + run.first, live)
-                patches.append(Patch(run.county, found, sheet.geometries, sheet.ids, columns, state))
+        for run, lit in zip(seen, state, strict=True):
+            sheet = sheets[run.county]
+            columns = self._columns(world, layer, run, sheet, [n for n in sight.fields if n not in live])
+            if sight.counties is not None:
+                own = np.arange(run.first, run.stop)
+                columns = veiled(world, layer, own, columns, sight.counties)
+            patches.append(Patch(run.county, rows[run.county], sheet.geometries, sheet.ids, columns, lit))
         if sum(sheet.nbytes for sheet in sheets.values()) != size:
             self.sheets.tidy()
         missing = _missing(scene.missing, world, [run.county for run in near], sight.counties)

@@ -20,6 +20,10 @@ from layers.geojson_columns import Geometries
 from layers.geojson_rows import LINE, MULTILINE, MULTIPOLYGON, POINT, POLYGON
 from layers.source import Box
 
+# Measured on the province of 1,000,000 customers and 680,125 lines in ten counties, on two busy cores: the
+# trees of all customers take 0.6 s and 20 MB, those of all lines 0.4 s and 26 MB; a whole look takes 0.04 ms
+# where it finds nothing, 0.11 ms for 4,889 lines and 0.42 ms for 12,672 customers. To go through all points
+# of a county takes longer than that, and so does to sort what is found when it is a large part of them.
 _NO_ROWS: I64 = np.empty(0, np.int64)
 _WORTH_MARKING = 25  # rows that are gone through in the time in which one is sorted among others
 

@@ -9,7 +9,6 @@ from gis_service.engine.columns import EDGE_LAYERS, Rows
 from gis_service.engine.world import Scene
 from gis_service.network.tables import phase_text
 from gis_service.tracing.change import Change
-from gis_service.tracing.outs import nodes_of_substation
 
 Bools = npt.NDArray[np.bool_]
 
@@ -37,8 +36,14 @@ def energised(scene: Scene, layer: str, rows: Rows) -> Bools:
         fed[known] = now.energised((first + transformer[known]).astype(np.int64))
         return fed
     if layer == "substation":
-        inside = [nodes_of_substation(topology, row).astype(np.int32) for row in rows.tolist()]
-        return np.array([bool(now.phases(nodes)[0].any()) for nodes in inside], np.bool_)
+        inside = topology.inside
+        begins = inside.first[rows]
+        counts = inside.first[rows + 1] - begins
+        ends = np.cumsum(counts)
+        nodes = inside.node[np.arange(counts.sum()) + np.repeat(begins - ends + counts, counts)]
+        lit = np.concatenate([[0], np.cumsum(now.phases(nodes)[0] != 0)])
+        inner: Bools = lit[ends] > lit[ends - counts]
+        return inner
     raise KeyError(layer)
 
 

@@ -6,12 +6,14 @@ stands there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from gis_service.engine.columns import table_of
 from gis_service.errors import AmbiguousId, UnknownId
+from gis_service.kernels.compiled import I64
+from gis_service.network.columns import Text, runs
 from gis_service.network.topology import Topology
 
 
@@ -23,7 +25,7 @@ def tied_counties(topology: Topology) -> dict[str, str]:
     tables = topology.tables
     codes = sorted(tables.counties)
     place = {code: k for k, code in enumerate(codes)}
-    of_node = np.array([place[code] for code in tables.nodes.county.tolist()], np.int64)
+    of_node = _places(tables.nodes.county, place)
     stands_for = list(range(len(codes)))
 
     def first(county: int) -> int:
@@ -34,11 +36,11 @@ def tied_counties(topology: Topology) -> dict[str, str]:
 
     own = np.concatenate(
         [
-            np.array([place[code] for code in table.county.tolist()], np.int64)
+            _places(table.county, place)
             for table in (tables.lines, tables.switches, tables.transformers, tables.sources)
         ]
     )
-    customers = np.array([place[code] for code in tables.customers.county.tolist()], np.int64)
+    customers = _places(tables.customers.county, place)
     joined = ((topology.edge_from, own), (topology.edge_to, own), (topology.customer_node, customers))
     pairs: set[tuple[int, int]] = set()
     for nodes, counties in joined:
@@ -46,11 +48,20 @@ def tied_counties(topology: Topology) -> dict[str, str]:
         inner = np.flatnonzero((nodes >= 0) & (nodes < len(of_node)))
         theirs, ours = of_node[nodes[inner]], counties[inner]
         apart = theirs != ours
-        pairs |= set(zip(theirs[apart].tolist(), ours[apart].tolist(), strict=True))
+        both = np.unique(np.column_stack([theirs[apart], ours[apart]]), axis=0)
+        pairs |= set(map(tuple, both.tolist()))
     for one, other in sorted(pairs):
         low, high = sorted((first(one), first(other)))
         stands_for[high] = low
     return {code: codes[first(k)] for code, k in place.items()}
+
+
+def _places(counties: Text, place: Mapping[str, int]) -> I64:
+    """Which county each row is of, by stretches: a string for every row would take seconds."""
+    found = np.empty(len(counties), np.int64)
+    for county, first, stop in runs(counties):
+        found[first:stop] = place[county]
+    return found
 
 
 def counties_of(topology: Topology, ids: Iterable[str]) -> set[str]:
