@@ -9,6 +9,7 @@ from typing import Literal
 
 from gis_service.engine.columns import Answer
 from gis_service.engine.context import NOW, Context
+from gis_service.engine.corridors import CorridorShelf
 from gis_service.engine.elements import element
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.history import Wanted, interruptions_logged, operations_logged
@@ -17,10 +18,13 @@ from gis_service.engine.outage_text import answer_text, simple_text
 from gis_service.engine.recording.operated import Operated
 from gis_service.engine.recording.operations import Recorder
 from gis_service.engine.scene import Clock, scene_of
+from gis_service.engine.schemes import Planner, SchemeAsked, supply_schemes
 from gis_service.engine.supply import area_below, path_to_customer, radius_below
 from gis_service.engine.traces import TraceAsked, traced
 from gis_service.engine.world import Scene
 from gis_service.errors import CountyAway, UnknownId
+from gis_service.planning.rules import Rules, default_rules
+from gis_service.planning.trees import Trees
 
 
 def _named(cases: Sequence[Case]) -> list[str] | None:
@@ -45,12 +49,17 @@ class Engine:
         The world, kept current.
     clock
         What time it is; passed in, so that nothing inside reads the system's.
+    rules
+        What supply schemes keep to; the shipped rule book by default.
     """
 
-    def __init__(self, current: CurrentWorld, *, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, current: CurrentWorld, *, clock: Clock = system_clock, rules: Rules | None = None
+    ) -> None:
         self.current = current
         self.clock = clock
         self._recorder = Recorder(current, clock)
+        self.planner = Planner(rules or default_rules(), CorridorShelf(), Trees())
 
     def scene(self, context: Context = NOW) -> Scene:
         """The world and switch states of a question; errors as `scene_of` says."""
@@ -76,6 +85,11 @@ class Engine:
         """The longest electrical path below an element."""
         with self._asked_of(context, [start]) as scene:
             return scene.head() | radius_below(scene, start, mode)
+
+    def supply_schemes(self, asked: SchemeAsked, context: Context = NOW) -> Answer:
+        """The cheapest ways to supply a new customer."""
+        with self._asked_of(context, None) as scene:
+            return scene.head() | supply_schemes(scene, asked, self.planner)
 
     def outage_impact(self, case: Case, include: Sequence[str], context: Context = NOW) -> Answer:
         """Who loses supply when a case goes out."""

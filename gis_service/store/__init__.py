@@ -7,6 +7,7 @@ Answers are values; nothing here knows how supply follows from switch states.
 from __future__ import annotations
 
 from gis_service.store.changes import ChangeListener, OperatedSwitches, listening, operated_since
+from gis_service.store.corridors import county_areas, load_corridors
 from gis_service.store.county_load import LoadedCounty
 from gis_service.store.county_rows import CountyTables, PackageByCounty
 from gis_service.store.database import (
@@ -74,6 +75,7 @@ __all__ = [
     "build_missing_indexes",
     "close_pools",
     "counties_away",
+    "county_areas",
     "county_versions",
     "current_switches",
     "current_where_answered",
@@ -85,6 +87,7 @@ __all__ = [
     "layer_extents",
     "listening",
     "load_columns",
+    "load_corridors",
     "load_county",
     "load_county_tables",
     "load_grid",

@@ -200,6 +200,118 @@ class SupplyRadiusAnswer(Head):
     line: dict[str, Any] | None
 
 
+class AttachPoint(Given):
+    """A place at which a customer can be connected."""
+
+    kind: Literal["district", "node", "line_tap", "bay"]
+    id: Annotated[str, Field(description="the district, node, line section or substation")]
+    county_code: str
+    node_id: Annotated[str | None, Field(description="the node; null mid-span")]
+    point: Point
+    fraction: Annotated[
+        float | None, Field(description="line_tap: how far along the line, from its `from_node`")
+    ]
+
+
+class CorridorUsed(Given):
+    """A corridor that a route follows."""
+
+    id: Annotated[str, Field(description="`line_section:ID` where a county has no corridors")]
+    county_code: str
+    kind: str
+    length_m: float
+
+
+class Route(Given):
+    """A route from the customer to the attach point."""
+
+    geometry: Annotated[dict[str, Any], Field(description="GeoJSON LineString")]
+    length_m: float
+    construction: Literal["overhead", "underground"]
+    corridors: list[CorridorUsed]
+    off_corridor_m: float
+
+
+class CostPart(Given):
+    """One line of a cost: `amount` is `quantity` times `unit_cost`, to the cent."""
+
+    item: str
+    quantity: float
+    unit_cost: float
+    amount: float
+
+
+class Cost(Given):
+    """What a scheme costs: the sum of its parts."""
+
+    total: float
+    currency: str
+    parts: list[CostPart]
+
+
+class SchemeVoltage(Given):
+    """Voltage with the new load."""
+
+    drop_percent: Annotated[float, Field(description="from where voltage is held to the customer")]
+    customer_pu: float
+    worst_pu: Annotated[float, Field(description="the lowest of all that the supply path feeds")]
+
+
+class Loading(Given):
+    """Loading of an element as a share of its rating."""
+
+    id: str
+    before: float
+    after: float
+
+
+class Scheme(Given):
+    """One way to supply the customer."""
+
+    rank: int
+    base_voltage_kv: float
+    attach: AttachPoint
+    route: Route
+    conductor: str
+    transformer: Annotated[float | None, Field(description="kVA of the customer's own transformer")]
+    cost: Cost
+    voltage: SchemeVoltage
+    losses_kw: Annotated[float, Field(description="losses at full load that come with the customer")]
+    loading: Annotated[list[Loading], Field(description="along the supply path, from the source")]
+    supply_radius_m: float
+    supply_path: Annotated[list[str], Field(description="ids of elements from the source to the attach point")]
+    feeder: str | None
+    shares_with_customers: Annotated[int, Field(description="customers of the same feeder")]
+    unknown: Annotated[
+        list[str], Field(description="elements of the scheme with a rating, impedance or duct not known")
+    ]
+
+
+class RulesUsed(Given):
+    """The rule book of an answer."""
+
+    name: str
+    valid_from: str
+
+
+class Searched(Given):
+    """What an answer was chosen from."""
+
+    counties: list[str]
+    corridors: int
+    attach_points: int
+    left_out: Annotated[int, Field(description="attach points beyond the nearest that were looked at")]
+    whole: Annotated[bool, Field(description="false where a search for routes was broken off")]
+
+
+class SupplySchemesAnswer(Head):
+    """Supply schemes, cheapest first, each at another supply point."""
+
+    schemes: list[Scheme]
+    rules: RulesUsed
+    searched: Searched
+
+
 class Impact(Given):
     """Who loses supply in one case."""
 

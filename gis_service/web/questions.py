@@ -303,6 +303,36 @@ class OutageQuestion(Question):
         return self
 
 
+class SupplySchemesQuestion(Question):
+    """Where and how to connect a new customer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"point": [7.8828, 48.4588], "kva": 10},
+                {"point": [7.8828, 48.4588], "kva": 400, "k": 2, "rules": {"limits": {"busbar_pu": 1.02}}},
+            ]
+        }
+    )
+
+    point: Annotated[
+        tuple[Longitude, Latitude], Field(description="where the customer is, [lon, lat] in EPSG:4326")
+    ]
+    kva: Annotated[
+        float, Field(gt=0, le=1e12, allow_inf_nan=False, description="the power that is to be contracted")
+    ]
+    phases: Annotated[Phases, Field(description="the phases that the customer needs")] = "ABC"
+    k: Annotated[StrictInt, Field(ge=1, le=20, description="how many schemes, each at another supply point")] = 3
+    rules: Annotated[
+        dict[str, Any],
+        Field(
+            default_factory=dict,
+            description="values of the rule book to set otherwise, by its names; "
+            "a row of a list is named by its name, level or rating",
+        ),
+    ]
+
+
 class SwitchOperation(Strict):
     """One operation that took place."""
 

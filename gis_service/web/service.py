@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 from functools import lru_cache, partial
+from pathlib import Path
 
 from gis_service import store
 from gis_service.engine import Engine
@@ -18,6 +20,7 @@ from gis_service.engine.starting.warm import warm_up
 from gis_service.engine.world import World
 from gis_service.errors import GridError
 from gis_service.home import home
+from gis_service.planning.rules import RULES_FILE, Rules, default_rules, read_rules
 from gis_service.snapshots.budget import memory_budget
 from gis_service.web.metrics import REFRESH
 from layers.raster.warming import warm_drawing
@@ -31,7 +34,20 @@ def engine() -> Engine:
     """The engine over this process' database."""
     tell = partial(recovery().tell, "snapshot")
     source = StoredGrid(home() / "snapshots", budget=memory_budget(), tell=tell)
-    return Engine(CurrentWorld(source, on_refresh=_observe))
+    return Engine(CurrentWorld(source, on_refresh=_observe), rules=rules())
+
+
+@lru_cache(maxsize=1)
+def rules() -> Rules:
+    """The utility's own rule book (`GRIDGIS_RULES`), else the one that is shipped.
+
+    Raises
+    ------
+    InvalidInput
+        When the file does not hold; every fault is named.
+    """
+    file = os.environ.get(RULES_FILE)
+    return read_rules(Path(file)) if file else default_rules()
 
 
 @lru_cache(maxsize=1)

@@ -16,8 +16,10 @@ from gis_service.engine.context import Context, Switching
 from gis_service.engine.customers import customers_of
 from gis_service.engine.outage import Case, Outage
 from gis_service.engine.outage_text import answer_text, answers_text, geojson_text, lines_text
+from gis_service.engine.schemes import SchemeAsked
 from gis_service.engine.traces import TraceAsked
 from gis_service.errors import InvalidInput
+from gis_service.network.tables import phase_mask
 from gis_service.web.answers import (
     ElementAnswer,
     OutageAnswer,
@@ -25,6 +27,7 @@ from gis_service.web.answers import (
     SupplyAreaAnswer,
     SupplyPathAnswer,
     SupplyRadiusAnswer,
+    SupplySchemesAnswer,
     TraceAnswer,
 )
 from gis_service.web.api import api
@@ -35,6 +38,7 @@ from gis_service.web.questions import (
     SupplyAreaQuestion,
     SupplyPathQuestion,
     SupplyRadiusQuestion,
+    SupplySchemesQuestion,
     SwitchPosition,
     TraceQuestion,
 )
@@ -193,6 +197,24 @@ def supply_radius(request: HttpRequest, question: Annotated[SupplyRadiusQuestion
     media_type = accepted(request, (JSON, GEOJSON))
     answer = engine().supply_radius(question.start, question.mode, question.context())
     return geojson_response(answer, "mode", "length_m") if media_type == GEOJSON else json_response(answer)
+
+
+@api.post("/supply-schemes", response=SupplySchemesAnswer, tags=["planning"], summary="Supply schemes")
+def supply_schemes(request: HttpRequest, question: Annotated[SupplySchemesQuestion, Body()]) -> HttpResponse:
+    """Where and how to connect a new customer: the cheapest schemes, each at another supply point.
+
+    Each is proved by a power flow along its supply path and can be recomputed from the rules and the package.
+    422 says what would make a request possible that is not.
+    """
+    accepted(request, (JSON,))
+    asked = SchemeAsked(
+        point=question.point,
+        kva=question.kva,
+        phases=phase_mask(question.phases),
+        k=question.k,
+        rules=question.rules,
+    )
+    return json_response(engine().supply_schemes(asked, question.context()))
 
 
 @api.post(

@@ -1,0 +1,161 @@
+"""Supply schemes as an answer: what of the grid is near a point, and what planning makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+
+from gis_service.engine.columns import Answer
+from gis_service.engine.corridors import CorridorShelf
+from gis_service.engine.shapes import Shapes
+from gis_service.engine.world import Scene
+from gis_service.errors import Impossible
+from gis_service.kernels.boxes import lines_in_box, points_in_box
+from gis_service.kernels.compiled import I64
+from gis_service.network.tables import ALL_PHASES, GridTables, phase_text
+from gis_service.network.texts import frozen
+from gis_service.planning.corridors import ground_around
+from gis_service.planning.explain import scheme
+from gis_service.planning.layout import lay_out, offers_of
+from gis_service.planning.plane import Plane
+from gis_service.planning.rules import Level, Rules, overridden
+from gis_service.planning.search import Load, Search
+from gis_service.planning.trees import Trees
+
+Independence = Literal["feeder", "busbar", "substation"]
+
+
+@dataclass(frozen=True)
+class SchemeAsked:
+    """A new customer: where, how large, and how many schemes are wanted."""
+
+    point: tuple[float, float]
+    kva: float
+    phases: int = ALL_PHASES
+    supplies: int = 1
+    independence: Independence = "feeder"
+    k: int = 3
+    rules: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Planner:
+    """What planning keeps between questions."""
+
+    rules: Rules
+    corridors: CorridorShelf
+    trees: Trees
+
+
+def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer:
+    """The cheapest ways to supply a new customer, without the head.
+
+    Raises
+    ------
+    InvalidInput
+        For rules that cannot be.
+    Impossible
+        When the point lies in no county, the load is beyond every level, or no supplied grid is within reach;
+        the sentence says what would make it possible.
+    CountyAway, NotReady
+        When the corridors of a county near the point cannot be read.
+    """
+    rules = overridden(planner.rules, asked.rules)
+    plane = Plane(*asked.point)
+    levels = _levels(rules, asked.kva)
+    reach = max(rules.limits.reach_m.of(level) for level in levels)
+    counties = _counties(scene, planner, plane, reach)
+    ground = ground_around(plane, planner.corridors.corridors(scene.world, counties), reach)
+    nodes, lines = _near(scene.world.shapes, scene.tables, plane, reach)
+    load = Load(asked.kva, asked.phases)
+    blocks = lay_out(
+        scene.topology,
+        scene.state,
+        planner.trees,
+        rules,
+        ground,
+        load,
+        levels,
+        nodes=nodes,
+        lines=lines,
+    )
+    if not any(block.sites.site for block in blocks):
+        within = ", ".join(f"{rules.limits.reach_m.of(one):,.0f} m at {one} voltage" for one in levels)
+        raise Impossible(
+            f"point: no supplied node or line that carries phases {phase_text(asked.phases)} for {asked.kva:g} "
+            f"kVA lies within reach ({within}): raise rules.limits.reach_m, or ask of a state that supplies it"
+        )
+    search = Search(offers_of(blocks, load))
+    best = list(islice(search.best(), asked.k))
+    return {
+        "schemes": [scheme(choice, rank) for rank, choice in enumerate(best, start=1)],
+        "rules": {"name": rules.name, "valid_from": rules.valid_from.isoformat()},
+        "searched": {
+            "counties": counties,
+            "corridors": int(ground.id.size),
+            "attach_points": sum(len(block.sites.site) for block in blocks),
+            "left_out": sum(block.sites.left_out for block in blocks),
+            "whole": all(routes.whole for block in blocks for routes in block.routes),
+        },
+    }
+
+
+def _levels(rules: Rules, kva: float) -> list[Level]:
+    levels = rules.levels_for(kva)
+    levels = [
+        one for one in levels if one == "low" or not rules.transformer or rules.transformer_for(kva)
+    ]
+    if not levels:
+        raise Impossible(
+            f"kva: {kva:g} kVA is more than any voltage level takes ({rules.largest_kva:g} kVA): divide the "
+            "load, or set rules.supply_voltage and rules.transformer for a larger one"
+        )
+    return levels
+
+
+def _counties(scene: Scene, planner: Planner, plane: Plane, reach: float) -> list[str]:
+    """The counties that what is within reach of the point can lie in."""
+    areas = planner.corridors.areas(scene.world)
+    here = shapely.Point(plane.lon, plane.lat)
+    if not any(shapely.intersects(area, here) for area in areas.values()):
+        far = {
+            county: float(np.hypot(*plane.metres(shapely.get_coordinates(shapely.shortest_line(here, area))[1:])[0]))
+            for county, area in areas.items()
+        }
+        nearest = min(far, key=lambda county: (far[county], county), default=None)
+        hint = (
+            "no county is loaded"
+            if nearest is None
+            else f"the nearest is {nearest}, {far[nearest] / 1000.0:,.1f} km away"
+        )
+        raise Impossible(
+            f"point: [{plane.lon:g}, {plane.lat:g}] lies outside every loaded county ({hint}); "
+            "give longitude, then latitude, of a place inside one"
+        )
+    box = shapely.box(*plane.box(reach))
+    return [county for county, area in areas.items() if shapely.intersects(area, box)]
+
+
+def _near(shapes: Shapes, tables: GridTables, plane: Plane, reach: float) -> tuple[I64, I64]:
+    """Rows of nodes in the box of all that is within reach, and of lines that meet it."""
+    box = plane.box(reach)
+    nodes, lines = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for run in shapes.counties["connectivity_node"]:
+        if run.box is not None and _meet(box, run.box):
+            xy = frozen(tables.nodes.xy[run.first : run.stop], np.float64)
+            nodes.append(points_in_box(xy, *box) + run.first)
+    for run in shapes.counties["line_section"]:
+        if run.box is not None and _meet(box, run.box):
+            offsets = frozen(tables.lines.offsets[run.first : run.stop + 1], np.int64)
+            coords = frozen(tables.lines.coords[int(offsets[0]) : int(offsets[-1])], np.float64)
+            lines.append(lines_in_box(offsets, coords, *box) + run.first)
+    return np.concatenate(nodes), np.concatenate(lines)
+
+
+def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]

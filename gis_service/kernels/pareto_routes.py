@@ -1,0 +1,311 @@
+"""Routes by two measures at once: label setting for (cost, length), after Martins and Hansen.
+
+A label is one way to a vertex; of all ways, those are kept to which none other is at once as cheap and as
+short. Labels are settled in the order (cost, length, vertex, edge, label before), so with vertices and edges
+numbered by their ids the answer does not depend on how the graph happens to be stored.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+import numpy as np
+
+from gis_service.kernels.arcs import Arcs
+from gis_service.kernels.compiled import F64, I32, I64, compiled
+
+
+class Labels(NamedTuple):
+    """Settled labels, ascending by cost; every label's `before` is settled before it.
+
+    vertex : int32 (n,)
+    cost, length : float64 (n,)
+    edge : int32 (n,), the last edge; -1 at a seed
+    before : int32 (n,), the label before; at a seed `-1 - k` for seed k
+    earlier : int32 (n,), the label that was settled at the same vertex before; -1 if none
+    latest : int32 (n_vertices,), the label that was settled there last, plus 1; 0 where there is none
+    whole : whether the search ended by itself, and not by `most`
+    """
+
+    vertex: I32
+    cost: F64
+    length: F64
+    edge: I32
+    before: I32
+    earlier: I32
+    latest: I32
+    whole: bool
+
+
+@compiled
+def _search(
+    indptr: I64,
+    head: I32,
+    edge: I32,
+    cost: F64,
+    length: F64,
+    seeds: I64,
+    seed_cost: F64,
+    seed_length: F64,
+    reach: float,
+    most: int,
+    latest: I32,
+    spare: F64,
+) -> tuple[I32, F64, F64, I32, I32, I32, bool]:
+    room = 1024
+    l_vertex = np.empty(room, np.int32)
+    l_cost = np.empty(room)
+    l_length = np.empty(room)
+    l_edge = np.empty(room, np.int32)
+    l_before = np.empty(room, np.int32)
+    l_earlier = np.empty(room, np.int32)
+    n = 0
+    heap = [(0.0, 0.0, np.int64(0), np.int64(0), np.int64(0)) for _ in range(0)]
+    for k in range(seeds.size):
+        if seed_length[k] <= reach and np.isfinite(seed_cost[k]):
+            heappush(heap, (seed_cost[k], seed_length[k], np.int64(seeds[k]), np.int64(-1), np.int64(-1 - k)))
+    whole = True
+    while len(heap):
+        c, d, v, e, b = heappop(heap)
+        # `spare` is how much shorter than a bit over the reach the shortest label here is; 0: none yet
+        left = reach + 1.0 - d
+        if left <= spare[v]:
+            continue
+        if n == most:
+            whole = False
+            break
+        if n == room:
+            room *= 2
+            l_vertex = np.append(l_vertex, np.empty(n, np.int32))
+            l_cost = np.append(l_cost, np.empty(n))
+            l_length = np.append(l_length, np.empty(n))
+            l_edge = np.append(l_edge, np.empty(n, np.int32))
+            l_before = np.append(l_before, np.empty(n, np.int32))
+            l_earlier = np.append(l_earlier, np.empty(n, np.int32))
+        spare[v] = left
+        l_vertex[n] = v
+        l_cost[n] = c
+        l_length[n] = d
+        l_edge[n] = e
+        l_before[n] = b
+        l_earlier[n] = latest[v] - 1
+        latest[v] = n + 1
+        for arc in range(indptr[v], indptr[v + 1]):
+            f, w = edge[arc], head[arc]
+            cw = c + cost[f]
+            dw = d + length[f]
+            if np.isfinite(cw) and dw <= reach and reach + 1.0 - dw > spare[w]:
+                heappush(heap, (cw, dw, np.int64(w), np.int64(f), np.int64(n)))
+        n += 1
+    return (
+        l_vertex[:n].copy(),
+        l_cost[:n].copy(),
+        l_length[:n].copy(),
+        l_edge[:n].copy(),
+        l_before[:n].copy(),
+        l_earlier[:n].copy(),
+        whole,
+    )
+
+
+def pareto_routes(
+    arcs: Arcs,
+    *,
+    cost: F64,
+    length: F64,
+    seeds: I64,
+    seed_cost: F64,
+    seed_length: F64,
+    reach: float,
+    most: int,
+) -> Labels:
+    """All ways from the seeds that are not both dearer and longer than another, up to a length.
+
+    Parameters
+    ----------
+    cost, length
+        float64 `(n_edges,)`, none negative; an infinite cost closes an edge.
+    seeds, seed_cost, seed_length
+        Vertices to begin at, and what the way to them has come to; several seeds may share a vertex.
+    reach
+        The greatest length, included.
+    most
+        The greatest number of labels; beyond it the answer is not whole.
+
+    Cost: O(labels · degree · log labels), whatever the size of the graph.
+    """
+    # zeros come from the system untouched: vertices that the search never meets cost nothing
+    latest, spare = np.zeros(arcs.indptr.size - 1, np.int32), np.zeros(arcs.indptr.size - 1)
+    found = _search(
+        *arcs, cost, length, seeds, seed_cost, seed_length, float(reach), int(most), latest, spare
+    )
+    return Labels(*found[:6], latest, found[6])
+
+
+class Arrivals(NamedTuple):
+    """Ways to places, place by place: those of place `k` are `first[k] : first[k + 1]`, ascending by cost.
+
+    cost, length : float64 (n,)
+    foot : int32 (n,), over which foot the place is reached; -1 without any, straight from the start
+    label : int32 (n,), the label the way goes on from; `-1 - s` from the start's own foot `s` on one edge
+    off_m : float64 (n,), metres of the way that follow no edge
+    """
+
+    first: I64
+    cost: F64
+    length: F64
+    foot: I32
+    label: I32
+    off_m: F64
+
+
+@compiled
+def _arrive(
+    edge_from: I32,
+    edge_to: I32,
+    cost: F64,
+    length: F64,
+    labels: Labels,
+    start_edge: I64,
+    start_at: F64,
+    start_off: F64,
+    foot_first: I64,
+    foot_edge: I64,
+    foot_at: F64,
+    foot_off: F64,
+    straight: F64,
+    off_cost: float,
+    off_reach: float,
+    reach: float,
+) -> tuple[I64, F64, F64, I32, I32, F64]:
+    places = foot_first.size - 1
+    first = np.zeros(places + 1, np.int64)
+    room = 1024
+    a_cost = np.empty(room)
+    a_length = np.empty(room)
+    a_foot = np.empty(room, np.int32)
+    a_label = np.empty(room, np.int32)
+    a_off = np.empty(room)
+    n = 0
+    for p in range(places):
+        ways = [(0.0, 0.0, np.int64(0), np.int64(0), 0.0) for _ in range(0)]
+        if straight[p] <= off_reach and straight[p] <= reach:
+            ways.append((straight[p] * off_cost, straight[p], np.int64(-1), np.int64(0), straight[p]))
+        for k in range(foot_first[p], foot_first[p + 1]):
+            e = foot_edge[k]
+            if not np.isfinite(cost[e]):
+                continue
+            rate = cost[e] / length[e] if length[e] > 0.0 else 0.0
+            for s in range(start_edge.size):
+                if start_edge[s] == e:
+                    along = abs(start_at[s] - foot_at[k])
+                    off = start_off[s] + foot_off[k]
+                    if along + off <= reach:
+                        ways.append(
+                            (rate * along + off * off_cost, along + off, np.int64(k), np.int64(-1 - s), off)
+                        )
+            for side in range(2):
+                v = edge_from[e] if side == 0 else edge_to[e]
+                along = foot_at[k] if side == 0 else length[e] - foot_at[k]
+                more = rate * along + foot_off[k] * off_cost
+                label = labels.latest[v] - 1
+                while label >= 0:
+                    d = labels.length[label] + along + foot_off[k]
+                    if d <= reach:
+                        ways.append(
+                            (labels.cost[label] + more, d, np.int64(k), np.int64(label), foot_off[k])
+                        )
+                    label = labels.earlier[label]
+        ways.sort()
+        shortest = np.inf
+        for c, d, k, label, off in ways:
+            if d < shortest:
+                shortest = d
+                if n == room:
+                    room *= 2
+                    a_cost = np.append(a_cost, np.empty(n))
+                    a_length = np.append(a_length, np.empty(n))
+                    a_foot = np.append(a_foot, np.empty(n, np.int32))
+                    a_label = np.append(a_label, np.empty(n, np.int32))
+                    a_off = np.append(a_off, np.empty(n))
+                a_cost[n] = c
+                a_length[n] = d
+                a_foot[n] = k
+                a_label[n] = label
+                # what the start's own foot lies off the edge is added by whoever knows the seed
+                a_off[n] = off
+                n += 1
+        first[p + 1] = n
+    return first, a_cost[:n].copy(), a_length[:n].copy(), a_foot[:n].copy(), a_label[:n].copy(), a_off[:n].copy()
+
+
+class Feet(NamedTuple):
+    """Where places meet edges: those of place `k` are `first[k] : first[k + 1]`.
+
+    edge : int64 (n,)
+    at : float64 (n,), metres along the edge
+    off : float64 (n,), metres from the place to the edge
+    """
+
+    first: I64
+    edge: I64
+    at: F64
+    off: F64
+
+
+def arrivals(
+    edge_from: I32,
+    edge_to: I32,
+    *,
+    cost: F64,
+    length: F64,
+    labels: Labels,
+    start: Feet,
+    feet: Feet,
+    straight: F64,
+    off_cost: float,
+    off_reach: float,
+    reach: float,
+) -> Arrivals:
+    """The ways to places beside the graph that are not both dearer and longer than another.
+
+    Parameters
+    ----------
+    labels
+        Of a search whose seeds were the two ends of the edges of `start`, in that order: ends from and to of
+        foot 0, of foot 1, and so on.
+    start, feet
+        Where the one start and the places meet the edges.
+    straight
+        float64 `(n_places,)`: metres from the start to each place as the crow flies.
+    off_cost, off_reach
+        Cost of a metre away from edges, and how long a way without any edge may be.
+    """
+    return Arrivals(
+        *_arrive(
+            edge_from,
+            edge_to,
+            cost,
+            length,
+            labels,
+            start.edge,
+            start.at,
+            start.off,
+            *feet,
+            straight,
+            float(off_cost),
+            float(off_reach),
+            float(reach),
+        )
+    )
+
+
+def way_back(labels: Labels, label: int) -> tuple[list[int], list[int], int]:
+    """Vertices and edges of a label's way from its seed, in order, and the seed."""
+    vertices, edges = [int(labels.vertex[label])], []
+    while labels.before[label] >= 0:
+        edges.append(int(labels.edge[label]))
+        label = int(labels.before[label])
+        vertices.append(int(labels.vertex[label]))
+    return vertices[::-1], edges[::-1], -1 - int(labels.before[label])

@@ -1,0 +1,222 @@
+"""Ways along which a line could be built: those of one county as columns, and those near a point as a graph.
+
+Vertices are joined by their id over all counties. A county that has no corridors lends the routes of its own
+lines, joined where they meet in place; such a way is named `line_section:ID`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from gis_service.kernels.arcs import Arcs, build_arcs
+from gis_service.kernels.boxes import lines_in_box
+from gis_service.kernels.compiled import B1, F64, I32, I64
+from gis_service.kernels.pareto_routes import Feet
+from gis_service.network.tables import Lines, Text
+from gis_service.network.texts import frozen
+from gis_service.planning.plane import Plane, line_lengths
+from gis_service.planning.rules.book import CONSTRUCTIONS, Construction, Rules
+
+UNKNOWN = -1
+"""Of `ducts_free`: nobody has counted."""
+
+DUCT = "duct"
+_DECIMALS = 7
+_LENT_KINDS = {"overhead": "pole_line"}
+"""What a line's own route counts as; anything but an overhead line runs in the street."""
+
+
+@dataclass(frozen=True, eq=False)
+class Corridors:
+    """The corridors of one county, by id.
+
+    cost_per_m : float64 (n,), nan where the rules price the way
+    ducts_free : int64 (n,), `UNKNOWN` where it is not given
+    offsets, coords : corridor k runs along `coords[offsets[k] : offsets[k + 1]]`, lon/lat
+    """
+
+    county: str
+    id: Text
+    from_vertex: Text
+    to_vertex: Text
+    kind: Text
+    cost_per_m: F64
+    ducts_free: I64
+    offsets: I64
+    coords: F64
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held, roughly."""
+        texts = (self.id, self.from_vertex, self.to_vertex, self.kind)
+        held = self.cost_per_m.nbytes + self.ducts_free.nbytes + self.offsets.nbytes + self.coords.nbytes
+        return held + sum(int(getattr(one, "nbytes", 64 * len(one))) for one in texts)
+
+
+def lent_by_lines(county: str, lines: Lines, rows: I64) -> Corridors:
+    """The routes of a county's lines, where it has no corridors: busbars left out."""
+    construction = np.asarray(lines.construction[rows])
+    rows = rows[construction != "busbar"]
+    construction = construction[construction != "busbar"]
+    begin, stop = np.asarray(lines.offsets[rows]), np.asarray(lines.offsets[rows + 1])
+    drawn = stop - begin >= 2
+    rows, construction, begin, stop = rows[drawn], construction[drawn], begin[drawn], stop[drawn]
+    offsets = np.concatenate([[0], np.cumsum(stop - begin)]).astype(np.int64)
+    at = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], stop - begin)
+    coords = np.asarray(lines.coords[at]) if at.size else np.empty((0, 2))
+    ends = np.round(np.concatenate([coords[offsets[:-1]], coords[offsets[1:] - 1]]), _DECIMALS)
+    names = np.array([f"{x:.{_DECIMALS}f},{y:.{_DECIMALS}f}" for x, y in ends.tolist()], np.object_)
+    return Corridors(
+        county,
+        np.array([f"line_section:{id}" for id in lines.id[rows]], np.object_),
+        names[: rows.size],
+        names[rows.size :],
+        np.array([_LENT_KINDS.get(one, "street") for one in construction.tolist()], np.object_),
+        np.full(rows.size, np.nan),
+        np.full(rows.size, UNKNOWN, np.int64),
+        offsets,
+        coords,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """The corridors near a point as one graph, in the plane around it; edges and vertices by id.
+
+    county, id, kind : object (n,)
+    cost_per_m, ducts_free : as in `Corridors`
+    offsets, metres : the geometry, in metres from the point
+    edge_from, edge_to : int32 (n,), vertices
+    vertex : object (n_vertices,), ids
+    """
+
+    plane: Plane
+    county: npt.NDArray[np.object_]
+    id: npt.NDArray[np.object_]
+    kind: npt.NDArray[np.object_]
+    cost_per_m: F64
+    ducts_free: I64
+    offsets: I64
+    metres: F64
+    edge_from: I32
+    edge_to: I32
+    vertex: npt.NDArray[np.object_]
+
+    @cached_property
+    def length(self) -> F64:
+        """Metres of each corridor."""
+        return line_lengths(self.offsets, self.metres)
+
+    @cached_property
+    def arcs(self) -> Arcs:
+        """The graph."""
+        return build_arcs(self.vertex.size, self.edge_from, self.edge_to)
+
+    @cached_property
+    def shapes(self) -> npt.NDArray[np.object_]:
+        """Each corridor as a shapely line, in metres."""
+        made: npt.NDArray[np.object_] = np.empty(self.id.size, np.object_)
+        if self.id.size:
+            made = shapely.linestrings(
+                self.metres, indices=np.repeat(np.arange(self.id.size), np.diff(self.offsets))
+            )
+        return made
+
+    def per_m(self, rules: Rules, construction: Construction) -> F64:
+        """Way cost of a metre of each corridor, float64; inf where the construction may not go."""
+        kinds, at = np.unique(self.kind.astype(str), return_inverse=True)
+        usual = np.array([rules.corridor_cost.per_m(one, construction) for one in kinds.tolist()])
+        rate: F64 = usual[at.ravel()] if kinds.size else np.empty(0)
+        own = ~np.isnan(self.cost_per_m) & np.isfinite(rate)
+        rate = np.where(own, self.cost_per_m, rate)
+        rate[(self.kind == DUCT) & (self.ducts_free == 0)] = np.inf
+        return rate
+
+    def feet(self, points: F64, usable: B1, within_m: float, most: int) -> Feet:
+        """Where points meet the corridors: the nearest place of each of the `most` nearest usable ones.
+
+        Ties go to the corridor that comes first.
+        """
+        edges = np.flatnonzero(usable)
+        if not edges.size or not len(points):
+            none = np.empty(0, np.int64)
+            return Feet(np.zeros(len(points) + 1, np.int64), none, np.empty(0), np.empty(0))
+        tree = shapely.STRtree(self.shapes[edges])
+        made = shapely.points(points)
+        point, among = tree.query(made, predicate="dwithin", distance=within_m)
+        edge = edges[among]
+        off = shapely.distance(made[point], self.shapes[edge])
+        order = np.lexsort((edge, off, point))
+        point, edge, off = point[order], edge[order], off[order]
+        begins = np.searchsorted(point, np.arange(len(points)))
+        kept = np.arange(point.size) - begins[point] < most
+        point, edge, off = point[kept], edge[kept], off[kept]
+        at = shapely.line_locate_point(self.shapes[edge], made[point])
+        first = np.searchsorted(point, np.arange(len(points) + 1)).astype(np.int64)
+        at = np.minimum(np.asarray(at, np.float64), self.length[edge])
+        return Feet(first, edge.astype(np.int64), at, np.asarray(off, np.float64))
+
+
+def ground_around(plane: Plane, counties: Sequence[Corridors], reach_m: float) -> Ground:
+    """All corridors of some counties that meet the box of all that lies within `reach_m` of the point."""
+    box = plane.box(reach_m)
+    parts: list[tuple[Corridors, I64]] = []
+    for one in counties:
+        near = lines_in_box(frozen(one.offsets, np.int64), frozen(one.coords, np.float64), *box)
+        if near.size:
+            parts.append((one, near))
+    column = {
+        name: _joined([getattr(one, name)[near] for one, near in parts], np.object_)
+        for name in ("id", "from_vertex", "to_vertex", "kind")
+    }
+    county = _joined([np.full(near.size, one.county, np.object_) for one, near in parts], np.object_)
+    cost = _joined([one.cost_per_m[near] for one, near in parts], np.float64)
+    ducts = _joined([one.ducts_free[near] for one, near in parts], np.int64)
+    counts = _joined([np.diff(one.offsets)[near] for one, near in parts], np.int64)
+    coords = np.concatenate([np.empty((0, 2)), *(_vertices(one, near) for one, near in parts)])
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    order = np.lexsort((county.astype(str), column["id"].astype(str)))
+    begin = offsets[:-1][order]
+    counts = counts[order]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    coords = coords[np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], counts)]
+    ends = np.concatenate([column["from_vertex"][order], column["to_vertex"][order]]).astype(str)
+    vertex, at = np.unique(ends, return_inverse=True)
+    at = at.ravel().astype(np.int32)
+    return Ground(
+        plane,
+        county[order],
+        column["id"][order],
+        column["kind"][order],
+        cost[order],
+        ducts[order],
+        offsets,
+        plane.metres(coords),
+        at[: order.size].copy(),
+        at[order.size :].copy(),
+        vertex.astype(np.object_),
+    )
+
+
+def _joined(parts: list[Any], dtype: Any) -> Any:
+    return np.concatenate([np.empty(0, dtype), *parts]) if parts else np.empty(0, dtype)
+
+
+def _vertices(one: Corridors, rows: I64) -> F64:
+    begin, stop = one.offsets[rows], one.offsets[rows + 1]
+    offsets = np.concatenate([[0], np.cumsum(stop - begin)])
+    found: F64 = one.coords[np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], stop - begin)]
+    return found
+
+
+__all__ = ["CONSTRUCTIONS", "Corridors", "Ground", "ground_around", "lent_by_lines"]

@@ -1,0 +1,247 @@
+"""A supply tree under a rule book: how loaded everything is, how much room is left, how voltage falls.
+
+Per unit on 1 MVA and each element's own voltage, balanced over the phases. The load of an element is the
+contracted power below it times the coincidence of so many customers. A rating or impedance that is not known
+limits nothing and lets no voltage fall, and is told as `unknown` by whoever uses it.
+
+A voltage is reckoned from where it is held: the low side of the last transformer that is fed from above
+`limits.regulated_above_kv`, else the source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gis_service.kernels.compiled import B1, F64, I32, I64
+from gis_service.kernels.radial import Chains, chain_voltages, largest_below, last_down, sum_down, tightest
+from gis_service.planning.rules.book import Rules
+from gis_service.planning.supply_tree import LINE, SOURCE, SWITCH, TRANSFORMER, SupplyTree
+
+_BASE_KVA = 1000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Reckoned:
+    """Arrays by position of the tree; kVA where not said otherwise.
+
+    r, x : of the edge that leads here, per unit
+    rated, capacity : its rating, and how much of it may be used; inf where the rating is not known
+    unknown : whether its rating or its impedance is not known
+    """
+
+    tree: SupplyTree
+    rules: Rules
+    r: F64
+    x: F64
+    rated: F64
+    capacity: F64
+    unknown: B1
+
+    @property
+    def cosine(self) -> float:
+        """Active share of apparent power."""
+        return self.rules.load.power_factor
+
+    @property
+    def sine(self) -> float:
+        """Reactive share."""
+        return float(np.sqrt(max(0.0, 1.0 - self.cosine**2)))
+
+    @cached_property
+    def share(self) -> F64:
+        """Coincidence of the customers below."""
+        return self.rules.load.share(np.maximum(self.tree.customers, 1))
+
+    @cached_property
+    def share_after(self) -> F64:
+        """The same with one customer more."""
+        return self.rules.load.share(self.tree.customers + 1)
+
+    @cached_property
+    def before(self) -> F64:
+        """The load of each edge."""
+        load: F64 = self.tree.kva * self.share
+        return load
+
+    @cached_property
+    def room(self) -> tuple[F64, I32]:
+        """How large a customer may still come, as far as loading goes, and the position that says so."""
+        room = np.where(
+            np.isfinite(self.capacity), self.capacity / self.share_after - self.tree.kva, np.inf
+        )
+        return tightest(self.tree.parent, room)
+
+    def after(self, positions: I64, kva: float) -> F64:
+        """The load of some edges with a customer more below them."""
+        load: F64 = (self.tree.kva[positions] + kva) * self.share_after[positions]
+        return load
+
+    @cached_property
+    def regulated(self) -> B1:
+        """Where a tap changer holds the voltage."""
+        tree = self.tree
+        above = np.where(tree.parent >= 0, tree.kv[tree.parent], np.nan)
+        held: B1 = (tree.kind == TRANSFORMER) & (above > self.rules.limits.regulated_above_kv)
+        return held
+
+    @cached_property
+    def begins(self) -> I32:
+        """Position at which the voltage of each is held: behind the last tap changer, or the source."""
+        return last_down(self.tree.parent, self.regulated | (self.tree.kind == SOURCE))
+
+    @cached_property
+    def held(self) -> F64:
+        """The voltage there, per unit."""
+        tree = self.tree
+        volts = np.full(tree.size, self.rules.limits.busbar_pu)
+        sources = np.flatnonzero(tree.kind == SOURCE)
+        given = tree.topology.tables.sources.voltage_pu[tree.rows(SOURCE, sources)]
+        volts[sources] = np.where(np.isnan(given) | (given <= 0), 1.0, given)
+        found: F64 = volts[np.maximum(self.begins, 0)]
+        return found
+
+    @cached_property
+    def _z(self) -> F64:
+        """Fall of voltage per unit of apparent power, in the edge that leads here."""
+        z: F64 = self.r * self.cosine + self.x * self.sine
+        return z / _BASE_KVA
+
+    @cached_property
+    def fall(self) -> Falls:
+        """What falls along the whole way, from where voltage is held."""
+        again = self.regulated | (self.tree.kind == SOURCE)
+        return self._falls(self._z, again)
+
+    @cached_property
+    def level_fall(self) -> Falls:
+        """What falls along the lines of the level, from its last transformer on."""
+        return self._falls(np.where(self.tree.kind == LINE, self._z, 0.0), self._level_begins)
+
+    @cached_property
+    def radius_m(self) -> F64:
+        """Metres of line from the last transformer, or the source, to each position."""
+        return sum_down(self.tree.parent, self.tree.length_m, self._level_begins)
+
+    @cached_property
+    def _level_begins(self) -> B1:
+        begins: B1 = (self.tree.kind == TRANSFORMER) | (self.tree.kind == SOURCE)
+        return begins
+
+    def _falls(self, z: F64, again: B1) -> Falls:
+        tree = self.tree
+        return Falls(
+            sum_down(tree.parent, z * self.before, again),
+            sum_down(tree.parent, z * tree.kva * self.share_after, again),
+            sum_down(tree.parent, z * self.share_after, again),
+        )
+
+    @cached_property
+    def _deepest(self) -> F64:
+        fall = self.fall.before / self.held
+        deepest: F64 = np.maximum(largest_below(self.tree.parent, fall) - fall, 0.0)
+        # beyond a tap changer voltage begins anew: what lies there is no concern of the way above it
+        return deepest
+
+    def chains(self, at: I64, portion: F64, kva: float, new_kva: float, new_r: F64, new_x: F64) -> Chains:
+        """Voltages and losses (kW) along the ways to some places and on along new lines.
+
+        Parameters
+        ----------
+        at, portion
+            Positions, and the portion of the edge that leads there, at which each new line begins.
+        kva, new_kva
+            What a customer adds to the elements above, and what flows through its own line.
+        new_r, new_x
+            Impedance of each new line, per unit.
+        """
+        scale = 1.0 / _BASE_KVA
+        n = at.size
+        level_begins = np.where(self.tree.transformer >= 0, self.tree.transformer, -1).astype(np.int32)
+        found = Chains(
+            *chain_voltages(
+                self.tree.parent,
+                self.begins,
+                level_begins,
+                self.r,
+                self.x,
+                self.before * scale,
+                self.tree.kva * self.share_after * scale,
+                self.share_after,
+                self._deepest,
+                self.held,
+                at.astype(np.int64),
+                np.asarray(portion, np.float64),
+                np.full(n, kva * scale),
+                np.full(n, new_kva * scale),
+                np.asarray(new_r, np.float64),
+                np.asarray(new_x, np.float64),
+                self.cosine,
+                self.sine,
+            )
+        )
+        return found._replace(
+            loss_before=found.loss_before * _BASE_KVA, loss_after=found.loss_after * _BASE_KVA
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Falls:
+    """Fall of voltage along the way to each position: before, and with `s` kVA more `fixed + s · per_kva`."""
+
+    before: F64
+    fixed: F64
+    per_kva: F64
+
+    def after(self, tree: SupplyTree, at: I64, portion: F64, kva: float) -> F64:
+        """With a customer more at some places, of which the last edge counts by its portion."""
+        whole = self.fixed[at] + self.per_kva[at] * kva
+        above = tree.parent[at]
+        upper = self.fixed[above] + self.per_kva[above] * kva
+        fall: F64 = np.where(portion < 1.0, upper + portion * (whole - upper), whole)
+        return fall
+
+
+def reckon(tree: SupplyTree, rules: Rules) -> Reckoned:
+    """A tree under a rule book: O(positions)."""
+    tables, n = tree.topology.tables, tree.size
+    r, x = np.zeros(n), np.zeros(n)
+    rated = np.full(n, np.inf)
+    unknown = np.zeros(n, np.bool_)
+    limits = rules.limits
+
+    lines = np.flatnonzero(tree.kind == LINE)
+    rows = tree.rows(LINE, lines)
+    kv = np.asarray(tables.lines.base_voltage_kv[rows], np.float64)
+    base_ohm = np.maximum(kv, 1e-6) ** 2
+    r_ohm, x_ohm = (np.asarray(column[rows]) for column in (tables.lines.r_ohm, tables.lines.x_ohm))
+    r[lines], x[lines] = np.nan_to_num(r_ohm) / base_ohm, np.nan_to_num(x_ohm) / base_ohm
+    current = np.asarray(tables.lines.rated_current_a[rows])
+    known = ~np.isnan(current) & (current > 0)
+    rated[lines[known]] = np.sqrt(3.0) * kv[known] * current[known]
+    unknown[lines] = ~known | np.isnan(r_ohm) | np.isnan(x_ohm)
+
+    switches = np.flatnonzero(tree.kind == SWITCH)
+    current = np.asarray(tables.switches.rated_current_a[tree.rows(SWITCH, switches)])
+    known = ~np.isnan(current) & (current > 0)
+    rated[switches[known]] = np.sqrt(3.0) * tree.kv[switches[known]] * current[known]
+    unknown[switches] = ~known
+
+    transformers = np.flatnonzero(tree.kind == TRANSFORMER)
+    rows = tree.rows(TRANSFORMER, transformers)
+    kva, uk, pk = (
+        np.asarray(column[rows], np.float64)
+        for column in (tables.transformers.rated_kva, tables.transformers.uk_percent, tables.transformers.pk_kw)
+    )
+    known = kva > 0
+    rated[transformers[known]] = kva[known]
+    size = np.where(known, kva, np.inf)
+    z = np.nan_to_num(uk) / 100.0 * _BASE_KVA / size
+    own_r = np.minimum(np.nan_to_num(pk) / size * _BASE_KVA / size, z)
+    r[transformers], x[transformers] = own_r, np.sqrt(z**2 - own_r**2)
+    unknown[transformers] = ~known | np.isnan(uk) | np.isnan(pk)
+
+    share = np.where(tree.kind == TRANSFORMER, limits.transformer_loading, limits.line_loading)
+    return Reckoned(tree, rules, r, x, rated, rated * share, unknown)

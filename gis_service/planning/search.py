@@ -1,0 +1,255 @@
+"""The joint choice of place, route and conductor: every combination priced, screened, and proved in turn.
+
+A combination is *screened* by what can be said without a power flow: loading, radius, and a linear fall of
+voltage, which is never more than the true one. What is left is taken in the order of cost and *proved* by the
+exact voltages along its supply path; the first that holds for a supply point is the cheapest there, so what
+comes out is the true optimum over the declared places, routes and conductors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from gis_service.kernels.compiled import B1, F64, I64
+from gis_service.kernels.radial import Chains
+from gis_service.planning.reckoned import Reckoned
+from gis_service.planning.routes import Routes
+from gis_service.planning.rules.book import Conductor, Level, Rules, Transformer
+from gis_service.planning.sites import Site, Sites
+
+SLACK = 1e-9
+"""What a sum of floats may miss a limit by."""
+
+_PROVED_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a customer asks for: `kva` on some phases (a mask of `phase_count` letters)."""
+
+    kva: float
+    phases: int
+
+    @property
+    def phase_count(self) -> int:
+        """How many of A, B and C."""
+        return self.phases.bit_count()
+
+    @property
+    def reckoned_kva(self) -> float:
+        """The three-phase load that burdens each phase as much as this one burdens its own."""
+        return self.kva * 3.0 / self.phase_count
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One level: its places in the supplied grid, and the routes to them by construction."""
+
+    level: Level
+    sites: Sites
+    reckoned: Reckoned
+    routes: list[Routes]
+    transformer: Transformer | None
+
+
+class Limit(NamedTuple):
+    """A limit, what stands against it, and whether it is kept; arrays by combination."""
+
+    name: str
+    value: F64
+    allowed: float
+    kept: B1
+
+
+@dataclass(frozen=True, eq=False)
+class Offers:
+    """All ways to connect at the places of one block along one construction with one conductor.
+
+    place : int64 (n,), of each way the place; the ways are the arrivals of `routes`, in order
+    """
+
+    block: Block
+    routes: Routes
+    conductor: Conductor
+    load: Load
+
+    @cached_property
+    def place(self) -> I64:
+        """The place of each way."""
+        counts = np.diff(self.routes.found.first)
+        return np.repeat(np.arange(counts.size), counts)
+
+    @property
+    def rules(self) -> Rules:
+        """The rule book."""
+        return self.block.reckoned.rules
+
+    @cached_property
+    def at(self) -> I64:
+        """Position in the tree of each way's place."""
+        return self.block.sites.at[self.place]
+
+    @cached_property
+    def portion(self) -> F64:
+        """Portion of the edge that leads there."""
+        return self.block.sites.portion[self.place]
+
+    @cached_property
+    def kv(self) -> F64:
+        """Base voltage of each way's line."""
+        return self.block.reckoned.tree.kv[self.at]
+
+    @cached_property
+    def cost(self) -> F64:
+        """What each way costs in all."""
+        attach = np.array(
+            [getattr(self.rules.attach_cost, one.kind) for one in self.block.sites.site], np.float64
+        )
+        own = self.block.transformer.cost if self.block.transformer is not None else 0.0
+        found, conductor = self.routes.found, self.conductor
+        cost: F64 = found.cost + conductor.cost_per_m * found.length + attach[self.place] + own
+        return cost
+
+    @cached_property
+    def r(self) -> F64:
+        """Resistance of each new line, per unit on 1 MVA."""
+        r: F64 = self.conductor.r_ohm_per_km / 1000.0 * self.routes.found.length / self.kv**2
+        return r
+
+    @cached_property
+    def x(self) -> F64:
+        """Reactance of each new line, per unit on 1 MVA."""
+        x: F64 = self.conductor.x_ohm_per_km / 1000.0 * self.routes.found.length / self.kv**2
+        return x
+
+    @cached_property
+    def limits(self) -> list[Limit]:
+        """What can be said without a power flow; voltages are at their best."""
+        reckoned, level, kva = self.block.reckoned, self.block.level, self.load.reckoned_kva
+        limits, at = self.rules.limits, self.at
+        room, _ = reckoned.room
+        current = kva / (np.sqrt(3.0) * self.kv)
+        most = self.conductor.rated_current_a * limits.line_loading
+        tree = reckoned.tree
+        radius = reckoned.radius_m[at] - (1.0 - self.portion) * np.where(self.portion < 1.0, tree.length_m[at], 0.0)
+        radius = radius + self.routes.found.length
+        new = (self.r * reckoned.cosine + self.x * reckoned.sine) * kva / 1000.0
+        held = reckoned.held[at]
+        drop = 100.0 * (reckoned.level_fall.after(tree, at, self.portion, kva) + new) / held
+        lowest = held - (reckoned.fall.after(tree, at, self.portion, kva) + new) / held
+        allowed_m, allowed_drop = limits.radius_m(level), limits.voltage_drop_percent.of(level)
+        allowed_pu = limits.lowest_pu.of(level)
+        return [
+            Limit("loading", room[at], kva, room[at] >= kva - SLACK * max(kva, 1.0)),
+            Limit("conductor_current", current, most, current <= most * (1 + SLACK)),
+            Limit("supply_radius", radius, allowed_m, radius <= allowed_m + 1e-6),
+            Limit("voltage_drop", drop, allowed_drop, drop <= allowed_drop + 1e-6),
+            Limit("lowest_voltage", lowest, allowed_pu, lowest >= allowed_pu - 1e-8),
+        ]
+
+    @cached_property
+    def screened(self) -> I64:
+        """Ways that no limit has refused yet."""
+        kept = np.ones(self.place.size, np.bool_)
+        for one in self.limits:
+            kept &= one.kept
+        return np.flatnonzero(kept)
+
+    def chains(self, ways: I64) -> Chains:
+        """The exact voltages of some ways."""
+        kva = self.load.reckoned_kva
+        return self.block.reckoned.chains(
+            self.at[ways], self.portion[ways], kva, kva, self.r[ways], self.x[ways]
+        )
+
+    def holds(self, chains: Chains) -> B1:
+        """Which of some proved ways keep the limits of voltage."""
+        limits, level = self.rules.limits, self.block.level
+        drop = 100.0 * (chains.level - chains.end)
+        kept: B1 = (chains.end > 0.0) & (drop <= limits.voltage_drop_percent.of(level) + SLACK)
+        return kept & (chains.end >= limits.lowest_pu.of(level) - SLACK)
+
+
+class Choice(NamedTuple):
+    """One way, proved: `way` of `offers`, with the row of its voltages in `chains`."""
+
+    offers: Offers
+    way: int
+    chains: Chains
+    row: int
+
+    @property
+    def cost(self) -> float:
+        """In all."""
+        return float(self.offers.cost[self.way])
+
+    @property
+    def place(self) -> int:
+        """The place in its block."""
+        return int(self.offers.place[self.way])
+
+    @property
+    def site(self) -> Site:
+        """The place."""
+        return self.offers.block.sites.site[self.place]
+
+    @property
+    def at(self) -> int:
+        """Position of the place in the tree."""
+        return int(self.offers.at[self.way])
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """All offers of one question, cheapest first on demand."""
+
+    offers: list[Offers]
+
+    @cached_property
+    def _order(self) -> tuple[I64, I64]:
+        """Screened ways of all offers by cost, then by place, conductor and length: which offers, which way."""
+        none = np.empty(0, np.int64)
+        of = np.concatenate([none, *(np.full(o.screened.size, k) for k, o in enumerate(self.offers))])
+        way = np.concatenate([none, *(o.screened for o in self.offers)])
+        cost = np.concatenate([np.empty(0), *(o.cost[o.screened] for o in self.offers)])
+        place = np.concatenate([none, *(o.place[o.screened] for o in self.offers)])
+        order = np.lexsort((way, of, place, cost))
+        return of[order].astype(np.int64), way[order].astype(np.int64)
+
+    def best(self) -> Iterator[Choice]:
+        """The cheapest proved choice of every supply point, cheapest first."""
+        of, way = self._order
+        done: set[tuple[str, str, int]] = set()
+        waiting: list[tuple[int, int]] = []
+        for k in range(of.size):
+            waiting.append((int(of[k]), int(way[k])))
+            if len(waiting) < _PROVED_AT_ONCE and k + 1 < of.size:
+                continue
+            for choice in self._proved(waiting, done):
+                if choice.site.group not in done:
+                    done.add(choice.site.group)
+                    yield choice
+            waiting = []
+
+    def _proved(self, ways: list[tuple[int, int]], done: set[tuple[str, str, int]]) -> Iterator[Choice]:
+        """Those of some ways that hold, in their order; points that are done already are passed over."""
+        open_ways = [
+            (k, way)
+            for k, way in ways
+            if self.offers[k].block.sites.site[int(self.offers[k].place[way])].group not in done
+        ]
+        proved: dict[tuple[int, int], Choice] = {}
+        for k in sorted({k for k, _ in open_ways}):
+            some = np.array([way for j, way in open_ways if j == k], np.int64)
+            chains = self.offers[k].chains(some)
+            for row, holds in enumerate(self.offers[k].holds(chains).tolist()):
+                if holds:
+                    proved[k, int(some[row])] = Choice(self.offers[k], int(some[row]), chains, row)
+        for one in open_ways:
+            if one in proved:
+                yield proved[one]

@@ -1,0 +1,60 @@
+"""Supply trees that are kept: questions of one neighbourhood, in one switch state, share theirs."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import NamedTuple
+
+import numpy as np
+
+from gis_service.kernels.compiled import I64
+from gis_service.network.switching import SwitchState
+from gis_service.network.topology import Topology
+from gis_service.planning.reckoned import Reckoned, reckon
+from gis_service.planning.rules.book import Limits, Load, Rules
+from gis_service.planning.supply_tree import supply_tree
+
+_KEPT = 8
+
+
+class _Key(NamedTuple):
+    """Which tree, under which rules. Topology and state are compared as objects: they are values."""
+
+    topology: int
+    state: int
+    pieces: tuple[int, ...]
+    limits: Limits
+    load: Load
+
+
+class Trees:
+    """The trees of the last few neighbourhoods, reckoned; safe between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[_Key, tuple[Topology, SwitchState, Reckoned]] = OrderedDict()
+
+    def around(self, topology: Topology, state: SwitchState, nodes: I64, rules: Rules) -> Reckoned:
+        """The supply of all that is joined to some nodes, under these rules."""
+        key = _Key(id(topology), id(state), _pieces(topology, nodes), rules.limits, rules.load)
+        with self._lock:
+            # what is held keeps its topology and state alive, so an equal id is the same object
+            kept = self._held.get(key)
+            if kept is not None:
+                self._held.move_to_end(key)
+                return kept[2]
+        made = reckon(supply_tree(topology, state, nodes), rules)
+        with self._lock:
+            self._held[key] = (topology, state, made)
+            while len(self._held) > _KEPT:
+                self._held.popitem(last=False)
+        return made
+
+
+def _pieces(topology: Topology, nodes: I64) -> tuple[int, ...]:
+    """The pieces of the normal state that some nodes lie in: they decide what is joined to them."""
+    if len(topology.forests) > 1:
+        return ()
+    place = topology.forests[0].forest.place[nodes]
+    return tuple(np.unique(np.searchsorted(topology.pieces, place, side="right") - 1).tolist())

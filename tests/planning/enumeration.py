@@ -1,0 +1,155 @@
+"""Every scheme of a small question, priced and judged one by one: the oracle of the search.
+
+Takes from the product the declared places and the corridors each is joined to, nothing else: ways are simple
+paths that networkx lists in a graph cut at every foot, loads are summed by walking, voltages come from the
+sweep over a whole tree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import networkx as nx
+import numpy as np
+
+from gis_service.kernels.powerflow import radial_flow
+from gis_service.planning.routes import Routes
+from gis_service.planning.rules import Conductor, Rules
+from gis_service.planning.search import Block, Load
+from gis_service.planning.sites import Site
+
+
+class Found(NamedTuple):
+    cost: float
+    group: tuple[str, str, int]
+    length: float
+
+
+def every_scheme(blocks: list[Block], rules: Rules, load: Load) -> Iterator[Found]:
+    """All schemes that keep every limit."""
+    for block in blocks:
+        for routes in block.routes:
+            for place, site in enumerate(block.sites.site):
+                for way_cost, length in simple_ways(routes, rules, place, rules.limits.reach_m.of(block.level)):
+                    for conductor in rules.conductor:
+                        if (conductor.level, conductor.construction) != (block.level, routes.construction):
+                            continue
+                        cost = way_cost + conductor.cost_per_m * length
+                        cost += getattr(rules.attach_cost, site.kind)
+                        if block.level == "medium":
+                            fits = [t for t in rules.transformer if t.rated_kva >= load.kva]
+                            cost += min(fits, key=lambda one: one.rated_kva).cost
+                        if keeps(block, place, site, conductor, length, rules, load):
+                            yield Found(cost, site.group, length)
+
+
+def simple_ways(routes: Routes, rules: Rules, place: int, reach: float) -> Iterator[tuple[float, float]]:
+    """Cost of way and length of every simple path from the customer to a place."""
+    ground, off = routes.ground, rules.corridor_cost.off_per_m(routes.construction)
+    graph = nx.MultiGraph()
+    cuts: dict[int, list[tuple[float, str, float, str]]] = {}
+    for k, edge in enumerate(routes.start.edge.tolist()):
+        cuts.setdefault(edge, []).append((routes.start.at[k], f"s{k}", routes.start.off[k], "start"))
+    for k in range(int(routes.feet.first[place]), int(routes.feet.first[place + 1])):
+        edge = int(routes.feet.edge[k])
+        cuts.setdefault(edge, []).append((routes.feet.at[k], f"f{k}", routes.feet.off[k], "place"))
+    for edge in range(ground.id.size):
+        rate = routes.rate[edge]
+        if not math.isfinite(rate):
+            continue
+        before, at = f"v{ground.edge_from[edge]}", 0.0
+        for where, name, beside, whose in sorted(cuts.get(edge, [])):
+            graph.add_edge(before, name, length=where - at, cost=rate * (where - at))
+            graph.add_edge(name, whose, length=beside, cost=off * beside)
+            before, at = name, where
+        rest = float(ground.length[edge]) - at
+        graph.add_edge(before, f"v{ground.edge_to[edge]}", length=rest, cost=rate * rest)
+    straight = float(np.hypot(*routes.places[place]))
+    if straight <= rules.limits.off_corridor_m:
+        graph.add_edge("start", "place", length=straight, cost=off * straight)
+    if "start" not in graph or "place" not in graph:
+        return
+    for path in nx.all_simple_edge_paths(graph, "start", "place"):
+        length = sum(graph.edges[edge]["length"] for edge in path)
+        if length <= reach:
+            yield sum(graph.edges[edge]["cost"] for edge in path), length
+
+
+def keeps(
+    block: Block, place: int, site: Site, conductor: Conductor, length: float, rules: Rules, load: Load
+) -> bool:
+    """Whether one scheme keeps every limit, from the tables of the grid."""
+    topology = block.reckoned.tree.topology
+    tables = topology.tables
+    node_id = tables.nodes.id.tolist()
+    graph = nx.DiGraph()
+    elements = {}
+    for table, kind in ((tables.lines, "line"), (tables.switches, "switch"), (tables.transformers, "transformer")):
+        for row in range(len(table)):
+            graph.add_edge(table.from_node[row], table.to_node[row])
+            elements[table.from_node[row], table.to_node[row]] = (kind, row)
+    source = str(tables.sources.node_id[0])
+    customers = [
+        (str(tables.customers.node_id[k]), float(tables.customers.contracted_kva[k]))
+        for k in range(len(tables.customers))
+    ]
+    if site.kind == "line_tap":
+        (row,) = [k for k, id in enumerate(tables.lines.id.tolist()) if id == site.id]
+        end = str(tables.lines.to_node[row])
+    else:
+        end = node_id[site.node]
+    way = nx.shortest_path(graph, source, end)
+    share = rules.load.share
+    z: list[complex] = []
+    flow: list[float] = []
+    level_start, radius = 0, 0.0
+    kv = float(dict(zip(node_id, tables.nodes.base_voltage_kv.tolist(), strict=True))[end])
+    for a, b in zip(way, way[1:], strict=False):
+        kind, row = elements[a, b]
+        below = nx.descendants(graph, b) | {b}
+        inside = [kva for node, kva in customers if node in below]
+        after = (sum(inside) + load.kva) * float(share(np.array([len(inside) + 1]))[0])
+        part = site.fraction if site.kind == "line_tap" and (a, b) == (way[-2], way[-1]) else 1.0
+        if kind == "line":
+            lines = tables.lines
+            voltage = float(lines.base_voltage_kv[row])
+            if after > math.sqrt(3) * voltage * float(lines.rated_current_a[row]):
+                return False
+            z.append(complex(lines.r_ohm[row], lines.x_ohm[row]) / voltage**2 * part)
+            radius += float(lines.length_m[row]) * part
+        elif kind == "transformer":
+            transformers = tables.transformers
+            rated = float(transformers.rated_kva[row])
+            if after > rated:
+                return False
+            size = float(transformers.uk_percent[row]) / 100 / (rated / 1000)
+            r = float(transformers.pk_kw[row]) / rated / (rated / 1000)
+            z.append(complex(r, math.sqrt(size**2 - r**2)))
+            level_start, radius = len(z), 0.0
+        else:
+            z.append(0j)
+        flow.append(after / 1000)
+    if load.kva > math.sqrt(3) * kv * conductor.rated_current_a:
+        return False
+    if radius + length > rules.limits.radius_m(block.level):
+        return False
+    z.append(complex(conductor.r_ohm_per_km, conductor.x_ohm_per_km) * length / 1000 / kv**2)
+    flow.append(load.kva / 1000)
+    angle = complex(rules.load.power_factor, math.sqrt(1 - rules.load.power_factor**2))
+    taken = [one - after for one, after in zip(flow, [*flow[1:], 0.0], strict=True)]
+    found = radial_flow(
+        np.arange(-1, len(z), dtype=np.int32),
+        np.array([0, *z], np.complex128),
+        np.array([0, *taken], np.complex128) * angle,
+        tolerance=1e-13,
+    )
+    if not found.rounds:
+        return False
+    volts = np.abs(found.voltage)
+    drop = 100 * (volts[level_start] - volts[-1])
+    return bool(
+        drop <= rules.limits.voltage_drop_percent.of(block.level)
+        and volts[-1] >= rules.limits.lowest_pu.of(block.level)
+    )

@@ -1,0 +1,157 @@
+"""Small random planning questions: a radial grid at two levels, a handful of corridors, tight limits.
+
+Nothing in them is round, so that no two ways cost the same; roughly every second limit binds somewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gis_service.network.build import build_topology
+from gis_service.network.switching import SwitchState, loaded_state
+from gis_service.network.text import parse_grid
+from gis_service.network.topology import Topology
+from gis_service.planning.corridors import UNKNOWN, Corridors, Ground, ground_around
+from gis_service.planning.layout import lay_out, offers_of
+from gis_service.planning.plane import Plane
+from gis_service.planning.rules import Rules, default_rules, overridden
+from gis_service.planning.search import Block, Load, Search
+from gis_service.planning.trees import Trees
+
+HERE = Plane(108.0, 22.8)
+SIDE_M = 300.0
+
+GRID = """
+S1  source   h
+B1  breaker  h m0 feeder=F1
+"""
+
+
+@dataclass(frozen=True)
+class Question:
+    topology: Topology
+    state: SwitchState
+    rules: Rules
+    ground: Ground
+    load: Load
+    blocks: list[Block]
+    search: Search
+
+
+def ask(
+    topology: Topology, rules: Rules, corridors: list[Corridors], load: Load, *, reach_m: float = 1000.0
+) -> Question:
+    """The question of a load in the middle of the plane."""
+    state = loaded_state(topology)
+    ground = ground_around(HERE, corridors, reach_m)
+    blocks = lay_out(
+        topology,
+        state,
+        Trees(),
+        rules,
+        ground,
+        load,
+        rules.levels_for(load.kva),
+        nodes=np.arange(topology.n_nodes),
+        lines=np.arange(len(topology.tables.lines)),
+    )
+    return Question(topology, state, rules, ground, load, blocks, Search(offers_of(blocks, load)))
+
+
+def corridors_of(
+    ends: list[tuple[str, str]],
+    lines: list[np.ndarray],
+    kinds: list[str],
+    cost_per_m: list[float],
+    ducts: list[int],
+) -> Corridors:
+    """Corridors drawn in metres around the middle."""
+    def text(values: list[str]) -> np.ndarray:
+        return np.array(values, np.object_)
+
+    offsets = np.concatenate([[0], np.cumsum([len(one) for one in lines])]).astype(np.int64)
+    coords = np.concatenate([np.empty((0, 2)), *lines]) / HERE.scale + [HERE.lon, HERE.lat]
+    return Corridors(
+        "450122",
+        text([f"k{k}" for k in range(len(ends))]),
+        text([a for a, _ in ends]),
+        text([b for _, b in ends]),
+        text(kinds),
+        np.array(cost_per_m, np.float64),
+        np.array(ducts, np.int64),
+        offsets,
+        coords,
+    )
+
+
+def random_question(seed: int) -> Question:
+    """A question that is the same for a seed."""
+    rng = np.random.default_rng(seed)
+    lines = [GRID]
+    medium = int(rng.integers(1, 4))
+    for k in range(1, medium + 1):
+        above = int(rng.integers(0, k))
+        lines.append(
+            f"M{k} line m{above} m{k} r={rng.uniform(0.1, 2):.4f} x={rng.uniform(0.1, 2):.4f} "
+            f"length={rng.uniform(200, 3000):.1f} rated={rng.uniform(15, 60):.1f}"
+        )
+    for k in range(int(rng.integers(1, 3))):
+        lines.append(f"T{k} transformer m{int(rng.integers(0, medium + 1))} l{k}0 kva={rng.choice([50, 100, 160])}")
+        lines.append(f"D{k} district T{k}")
+        lines.append(f"l{k}0 node kv=0.4")
+        for j in range(1, int(rng.integers(1, 4))):
+            above = int(rng.integers(0, j))
+            lines.append(f"l{k}{j} node kv=0.4")
+            lines.append(
+                f"L{k}{j} line l{k}{above} l{k}{j} kv=0.4 r={rng.uniform(0.01, 0.06):.4f} "
+                f"x={rng.uniform(0.01, 0.03):.4f} length={rng.uniform(50, 300):.1f} rated={rng.uniform(60, 250):.1f}"
+            )
+            lines.append(f"C{k}{j} customer l{k}{j} kva={rng.uniform(5, 40):.2f}")
+    tables = parse_grid("\n".join(lines))
+    n = len(tables.nodes)
+    xy = rng.uniform(-SIDE_M, SIDE_M, (n, 2)) / HERE.scale + [HERE.lon, HERE.lat]
+    ends = {id: xy[k] for k, id in enumerate(tables.nodes.id.tolist())}
+    drawn = [
+        ends[node]
+        for pair in zip(tables.lines.from_node.tolist(), tables.lines.to_node.tolist(), strict=True)
+        for node in pair
+    ]
+    uk = rng.uniform(3, 6, len(tables.transformers))
+    tables = replace(
+        tables,
+        nodes=replace(tables.nodes, xy=xy),
+        lines=replace(tables.lines, coords=np.array(drawn).reshape(-1, 2)),
+        transformers=replace(tables.transformers, uk_percent=uk, pk_kw=uk / 3),
+    )
+    vertices = rng.uniform(-SIDE_M, SIDE_M, (5, 2))
+    pairs = [tuple(sorted(rng.choice(5, 2, replace=False).tolist())) for _ in range(int(rng.integers(5, 8)))]
+    shapes = [
+        np.stack([vertices[a], *rng.uniform(-SIDE_M, SIDE_M, (int(rng.integers(0, 2)), 2)), vertices[b]])
+        for a, b in pairs
+    ]
+    kinds = rng.choice(["street", "pole_line", "duct", "crossing", "lane"], len(pairs)).tolist()
+    cost = np.where(rng.random(len(pairs)) < 0.2, rng.uniform(10, 400, len(pairs)), np.nan).tolist()
+    ducts = rng.choice([0, 1, UNKNOWN], len(pairs)).tolist()
+    corridors = corridors_of([(f"v{a}", f"v{b}") for a, b in pairs], shapes, kinds, cost, ducts)
+    rules = overridden(
+        default_rules(),
+        {
+            "conductor": [
+                one.model_dump()
+                for one in default_rules().conductor
+                if one.name in ("low overhead 70", "low cable 150", "medium overhead 70", "medium cable 120")
+            ],
+            "limits": {
+                "reach_m": {"low": rng.uniform(300, 600), "medium": rng.uniform(400, 800)},
+                "off_corridor_m": rng.uniform(30, 120),
+                "voltage_drop_percent": {"low": rng.uniform(2, 8), "medium": rng.uniform(0.5, 3)},
+                "lowest_pu": {"low": rng.uniform(0.88, 0.96), "medium": rng.uniform(0.9, 0.98)},
+                "supply_radius_m": {"low": {"town": rng.uniform(300, 700)}, "medium": {"town": 4000.0}},
+            },
+            "attach_cost": {"district": 1511.3, "node": 12007.7, "line_tap": 18011.9},
+        },
+    )
+    load = Load(float(rng.choice([8.0, 25.0, 60.0, 120.0, 300.0])), 7)
+    return ask(build_topology(tables), rules, [corridors], load)
