@@ -1,4 +1,4 @@
-"""Corridors and county areas as planning asks for them: read per county and load, and kept within a budget."""
+"""Corridors and county areas as planning asks for them: read by county and load, kept within a budget."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import shapely
@@ -22,12 +22,12 @@ from gis_service.network.texts import frozen
 from gis_service.planning.corridors import ground_around
 from gis_service.planning.explain import scheme
 from gis_service.planning.layout import lay_out, offers_of
+from gis_service.planning.pairs import Independence, Pairs, best_pairs
 from gis_service.planning.plane import Plane
+from gis_service.planning.refusals import refusals
 from gis_service.planning.rules import Level, Rules, overridden
 from gis_service.planning.search import Load, Search
 from gis_service.planning.trees import Trees
-
-Independence = Literal["feeder", "busbar", "substation"]
 
 
 @dataclass(frozen=True)
@@ -87,29 +87,39 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
     if not any(block.sites.site for block in blocks):
         within = ", ".join(f"{rules.limits.reach_m.of(one):,.0f} m at {one} voltage" for one in levels)
         raise Impossible(
-            f"point: no supplied node or line that carries phases {phase_text(asked.phases)} for {asked.kva:g} "
-            f"kVA lies within reach ({within}): raise rules.limits.reach_m, or ask of a state that supplies it"
+            f"point: no supplied node or line that carries phases {phase_text(asked.phases)} and takes "
+            f"{asked.kva:g} kVA lies within reach ({within}): raise rules.limits.reach_m, or ask of a switch "
+            "state that supplies it"
         )
     search = Search(offers_of(blocks, load))
     best = list(islice(search.best(), asked.k))
+    pairs = best_pairs(search.best(), asked.independence, asked.k) if asked.supplies == 2 else Pairs([], True)
     return {
         "schemes": [scheme(choice, rank) for rank, choice in enumerate(best, start=1)],
+        "pairs": [
+            {
+                "rank": rank,
+                "cost": round(sum(one["cost"]["total"] for one in supplies), 2),
+                "supplies": supplies,
+            }
+            for rank, pair in enumerate(pairs.pairs, start=1)
+            for supplies in [[scheme(choice, place) for place, choice in enumerate(pair, start=1)]]
+        ],
+        "rejected": refusals(search, blocks),
         "rules": {"name": rules.name, "valid_from": rules.valid_from.isoformat()},
         "searched": {
             "counties": counties,
             "corridors": int(ground.id.size),
             "attach_points": sum(len(block.sites.site) for block in blocks),
             "left_out": sum(block.sites.left_out for block in blocks),
-            "whole": all(routes.whole for block in blocks for routes in block.routes),
+            "whole": pairs.whole and all(routes.whole for block in blocks for routes in block.routes),
         },
     }
 
 
 def _levels(rules: Rules, kva: float) -> list[Level]:
     levels = rules.levels_for(kva)
-    levels = [
-        one for one in levels if one == "low" or not rules.transformer or rules.transformer_for(kva)
-    ]
+    levels = [one for one in levels if one == "low" or not rules.transformer or rules.transformer_for(kva)]
     if not levels:
         raise Impossible(
             f"kva: {kva:g} kVA is more than any voltage level takes ({rules.largest_kva:g} kVA): divide the "
@@ -124,7 +134,9 @@ def _counties(scene: Scene, planner: Planner, plane: Plane, reach: float) -> lis
     here = shapely.Point(plane.lon, plane.lat)
     if not any(shapely.intersects(area, here) for area in areas.values()):
         far = {
-            county: float(np.hypot(*plane.metres(shapely.get_coordinates(shapely.shortest_line(here, area))[1:])[0]))
+            county: float(
+                np.hypot(*plane.metres(shapely.get_coordinates(shapely.shortest_line(here, area))[1:])[0])
+            )
             for county, area in areas.items()
         }
         nearest = min(far, key=lambda county: (far[county], county), default=None)

@@ -213,13 +213,11 @@ def _arrive(
                 while label >= 0:
                     d = labels.length[label] + along + foot_off[k]
                     if d <= reach:
-                        ways.append(
-                            (labels.cost[label] + more, d, np.int64(k), np.int64(label), foot_off[k])
-                        )
+                        ways.append((labels.cost[label] + more, d, np.int64(k), np.int64(label), foot_off[k]))
                     label = labels.earlier[label]
         ways.sort()
         shortest = np.inf
-        for c, d, k, label, off in ways:
+        for c, d, via, onward, off in ways:
             if d < shortest:
                 shortest = d
                 if n == room:
@@ -231,13 +229,20 @@ def _arrive(
                     a_off = np.append(a_off, np.empty(n))
                 a_cost[n] = c
                 a_length[n] = d
-                a_foot[n] = k
-                a_label[n] = label
+                a_foot[n] = via
+                a_label[n] = onward
                 # what the start's own foot lies off the edge is added by whoever knows the seed
                 a_off[n] = off
                 n += 1
         first[p + 1] = n
-    return first, a_cost[:n].copy(), a_length[:n].copy(), a_foot[:n].copy(), a_label[:n].copy(), a_off[:n].copy()
+    return (
+        first,
+        a_cost[:n].copy(),
+        a_length[:n].copy(),
+        a_foot[:n].copy(),
+        a_label[:n].copy(),
+        a_off[:n].copy(),
+    )
 
 
 class Feet(NamedTuple):

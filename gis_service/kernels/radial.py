@@ -99,7 +99,7 @@ def common_down(parent: I32, mask: U8, bits: int) -> U8:
 
 @compiled
 def tightest(parent: I32, room: F64) -> tuple[F64, I32]:
-    """Of each position the smallest room on its way from the supply, and where that is; the first of equals."""
+    """Of each position the smallest room on its way from the supply, and where (of equals the first)."""
     least = np.full(parent.size, np.inf)
     where = np.full(parent.size, -1, np.int32)
     for p in range(1, parent.size):

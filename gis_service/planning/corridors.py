@@ -127,9 +127,8 @@ class Ground:
         """Each corridor as a shapely line, in metres."""
         made: npt.NDArray[np.object_] = np.empty(self.id.size, np.object_)
         if self.id.size:
-            made = shapely.linestrings(
-                self.metres, indices=np.repeat(np.arange(self.id.size), np.diff(self.offsets))
-            )
+            of = np.repeat(np.arange(self.id.size), np.diff(self.offsets))
+            made = np.asarray(shapely.linestrings(self.metres, indices=of), np.object_)
         return made
 
     def per_m(self, rules: Rules, construction: Construction) -> F64:
@@ -152,10 +151,10 @@ class Ground:
             none = np.empty(0, np.int64)
             return Feet(np.zeros(len(points) + 1, np.int64), none, np.empty(0), np.empty(0))
         tree = shapely.STRtree(self.shapes[edges])
-        made = shapely.points(points)
+        made: Any = np.asarray(shapely.points(points), np.object_)
         point, among = tree.query(made, predicate="dwithin", distance=within_m)
         edge = edges[among]
-        off = shapely.distance(made[point], self.shapes[edge])
+        off: Any = shapely.distance(made[point], self.shapes[edge])
         order = np.lexsort((edge, off, point))
         point, edge, off = point[order], edge[order], off[order]
         begins = np.searchsorted(point, np.arange(len(points)))
@@ -192,7 +191,7 @@ def ground_around(plane: Plane, counties: Sequence[Corridors], reach_m: float) -
     coords = coords[np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], counts)]
     ends = np.concatenate([column["from_vertex"][order], column["to_vertex"][order]]).astype(str)
     vertex, at = np.unique(ends, return_inverse=True)
-    at = at.ravel().astype(np.int32)
+    at = at.ravel()
     return Ground(
         plane,
         county[order],
@@ -202,8 +201,8 @@ def ground_around(plane: Plane, counties: Sequence[Corridors], reach_m: float) -
         ducts[order],
         offsets,
         plane.metres(coords),
-        at[: order.size].copy(),
-        at[order.size :].copy(),
+        at[: order.size].astype(np.int32),
+        at[order.size :].astype(np.int32),
         vertex.astype(np.object_),
     )
 

@@ -20,13 +20,13 @@ def scheme(choice: Choice, rank: int) -> Answer:
     """A choice in full; see `Supply schemes in detail` of the interface for its fields."""
     offers, block = choice.offers, choice.offers.block
     routes, found, reckoned = offers.routes, offers.routes.found, block.reckoned
-    stretches = routes.stretches(choice.place, choice.way)
+    stretches = routes.stretches(choice.way)
     length = float(found.length[choice.way])
     off_m = routes.off_m(choice.way)
     chains, row = choice.chains, choice.row
     held = float(reckoned.held[choice.at])
     way = way_up(reckoned.tree.parent, choice.at)
-    unknown = [_id(reckoned.tree, int(one)) for one in way[reckoned.unknown[way]]]
+    unknown = [element_id(reckoned.tree, int(one)) for one in way[reckoned.unknown[way]]]
     radius = next(one for one in offers.limits if one.name == "supply_radius").value[choice.way]
     loss = float(chains.loss_after[row] - chains.loss_before[row])
     return {
@@ -59,10 +59,10 @@ def scheme(choice: Choice, rank: int) -> Answer:
         "losses_kw": round(loss, 6),
         "loading": _loading(reckoned, way, offers.load.reckoned_kva),
         "supply_radius_m": round(float(radius), 3),
-        "supply_path": [_id(reckoned.tree, int(one)) for one in way],
+        "supply_path": [element_id(reckoned.tree, int(one)) for one in way],
         "feeder": _feeder(reckoned.tree, choice.at),
         "shares_with_customers": _sharing(reckoned, choice.at),
-        "unknown": sorted({*unknown, *routes.unknown(choice.place, choice.way)}),
+        "unknown": sorted({*unknown, *routes.unknown(choice.way)}),
     }
 
 
@@ -122,12 +122,12 @@ def _loading(reckoned: Reckoned, way: Any, kva: float) -> list[Answer]:
     before = reckoned.before[some] / reckoned.rated[some]
     after = reckoned.after(some, kva) / reckoned.rated[some]
     return [
-        {"id": _id(reckoned.tree, int(one)), "before": round(float(b), 6), "after": round(float(a), 6)}
+        {"id": element_id(reckoned.tree, int(one)), "before": round(float(b), 6), "after": round(float(a), 6)}
         for one, b, a in zip(some, before, after, strict=True)
     ]
 
 
-def _id(tree: SupplyTree, position: int) -> str:
+def element_id(tree: SupplyTree, position: int) -> str:
     """The id of the element that leads to a position."""
     ref = tree.topology.ref_of_edge(int(tree.edge[position]))
     tables = tree.topology.tables

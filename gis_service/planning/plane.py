@@ -1,7 +1,7 @@
 """A small plane around a point: metres east and north of it, from lon/lat and back.
 
-Lengths are those of a sphere of 6,371 km on which the meridians are parallel at the point's latitude; over the
-few kilometres of a route that is within 0.4 % of the ellipsoid. Corridors and routes are measured by the same
+Lengths are those of a sphere of 6,371 km on which the meridians are parallel at the point's latitude; over
+the few kilometres of a route that is within 0.6 % of the ellipsoid. Corridors and routes are measured by one
 rule, so that lengths agree with each other.
 """
 

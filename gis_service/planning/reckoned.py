@@ -69,9 +69,7 @@ class Reckoned:
     @cached_property
     def room(self) -> tuple[F64, I32]:
         """How large a customer may still come, as far as loading goes, and the position that says so."""
-        room = np.where(
-            np.isfinite(self.capacity), self.capacity / self.share_after - self.tree.kva, np.inf
-        )
+        room = np.where(np.isfinite(self.capacity), self.capacity / self.share_after - self.tree.kva, np.inf)
         return tightest(self.tree.parent, room)
 
     def after(self, positions: I64, kva: float) -> F64:
@@ -145,7 +143,17 @@ class Reckoned:
         # beyond a tap changer voltage begins anew: what lies there is no concern of the way above it
         return deepest
 
-    def chains(self, at: I64, portion: F64, kva: float, new_kva: float, new_r: F64, new_x: F64) -> Chains:
+    def chains(
+        self,
+        at: I64,
+        portion: F64,
+        kva: float,
+        new_kva: float,
+        new_r: F64,
+        new_x: F64,
+        *,
+        changed: tuple[F64, F64] | None = None,
+    ) -> Chains:
         """Voltages and losses (kW) along the ways to some places and on along new lines.
 
         Parameters
@@ -156,6 +164,8 @@ class Reckoned:
             What a customer adds to the elements above, and what flows through its own line.
         new_r, new_x
             Impedance of each new line, per unit.
+        changed
+            Resistance and reactance of all edges instead of the present ones: what a replacement would do.
         """
         scale = 1.0 / _BASE_KVA
         n = at.size
@@ -165,8 +175,7 @@ class Reckoned:
                 self.tree.parent,
                 self.begins,
                 level_begins,
-                self.r,
-                self.x,
+                *(changed or (self.r, self.x)),
                 self.before * scale,
                 self.tree.kva * self.share_after * scale,
                 self.share_after,
@@ -233,7 +242,11 @@ def reckon(tree: SupplyTree, rules: Rules) -> Reckoned:
     rows = tree.rows(TRANSFORMER, transformers)
     kva, uk, pk = (
         np.asarray(column[rows], np.float64)
-        for column in (tables.transformers.rated_kva, tables.transformers.uk_percent, tables.transformers.pk_kw)
+        for column in (
+            tables.transformers.rated_kva,
+            tables.transformers.uk_percent,
+            tables.transformers.pk_kw,
+        )
     )
     known = kva > 0
     rated[transformers[known]] = kva[known]

@@ -7,6 +7,7 @@ matter to which no other is at once as cheap and as short; the cheapest feasible
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -61,8 +62,8 @@ class Routes:
         """Whether nothing was left out for want of room."""
         return self.labels.whole
 
-    def stretches(self, place: int, arrival: int) -> list[Stretch]:
-        """The corridors of a route to a place in order, from the customer."""
+    def stretches(self, arrival: int) -> list[Stretch]:
+        """The corridors of a route in order, from the customer."""
         foot, label = int(self.found.foot[arrival]), int(self.found.label[arrival])
         if foot < 0:
             return []
@@ -97,19 +98,17 @@ class Routes:
 
     def line(self, place: int, arrival: int) -> list[list[float]]:
         """The route as lon/lat vertices, from the customer to the place."""
-        pieces = [np.zeros((1, 2))]
-        for one in self.stretches(place, arrival):
-            pieces.append(_along(self.ground, one))
-        pieces.append(self.places[place : place + 1])
-        lonlat = self.ground.plane.degrees(np.concatenate(pieces)).tolist()
+        corridors = [_along(self.ground, one) for one in self.stretches(arrival)]
+        vertices_m = np.concatenate([np.zeros((1, 2)), *corridors, self.places[place : place + 1]])
+        lonlat = self.ground.plane.degrees(vertices_m).tolist()
         vertices = [lonlat[0]]
-        vertices += [after for before, after in zip(lonlat, lonlat[1:], strict=False) if after != before]
+        vertices += [after for before, after in pairwise(lonlat) if after != before]
         return vertices if len(vertices) > 1 else [lonlat[0], lonlat[0]]
 
-    def unknown(self, place: int, arrival: int) -> list[str]:
+    def unknown(self, arrival: int) -> list[str]:
         """Ducts along a route of which nobody has said whether there is room in them."""
         ground = self.ground
-        used = [one.edge for one in self.stretches(place, arrival)]
+        used = [one.edge for one in self.stretches(arrival)]
         return [
             str(ground.id[edge])
             for edge in used
@@ -143,7 +142,9 @@ def find_routes(
     feet = ground.feet(places, usable, off_m, feet_of_site)
     length = ground.length
     cost = np.where(usable, np.where(usable, rate, 0.0) * length, np.inf)
-    seeds = np.column_stack([ground.edge_from[start.edge], ground.edge_to[start.edge]]).astype(np.int64).ravel()
+    seeds = (
+        np.column_stack([ground.edge_from[start.edge], ground.edge_to[start.edge]]).astype(np.int64).ravel()
+    )
     along = np.column_stack([start.at, length[start.edge] - start.at]).ravel()
     off = np.repeat(start.off, 2)
     labels = pareto_routes(

@@ -136,8 +136,8 @@ class Offers:
         current = kva / (np.sqrt(3.0) * self.kv)
         most = self.conductor.rated_current_a * limits.line_loading
         tree = reckoned.tree
-        radius = reckoned.radius_m[at] - (1.0 - self.portion) * np.where(self.portion < 1.0, tree.length_m[at], 0.0)
-        radius = radius + self.routes.found.length
+        beyond = np.where(self.portion < 1.0, (1.0 - self.portion) * tree.length_m[at], 0.0)
+        radius = reckoned.radius_m[at] - beyond + self.routes.found.length
         new = (self.r * reckoned.cosine + self.x * reckoned.sine) * kva / 1000.0
         held = reckoned.held[at]
         drop = 100.0 * (reckoned.level_fall.after(tree, at, self.portion, kva) + new) / held
@@ -160,11 +160,11 @@ class Offers:
             kept &= one.kept
         return np.flatnonzero(kept)
 
-    def chains(self, ways: I64) -> Chains:
-        """The exact voltages of some ways."""
+    def chains(self, ways: I64, *, changed: tuple[F64, F64] | None = None) -> Chains:
+        """The exact voltages of some ways; `changed` as in `Reckoned.chains`."""
         kva = self.load.reckoned_kva
         return self.block.reckoned.chains(
-            self.at[ways], self.portion[ways], kva, kva, self.r[ways], self.x[ways]
+            self.at[ways], self.portion[ways], kva, kva, self.r[ways], self.x[ways], changed=changed
         )
 
     def holds(self, chains: Chains) -> B1:
@@ -212,7 +212,7 @@ class Search:
 
     @cached_property
     def _order(self) -> tuple[I64, I64]:
-        """Screened ways of all offers by cost, then by place, conductor and length: which offers, which way."""
+        """Screened ways of all offers by cost, then place, conductor and length: which offers, which way."""
         none = np.empty(0, np.int64)
         of = np.concatenate([none, *(np.full(o.screened.size, k) for k, o in enumerate(self.offers))])
         way = np.concatenate([none, *(o.screened for o in self.offers)])

@@ -1,20 +1,20 @@
 """Where a customer could be connected at one level: a declared, finite set of places in the supplied grid.
 
-Low voltage: nodes that a district's transformer feeds (`district`; others are a `node`). Medium voltage: nodes
-(`node`), those of a substation ahead of its feeders (`bay`), and lines tapped mid-span (`line_tap`) where they
-come nearest to the customer and to corridor vertices beside them. A bare terminal, where one line ends at a
-switch, is no place: what lies at the switch's other side is.
+Low voltage: nodes that a district's transformer feeds (`district`; others are a `node`). Medium voltage:
+nodes (`node`), those of a substation ahead of its feeders (`bay`), and lines tapped mid-span (`line_tap`)
+where they come nearest to the customer and to corridor vertices beside them. A bare terminal, where one line
+ends at a switch, is no place: what lies at the switch's other side is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
 
-from gis_service.kernels.compiled import F64, I64
+from gis_service.kernels.compiled import B1, F64, I64
 from gis_service.network.columns import is_any
 from gis_service.planning.corridors import Ground
 from gis_service.planning.plane import Plane
@@ -142,10 +142,10 @@ def _districts(tree: SupplyTree, at: I64) -> list[int]:
     return [first.get(row, -1) for row in rows.tolist()]
 
 
-def _of_level(rules: Rules, level: Level, kv: F64) -> F64:
+def _of_level(rules: Rules, level: Level, kv: F64) -> B1:
     values, at = np.unique(kv, return_inverse=True)
     is_so = np.array([rules.level_of(float(one)) == level for one in values.tolist()], np.bool_)
-    found: F64 = is_so[at.ravel()] if values.size else np.empty(0, np.bool_)
+    found: B1 = is_so[at.ravel()] if values.size else np.empty(0, np.bool_)
     return found
 
 
@@ -200,7 +200,7 @@ def _fractions(
     """Fractions of each line at which it may be tapped, with the place: nearest to the customer first."""
     made = np.asarray(lines, np.object_)
     ends = np.concatenate([ground.metres[ground.offsets[:-1]], ground.metres[ground.offsets[1:] - 1]])
-    vertices = shapely.points(np.unique(np.round(ends, 3), axis=0)) if len(ends) else np.empty(0, np.object_)
+    vertices: Any = np.asarray(shapely.points(np.unique(np.round(ends, 3), axis=0)), np.object_)
     line, vertex = (
         shapely.STRtree(vertices).query(made, predicate="dwithin", distance=beside_m)
         if vertices.size and made.size
@@ -213,7 +213,9 @@ def _fractions(
     found: list[list[tuple[float, float, float]]] = [[] for _ in range(made.size)]
     inside = (along >= END_M) & (along <= length[line] - END_M)
     pairs = np.unique(np.column_stack([line[inside], along[inside]]), axis=0)
-    where = shapely.get_coordinates(shapely.line_interpolate_point(made[pairs[:, 0].astype(int)], pairs[:, 1]))
+    where = shapely.get_coordinates(
+        shapely.line_interpolate_point(made[pairs[:, 0].astype(int)], pairs[:, 1])
+    )
     for (k, metres), (x, y) in zip(pairs.tolist(), where.tolist(), strict=True):
         found[int(k)].append((metres / float(length[int(k)]), x, y))
     for one in found:

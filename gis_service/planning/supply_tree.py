@@ -169,10 +169,12 @@ def _hung(topology: Topology, part: Part, local: I32) -> tuple[F64, F64, B1]:
         place[part.node] = np.arange(part.n_nodes)
         at = place[at_node]
     contracted = np.asarray(topology.tables.customers.contracted_kva[rows], np.float64)
-    kva = np.bincount(at, weights=contracted, minlength=part.n_nodes + 1)
-    customers = np.bincount(at, minlength=part.n_nodes + 1).astype(np.float64)
+    kva: F64 = np.bincount(at, weights=contracted, minlength=part.n_nodes + 1).astype(np.float64)
+    customers: F64 = np.bincount(at, minlength=part.n_nodes + 1).astype(np.float64)
     ends = [np.bincount(_ends(part, layer), minlength=part.n_nodes + 1) for layer in EDGE_LAYERS]
-    bare = (ends[LINE] == 1) & (ends[SWITCH] >= 1) & (ends[TRANSFORMER] + ends[SOURCE] == 0) & (customers == 0)
+    bare: B1 = (
+        (ends[LINE] == 1) & (ends[SWITCH] >= 1) & (ends[TRANSFORMER] + ends[SOURCE] == 0) & (customers == 0)
+    )
     return kva[local], customers[local], bare[local]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import pyarrow as pa
 import shapely
+from psycopg2 import extensions, sql
 
 from gis_service.ingest.spec import BY_NAME
 from gis_service.network.texts import Texts
@@ -15,7 +16,6 @@ from gis_service.store.consistent import Layers, read_consistently, read_layers
 from gis_service.store.database import in_transaction
 from gis_service.store.schema import GEOMETRY, arrow_types, select_layer
 from gis_service.store.versions import CountyVersion
-from psycopg2 import extensions, sql
 from sharding.copy import LINE, copy_out, floats, lines, sorted_by
 from sharding.readers import Readers
 
@@ -38,7 +38,12 @@ def load_corridors(county: str) -> tuple[Corridors, CountyVersion]:
     ducts = rows["ducts_free"].fill_null(UNKNOWN).to_numpy().astype(np.int64)
     offsets, coords = lines(rows[GEOMETRY])
     made = Corridors(
-        county=county, cost_per_m=floats(rows["cost_per_m"]), ducts_free=ducts, offsets=offsets, coords=coords, **text
+        county=county,
+        cost_per_m=floats(rows["cost_per_m"]),
+        ducts_free=ducts,
+        offsets=offsets,
+        coords=coords,
+        **text,
     )
     return made, versions[county]
 

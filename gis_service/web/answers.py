@@ -279,12 +279,41 @@ class Scheme(Given):
     losses_kw: Annotated[float, Field(description="losses at full load that come with the customer")]
     loading: Annotated[list[Loading], Field(description="along the supply path, from the source")]
     supply_radius_m: float
-    supply_path: Annotated[list[str], Field(description="ids of elements from the source to the attach point")]
+    supply_path: Annotated[
+        list[str], Field(description="ids of elements from the source to the attach point")
+    ]
     feeder: str | None
     shares_with_customers: Annotated[int, Field(description="customers of the same feeder")]
     unknown: Annotated[
         list[str], Field(description="elements of the scheme with a rating, impedance or duct not known")
     ]
+
+
+class SchemePair(Given):
+    """Two schemes that do not share what was asked for."""
+
+    rank: int
+    cost: float
+    supplies: list[Scheme]
+
+
+class Relief(Given):
+    """What would make a rejected scheme possible."""
+
+    change: str
+    cost: Annotated[float, Field(description="of the change")]
+    total: Annotated[float, Field(description="of the change and the scheme")]
+
+
+class Rejection(Given):
+    """A supply point near the customer that does not do."""
+
+    attach: AttachPoint
+    limit: Annotated[str, Field(description="the limit that binds")]
+    element: Annotated[str | None, Field(description="the element that would be overloaded")]
+    value: Annotated[float | None, Field(description="what stands against the limit; null without a route")]
+    allowed: float
+    relief: Annotated[Relief | None, Field(description="null where no single change was found")]
 
 
 class RulesUsed(Given):
@@ -308,6 +337,8 @@ class SupplySchemesAnswer(Head):
     """Supply schemes, cheapest first, each at another supply point."""
 
     schemes: list[Scheme]
+    pairs: Annotated[list[SchemePair], Field(description="`supplies: 2`: the cheapest pairs")]
+    rejected: Annotated[list[Rejection], Field(description="the nearest supply points that fail")]
     rules: RulesUsed
     searched: Searched
 

@@ -310,7 +310,8 @@ class SupplySchemesQuestion(Question):
         json_schema_extra={
             "examples": [
                 {"point": [7.8828, 48.4588], "kva": 10},
-                {"point": [7.8828, 48.4588], "kva": 400, "k": 2, "rules": {"limits": {"busbar_pu": 1.02}}},
+                {"point": [7.8828, 48.4588], "kva": 400, "supplies": 2, "independence": "feeder"},
+                {"point": [7.8828, 48.4588], "kva": 60, "k": 2, "rules": {"limits": {"busbar_pu": 1.02}}},
             ]
         }
     )
@@ -322,7 +323,9 @@ class SupplySchemesQuestion(Question):
         float, Field(gt=0, le=1e12, allow_inf_nan=False, description="the power that is to be contracted")
     ]
     phases: Annotated[Phases, Field(description="the phases that the customer needs")] = "ABC"
-    k: Annotated[StrictInt, Field(ge=1, le=20, description="how many schemes, each at another supply point")] = 3
+    k: Annotated[
+        StrictInt, Field(ge=1, le=20, description="how many schemes, each at another supply point")
+    ] = 3
     rules: Annotated[
         dict[str, Any],
         Field(

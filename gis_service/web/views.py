@@ -211,6 +211,8 @@ def supply_schemes(request: HttpRequest, question: Annotated[SupplySchemesQuesti
         point=question.point,
         kva=question.kva,
         phases=phase_mask(question.phases),
+        supplies=question.supplies,
+        independence=question.independence,
         k=question.k,
         rules=question.rules,
     )

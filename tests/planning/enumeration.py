@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import networkx as nx
@@ -32,7 +33,9 @@ def every_scheme(blocks: list[Block], rules: Rules, load: Load) -> Iterator[Foun
     for block in blocks:
         for routes in block.routes:
             for place, site in enumerate(block.sites.site):
-                for way_cost, length in simple_ways(routes, rules, place, rules.limits.reach_m.of(block.level)):
+                for way_cost, length in simple_ways(
+                    routes, rules, place, rules.limits.reach_m.of(block.level)
+                ):
                     for conductor in rules.conductor:
                         if (conductor.level, conductor.construction) != (block.level, routes.construction):
                             continue
@@ -86,7 +89,11 @@ def keeps(
     node_id = tables.nodes.id.tolist()
     graph = nx.DiGraph()
     elements = {}
-    for table, kind in ((tables.lines, "line"), (tables.switches, "switch"), (tables.transformers, "transformer")):
+    for table, kind in (
+        (tables.lines, "line"),
+        (tables.switches, "switch"),
+        (tables.transformers, "transformer"),
+    ):
         for row in range(len(table)):
             graph.add_edge(table.from_node[row], table.to_node[row])
             elements[table.from_node[row], table.to_node[row]] = (kind, row)
@@ -106,12 +113,13 @@ def keeps(
     flow: list[float] = []
     level_start, radius = 0, 0.0
     kv = float(dict(zip(node_id, tables.nodes.base_voltage_kv.tolist(), strict=True))[end])
-    for a, b in zip(way, way[1:], strict=False):
+    for a, b in pairwise(way):
         kind, row = elements[a, b]
         below = nx.descendants(graph, b) | {b}
         inside = [kva for node, kva in customers if node in below]
         after = (sum(inside) + load.kva) * float(share(np.array([len(inside) + 1]))[0])
-        part = site.fraction if site.kind == "line_tap" and (a, b) == (way[-2], way[-1]) else 1.0
+        tapped = site.fraction is not None and (a, b) == (way[-2], way[-1])
+        part = site.fraction if site.fraction is not None and tapped else 1.0
         if kind == "line":
             lines = tables.lines
             voltage = float(lines.base_voltage_kv[row])

@@ -68,6 +68,7 @@ def corridors_of(
     ducts: list[int],
 ) -> Corridors:
     """Corridors drawn in metres around the middle."""
+
     def text(values: list[str]) -> np.ndarray:
         return np.array(values, np.object_)
 
@@ -98,15 +99,18 @@ def random_question(seed: int) -> Question:
             f"length={rng.uniform(200, 3000):.1f} rated={rng.uniform(15, 60):.1f}"
         )
     for k in range(int(rng.integers(1, 3))):
-        lines.append(f"T{k} transformer m{int(rng.integers(0, medium + 1))} l{k}0 kva={rng.choice([50, 100, 160])}")
+        lines.append(
+            f"T{k} transformer m{int(rng.integers(0, medium + 1))} l{k}0 kva={rng.choice([50, 100, 160])}"
+        )
         lines.append(f"D{k} district T{k}")
-        lines.append(f"l{k}0 node kv=0.4")
+        lines.insert(0, f"l{k}0 node kv=0.4")
         for j in range(1, int(rng.integers(1, 4))):
             above = int(rng.integers(0, j))
-            lines.append(f"l{k}{j} node kv=0.4")
+            lines.insert(0, f"l{k}{j} node kv=0.4")
             lines.append(
                 f"L{k}{j} line l{k}{above} l{k}{j} kv=0.4 r={rng.uniform(0.01, 0.06):.4f} "
-                f"x={rng.uniform(0.01, 0.03):.4f} length={rng.uniform(50, 300):.1f} rated={rng.uniform(60, 250):.1f}"
+                f"x={rng.uniform(0.01, 0.03):.4f} length={rng.uniform(50, 300):.1f} "
+                f"rated={rng.uniform(60, 250):.1f}"
             )
             lines.append(f"C{k}{j} customer l{k}{j} kva={rng.uniform(5, 40):.2f}")
     tables = parse_grid("\n".join(lines))

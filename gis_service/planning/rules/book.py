@@ -183,7 +183,7 @@ class Load(_Section):
         for one, after in pairwise(self.coincidence):
             if after.customers <= one.customers or after.factor > one.factor:
                 raise ValueError(
-                    "coincidence: write the steps by rising number of customers, and let the factor never rise"
+                    "coincidence: write the steps by rising number of customers; the factor never rises"
                 )
         if self.coincidence[0].customers != 1:
             raise ValueError("coincidence: the first step is that of 1 customer")
@@ -224,7 +224,7 @@ class Rules(_Section):
         for one, after in pairwise(levels):
             if after.above_kv < one.up_to_kv:
                 raise ValueError(
-                    f"supply_voltage: {after.level} begins at {after.above_kv} kV, inside {one.level}"
+                    f"supply_voltage: {after.level} begins inside {one.level}, at {after.above_kv:g} kV"
                 )
         return self
 

@@ -1,8 +1,8 @@
 """From a TOML file, and from what a request sets on top, to a rule book; every fault is named.
 
 A request sets single values by the names of the file: `{"limits": {"busbar_pu": 1.02}}`. A row of a list is
-named by what tells it apart: `{"conductor": {"low cable 150": {"cost_per_m": 200}}}`; a list takes the place of
-the whole list.
+named by what tells it apart: `{"conductor": {"low cable 150": {"cost_per_m": 200}}}`; a list takes the place
+of the whole list.
 """
 
 from __future__ import annotations
@@ -91,9 +91,7 @@ def _set(held: dict[str, Any], given: Mapping[str, Any], place: str, faults: lis
             held[name] = value
 
 
-def _set_rows(
-    rows: Any, key: str, given: Mapping[str, Any], place: str, faults: list[str]
-) -> None:
+def _set_rows(rows: Any, key: str, given: Mapping[str, Any], place: str, faults: list[str]) -> None:
     by_name = {_name(row[key]): row for row in rows}
     for name, values in given.items():
         if name not in by_name:

@@ -1,0 +1,81 @@
+"""Two supplies that do not fail together: the cheapest pairs of schemes with the independence asked for.
+
+Each of the two carries the whole load. What lies behind one feeder, one tap changer or one substation is the
+same for every place of a supply point, so the cheapest pair is one of cheapest schemes, and they come cheapest
+first: the search ends when no later one could still be part of a better pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from gis_service.kernels.radial import way_up
+from gis_service.planning.search import Choice
+
+Independence = Literal["feeder", "busbar", "substation"]
+
+MOST_CHOICES = 500
+"""Supply points that are looked at, the cheapest first."""
+
+
+class Pairs(NamedTuple):
+    """Pairs, cheapest first; `whole` is false where the search was broken off."""
+
+    pairs: list[tuple[Choice, Choice]]
+    whole: bool
+
+
+def best_pairs(best: Iterable[Choice], independence: Independence, k: int) -> Pairs:
+    """The `k` cheapest pairs of choices with different origins; choices whose origin is not known take no part.
+
+    Parameters
+    ----------
+    best
+        The best choice of every supply point, cheapest first.
+    """
+    held: list[tuple[Choice, Hashable]] = []
+    found: list[tuple[float, int, int]] = []
+    for seen, choice in enumerate(best):
+        if len(found) >= k and held and choice.cost + held[0][0].cost >= found[k - 1][0]:
+            return Pairs([(held[a][0], held[b][0]) for _, a, b in found[:k]], True)
+        if seen == MOST_CHOICES:
+            return Pairs([(held[a][0], held[b][0]) for _, a, b in found[:k]], False)
+        origin = origin_of(choice, independence)
+        if origin is None:
+            continue
+        here = len(held)
+        for there, (other, others) in enumerate(held):
+            if others != origin:
+                found.append((other.cost + choice.cost, there, here))
+        held.append((choice, origin))
+        found.sort()
+        del found[k:]
+    return Pairs([(held[a][0], held[b][0]) for _, a, b in found[:k]], True)
+
+
+def origin_of(choice: Choice, independence: Independence) -> Hashable:
+    """What a choice depends on at that height; None where the grid does not tell.
+
+    The feeder is its head switch, or a bay of its own; the busbar is the transformer with the tap changer, or
+    the source, that holds its voltage; the substation is the one that its feeder leaves.
+    """
+    reckoned = choice.offers.block.reckoned
+    tree, at = reckoned.tree, choice.at
+    head = int(tree.head[at])
+    if independence == "feeder":
+        if choice.site.kind == "bay":
+            return "bay", choice.site.node
+        return ("head", head) if head >= 0 else None
+    if independence == "busbar":
+        begin = int(reckoned.begins[at])
+        return begin if begin >= 0 else None
+    way = way_up(tree.parent, at)
+    if head >= 0:
+        way = way[: int(np.flatnonzero(way == head)[0]) + 1]
+    named = [one for one in tree.topology.tables.nodes.substation_id[tree.node[way]].tolist() if one]
+    if not named:
+        return None
+    return str(named[-1] if head >= 0 else named[0])

@@ -1,0 +1,233 @@
+"""Why the nearest supply points do not do, and what would mend it most cheaply, found by trying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gis_service.kernels.compiled import F64, I64
+from gis_service.kernels.radial import way_up
+from gis_service.planning.explain import attach, element_id
+from gis_service.planning.rules.book import Conductor, Construction
+from gis_service.planning.search import Block, Offers, Search
+from gis_service.planning.supply_tree import LINE, TRANSFORMER
+
+MOST_TOLD = 5
+MOST_LOOKED_AT = 40
+"""Supply points, the nearest first, among which failing ones are looked for."""
+
+_WAYS_TRIED = 4
+_MENDABLE = {"loading", "voltage_drop", "lowest_voltage"}
+
+Answer = dict[str, Any]
+
+
+class _Relief(NamedTuple):
+    """What to replace, and what that costs."""
+
+    change: str
+    cost: float
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way to a supply point that fails: the limits it breaks, the first of them in the lead."""
+
+    offers: Offers
+    way: int
+    broken: list[tuple[str, float, float]]
+
+    @property
+    def cost(self) -> float:
+        return float(self.offers.cost[self.way])
+
+
+def refusals(search: Search, blocks: list[Block]) -> list[Answer]:
+    """The nearest supply points that fail, nearest first; see the interface for the fields."""
+    told: list[Answer] = []
+    for block, places in _nearest(blocks):
+        offers = [one for one in search.offers if one.block is block]
+        ways = [(one, np.flatnonzero(np.isin(one.place, places))) for one in offers]
+        if _some_holds(ways):
+            continue
+        told.append(_told(block, places, ways))
+        if len(told) == MOST_TOLD:
+            break
+    return told
+
+
+def _nearest(blocks: list[Block]) -> list[tuple[Block, I64]]:
+    """The places of each supply point; points by the distance of their nearest place."""
+    found: list[tuple[float, int, Block, list[int]]] = []
+    for block in blocks:
+        groups: dict[tuple[str, str, int], list[int]] = {}
+        for place, site in enumerate(block.sites.site):
+            groups.setdefault(site.group, []).append(place)
+        far = block.sites.distance
+        found += [
+            (float(far[places].min()), len(found) + k, block, places)
+            for k, places in enumerate(groups.values())
+        ]
+    found.sort(key=lambda one: one[:2])
+    return [(block, np.array(places, np.int64)) for _, _, block, places in found[:MOST_LOOKED_AT]]
+
+
+def _some_holds(ways: list[tuple[Offers, I64]]) -> bool:
+    for offers, some in ways:
+        screened = np.intersect1d(some, offers.screened)
+        if screened.size and offers.holds(offers.chains(screened)).any():
+            return True
+    return False
+
+
+def _told(block: Block, places: I64, ways: list[tuple[Offers, I64]]) -> Answer:
+    failing = [_failing(offers, int(way)) for offers, some in ways for way in some]
+    nearest = int(places[np.argmin(block.sites.distance[places])])
+    if not failing:
+        return {
+            "attach": attach(block.sites, nearest, block.reckoned),
+            "limit": "reach",
+            "element": None,
+            "value": None,
+            "allowed": block.reckoned.rules.limits.reach_m.of(block.level),
+            "relief": None,
+        }
+    failing.sort(key=lambda one: (len(one.broken), one.cost))
+    closest = failing[0]
+    limit, value, allowed = closest.broken[0]
+    element = None
+    if limit == "loading":
+        reckoned = block.reckoned
+        where = int(reckoned.room[1][closest.offers.at[closest.way]])
+        after = float(reckoned.after(np.array([where]), closest.offers.load.reckoned_kva)[0])
+        kind = "transformer" if reckoned.tree.kind[where] == TRANSFORMER else "line"
+        limit, element = f"{kind}_loading", element_id(reckoned.tree, where)
+        value = after / float(reckoned.rated[where])
+        allowed = float(reckoned.capacity[where] / reckoned.rated[where])
+    return {
+        "attach": attach(block.sites, int(closest.offers.place[closest.way]), block.reckoned),
+        "limit": limit,
+        "element": element,
+        "value": round(value, 6),
+        "allowed": allowed,
+        "relief": _cheapest_relief(failing),
+    }
+
+
+def _failing(offers: Offers, way: int) -> _Way:
+    broken = [
+        (one.name, float(one.value[way]), one.allowed) for one in offers.limits if not bool(one.kept[way])
+    ]
+    if not broken:
+        chains, limits, level = offers.chains(np.array([way])), offers.rules.limits, offers.block.level
+        drop, end = 100.0 * float(chains.level[0] - chains.end[0]), float(chains.end[0])
+        if drop > limits.voltage_drop_percent.of(level):
+            broken.append(("voltage_drop", drop, limits.voltage_drop_percent.of(level)))
+        else:
+            broken.append(("lowest_voltage", end, limits.lowest_pu.of(level)))
+    return _Way(offers, way, broken)
+
+
+def _cheapest_relief(failing: list[_Way]) -> Answer | None:
+    """The relief that makes the cheapest whole, of some ways tried; None where none of them helps."""
+    mendable = [one for one in failing if {name for name, _, _ in one.broken} <= _MENDABLE]
+    mendable.sort(key=lambda one: one.cost)
+    best: tuple[float, _Relief] | None = None
+    for one in mendable[:_WAYS_TRIED]:
+        relief = _relief(one)
+        if relief is not None and (best is None or relief.cost + one.cost < best[0]):
+            best = relief.cost + one.cost, relief
+    if best is None:
+        return None
+    total, relief = best
+    return {"change": relief.change, "cost": round(relief.cost, 2), "total": round(total, 2)}
+
+
+def _relief(one: _Way) -> _Relief | None:
+    """Replace what is overloaded; then, where voltage still fails, one element of the way more."""
+    reckoned = one.offers.block.reckoned
+    kva = one.offers.load.reckoned_kva
+    path = way_up(reckoned.tree.parent, int(one.offers.at[one.way]))
+    after = reckoned.after(path, kva)
+    r, x = reckoned.r.copy(), reckoned.x.copy()
+    changes: list[str] = []
+    cost = 0.0
+    for position, load in zip(path.tolist(), after.tolist(), strict=True):
+        if load > reckoned.capacity[position]:
+            options = _replacements(one.offers, position, load)
+            if not options:
+                return None
+            price, change, r[position], x[position] = options[0]
+            changes.append(change)
+            cost += price
+    if changes and _holds(one, r, x):
+        return _Relief("; ".join(changes), cost)
+    more = [
+        (price, change, position, new_r, new_x)
+        for position, load in zip(path.tolist(), after.tolist(), strict=True)
+        for price, change, new_r, new_x in _replacements(one.offers, position, load)
+        if new_r < r[position]
+    ]
+    for price, change, position, new_r, new_x in sorted(more, key=lambda option: option[:3]):
+        r_then, x_then = r.copy(), x.copy()
+        r_then[position], x_then[position] = new_r, new_x
+        if _holds(one, r_then, x_then):
+            return _Relief("; ".join([*changes, change]), cost + price)
+    return None
+
+
+def _holds(one: _Way, r: F64, x: F64) -> bool:
+    chains = one.offers.chains(np.array([one.way]), changed=(r, x))
+    return bool(one.offers.holds(chains)[0])
+
+
+def _replacements(offers: Offers, position: int, load: float) -> list[tuple[float, str, float, float]]:
+    """What could take an element's place and carry a load: cost, words, impedance; cheapest first."""
+    reckoned, rules = offers.block.reckoned, offers.rules
+    tree, kind = reckoned.tree, int(reckoned.tree.kind[position])
+    named = element_id(tree, position)
+    if kind == TRANSFORMER:
+        return sorted(
+            (
+                one.cost,
+                f"replace transformer {named} by {one.rated_kva:g} kVA",
+                *_own(one.uk_percent, one.pk_kw, one.rated_kva),
+            )
+            for one in rules.transformer
+            if load <= one.rated_kva * rules.limits.transformer_loading
+        )
+    if kind != LINE:
+        return []
+    row = int(tree.rows(LINE, np.array([position]))[0])
+    lines = tree.topology.tables.lines
+    construction: Construction = "overhead" if lines.construction[row] == "overhead" else "underground"
+    kv, length = float(lines.base_voltage_kv[row]), float(lines.length_m[row])
+    level = rules.level_of(kv)
+    fits = [
+        one
+        for one in rules.conductor
+        if (one.level, one.construction) == (level, construction)
+        and load <= np.sqrt(3.0) * kv * one.rated_current_a * rules.limits.line_loading
+    ]
+    return sorted(
+        (
+            length * (one.cost_per_m + rules.corridor_cost.way(construction)),
+            f"replace line {named} by {one.name}",
+            *_per_unit(one, length, kv),
+        )
+        for one in fits
+    )
+
+
+def _own(uk_percent: float, pk_kw: float, rated_kva: float) -> tuple[float, float]:
+    """Series impedance of a transformer, per unit on 1 MVA."""
+    z = uk_percent / 100.0 / (rated_kva / 1000.0)
+    r = min(pk_kw / rated_kva / (rated_kva / 1000.0), z)
+    return r, float(np.sqrt(z**2 - r**2))
+
+
+def _per_unit(conductor: Conductor, length: float, kv: float) -> tuple[float, float]:
+    km = length / 1000.0
+    return conductor.r_ohm_per_km * km / kv**2, conductor.x_ohm_per_km * km / kv**2
