@@ -1,8 +1,8 @@
 """Two supplies that do not fail together: the cheapest pairs of schemes with the independence asked for.
 
 Each of the two carries the whole load. What lies behind one feeder, one tap changer or one substation is the
-same for every place of a supply point, so the cheapest pair is one of cheapest schemes, and they come cheapest
-first: the search ends when no later one could still be part of a better pair.
+same for every place of a supply point, so the cheapest pair is one of cheapest schemes, and these come
+cheapest first: the search ends when no later one could still be part of a better pair.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Pairs(NamedTuple):
 
 
 def best_pairs(best: Iterable[Choice], independence: Independence, k: int) -> Pairs:
-    """The `k` cheapest pairs of choices with different origins; choices whose origin is not known take no part.
+    """The `k` cheapest pairs of choices with different origins; those without a known origin take no part.
 
     Parameters
     ----------

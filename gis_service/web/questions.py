@@ -323,6 +323,12 @@ class SupplySchemesQuestion(Question):
         float, Field(gt=0, le=1e12, allow_inf_nan=False, description="the power that is to be contracted")
     ]
     phases: Annotated[Phases, Field(description="the phases that the customer needs")] = "ABC"
+    supplies: Annotated[
+        Literal[1, 2], Field(description="2: pairs of schemes as well, each of which carries the whole load")
+    ] = 1
+    independence: Annotated[
+        Literal["feeder", "busbar", "substation"], Field(description="what the two of a pair may not share")
+    ] = "feeder"
     k: Annotated[
         StrictInt, Field(ge=1, le=20, description="how many schemes, each at another supply point")
     ] = 3
