@@ -8,9 +8,10 @@ from gis_service.web import history, views
 from gis_service.web.api import api
 from gis_service.web.documentation import documentation
 from gis_service.web.health import healthz, metrics, readyz
-from gis_service.web.map_service import map_service
+from gis_service.web.map_service import map_changes, map_service
 from layers.features.urls import feature_urls
 from layers.tiles.extension import TILES
+from layers.tiles.listening import EventViews
 from layers.tiles.urls import ogc_tile_urls, tile_urls
 from layers.tiles.views import TileViews
 from layers.wms.urls import wms_urls
@@ -34,7 +35,7 @@ urlpatterns = [
     path("v1/", api.urls),
     *feature_urls(map_service(), extensions=[TILES]),
     path("ogc/", include(ogc_tile_urls(_TILES))),
-    path("tiles/", include(tile_urls(_TILES))),
+    path("tiles/", include(tile_urls(_TILES, EventViews(map_service(), map_changes().feed)))),
     *wms_urls(map_service()),
     *wmts_urls(WmtsViews(map_service(), _TILES.kept)),
 ]

@@ -128,38 +128,45 @@ class Atlas:
         NotReady
             When polygons have to be read and cannot be.
         """
+        found: dict[str, list[F64]] = {}
+        for layers in self.touched_by_county(before, after).values():
+            for layer, boxes in layers.items():
+                found.setdefault(layer, []).append(boxes)
+        return {layer: np.concatenate(boxes) for layer, boxes in found.items()}
+
+    def touched_by_county(self, before: World, after: World) -> dict[str, dict[str, F64]]:
+        """`touched`, each element in its own county: county → layer → boxes."""
         if before.topology is not after.topology:
             return self._loaded(before, after)
-        found: dict[str, F64] = {}
+        found: dict[str, dict[str, F64]] = {}
         for layer, rows in touched_rows(before, after).items():
-            boxes = self._boxes(after, layer, rows)
-            boxes = boxes[np.isfinite(boxes).all(axis=1)]
-            if len(boxes):
-                found[layer] = boxes
+            for run in self.plans.runs(after, layer).of(after.versions.keys()):
+                own = rows[np.searchsorted(rows, run.first) : np.searchsorted(rows, run.stop)]
+                if own.size:
+                    boxes = self._boxes(after, layer, run, own)
+                    boxes = boxes[np.isfinite(boxes).all(axis=1)]
+                    if len(boxes):
+                        found.setdefault(run.county, {})[layer] = boxes
         return found
 
-    def _boxes(self, world: World, layer: str, rows: I64) -> F64:
+    def _boxes(self, world: World, layer: str, run: CountyRun, rows: I64) -> F64:
         if layer not in self.stored:
             return boxes_of_rows(world.topology.tables, layer, rows)
-        found: list[F64] = []
-        for run in self.plans.runs(world, layer).of(world.versions.keys()):
-            own = rows[(rows >= run.first) & (rows < run.stop)] - run.first
-            if own.size:
-                sheets, _ = self._sheets(world, layer, [run])
-                # of a county that cannot be read, all may be another
-                shapes = [boxes_of(geometries_at(one.geometries, own)) for one in sheets.values()]
-                found += shapes or [np.array([run.box])]
-        return np.concatenate([np.empty((0, 4)), *found])
+        sheets, _ = self._sheets(world, layer, [run])
+        # of a county that cannot be read, all may be another
+        shapes = [boxes_of(geometries_at(one.geometries, rows - run.first)) for one in sheets.values()]
+        return np.concatenate(shapes or [np.array([run.box])])
 
-    def _loaded(self, before: World, after: World) -> dict[str, F64]:
+    def _loaded(self, before: World, after: World) -> dict[str, dict[str, F64]]:
         loaded, moved = moved_counties(before, after)
-        found: dict[str, F64] = {}
+        found: dict[str, dict[str, F64]] = {}
         for layer in (*DRAWN, *self.stored):
             counties = moved if layer in LIVE else loaded
-            known = self.plans.known(before, layer), self.plans.runs(after, layer)
-            runs = [run for of in known for run in of.of(counties)]
-            if runs:
-                found[layer] = np.unique(np.array([run.box for run in runs], np.float64), axis=0)
+            for of in (self.plans.known(before, layer), self.plans.runs(after, layer)):
+                for run in of.of(counties):
+                    own = np.array([run.box], np.float64)
+                    boxes = found.setdefault(run.county, {}).get(layer, own)
+                    found[run.county][layer] = np.unique(np.concatenate([boxes, own]), axis=0)
         return found
 
     def _sheets(

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from gis_service.atlas import Atlas
 from gis_service.engine.world import Scene
 from gis_service.map_key import map_key, tokens_required
-from gis_service.sources import grid_catalog
+from gis_service.sources import DrawnLayer, grid_catalog
 from gis_service.web.extra_layers import extra_layers
+from gis_service.web.map_changes import MapChanges
 from gis_service.web.service import engine
 from layers.catalog import Catalog
 from layers.scope import Gate
@@ -21,6 +23,16 @@ from layers.source import Counties, within
 def map_service() -> MapService:
     """The one service of map layers; nothing is asked of the database before the first request."""
     return MapService(_catalog, Gate(map_key(), tokens_required()).counties_of, _head)
+
+
+@lru_cache(maxsize=1)
+def map_changes() -> MapChanges:
+    """Where the map of this process changes."""
+    return MapChanges(_atlas)
+
+
+def _atlas() -> Atlas:
+    return next(source.atlas for source in _catalog() if isinstance(source, DrawnLayer))
 
 
 @lru_cache(maxsize=1)

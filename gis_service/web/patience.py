@@ -7,6 +7,8 @@ is there, and holds the thread until a long answer is taken; it cannot be told t
   for outside of those places, and slow ones take none;
 - no more long answers are under way than there are places; beyond that one is refused with 503. A client that
   takes nothing for `STILL_S` is cut off by the system (`TCP_USER_TIMEOUT`), which frees the thread;
+- streams of events, which never end, take none of these places: there are as many of their own, and with all
+  of them taken at least half of the threads are left;
 - the server ends an answer that breaks off as if it were whole (it closes the chunks in order). JSON that is
   not closed tells that by itself; after lines, a last one says it.
 """
@@ -32,6 +34,8 @@ from gis_service.web.problems import problem
 
 DOORS = 4
 """Threads of the server for each question answered at a time; they are started when they are needed."""
+
+EVENTS = "text/event-stream"
 
 STILL_S = 60.0
 """Seconds for which a client may take nothing of a long answer."""
@@ -64,6 +68,7 @@ class Patience:
         self._places = places
         self._answering = threading.Semaphore(places)
         self._sending = threading.BoundedSemaphore(places)
+        self._listening = threading.BoundedSemaphore(places)
 
     def __call__(self, environ: Environment, start_response: Any) -> Iterable[bytes]:
         """Answer a request when its body is there and a place is free."""
@@ -80,14 +85,15 @@ class Patience:
             answer = self._application(environ, start)
         if isinstance(answer, list) or not getattr(answer, "streaming", True):
             return answer
-        if not self._sending.acquire(blocking=False):
+        events = _media_type(told[-1]) == EVENTS
+        places = self._listening if events else self._sending
+        if not places.acquire(blocking=False):
             _close(answer)
-            detail = (
-                f"{self._places} long answers are being sent, and no more at a time; ask again in a moment"
-            )
+            what = "clients listen to events" if events else "long answers are being sent"
+            detail = f"{self._places} {what}, and no more at a time; ask again in a moment"
             return _refused(environ, start_response, "not-ready", detail)
         end_when_nothing_is_taken(int(environ.get("SERVER_PORT") or 0))
-        return _Sent(answer, _last_line(told[-1]), self._sending.release)
+        return _Sent(answer, _last_line(told[-1]), places.release)
 
 
 def end_when_nothing_is_taken(port: int, still_s: float = STILL_S) -> None:
@@ -150,9 +156,13 @@ def _close(answer: Iterable[bytes]) -> None:
         close()
 
 
+def _media_type(headers: list[tuple[str, str]]) -> str:
+    found = next((value for name, value in headers if name.lower() == "content-type"), "")
+    return found.split(";")[0]
+
+
 def _last_line(headers: list[tuple[str, str]]) -> bytes:
-    media_type = next((value for name, value in headers if name.lower() == "content-type"), "")
-    return _LAST_LINES.get(media_type.split(";")[0], b"")
+    return _LAST_LINES.get(_media_type(headers), b"")
 
 
 def _refused(environ: Environment, start_response: Any, kind: str, detail: str) -> list[bytes]:

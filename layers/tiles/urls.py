@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, path
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
+from layers.tiles.listening import EventViews
 from layers.tiles.views import TileViews
 
 _TILE = "<str:grid>/<str:z>/<str:y>/<str:x>"
@@ -25,9 +26,10 @@ def ogc_tile_urls(views: TileViews) -> list[URLPattern]:
     ]
 
 
-def tile_urls(views: TileViews) -> list[URLPattern]:
-    """`{layers}.json` and `{layers}/{z}/{x}/{y}.mvt`."""
+def tile_urls(views: TileViews, listening: EventViews) -> list[URLPattern]:
+    """`{layers}.json`, `{layers}/{z}/{x}/{y}.mvt`, and `events`."""
     return [
+        path("events", require_GET(listening.events)),
         path("<str:layers>.json", require_safe(views.layers_tilejson)),
         path("<str:layers>/<str:z>/<str:x>/<str:y>.mvt", require_safe(views.layers_tile)),
     ]

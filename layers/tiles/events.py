@@ -1,0 +1,207 @@
+"""What changed on the map, told to whoever listens: a bounded history of changes, and one as an event.
+
+Server-sent events (HTML Living Standard, 9.2). Pure but for waiting: knows no HTTP and not where changes come
+from. A listener that missed changes which are no longer remembered, or those of another process, is told to
+look at everything again.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from layers.source import Counties, within
+from layers.tiles.matrix import EXTENT, WEB_MERCATOR, Tile
+from layers.tiles.mvt import MARGIN
+
+REMEMBERED = 256
+"""Changes that a listener who comes back can still be told."""
+
+ZOOM = 14
+"""The level whose tiles are named."""
+
+MOST_TILES = 256
+"""Tiles of one layer in one event; where it would be more, those of a coarser level are named."""
+
+HEARTBEAT_S = 15.0
+"""Seconds after which a listener to whom there is nothing to tell is told so."""
+
+F64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What is another thing than it was.
+
+    Parameters
+    ----------
+    versions
+        Of the counties that moved, by county.
+    boxes
+        County → layer → boxes float64 `(n, 4)` in lon/lat around what is drawn differently.
+    """
+
+    versions: Mapping[str, int]
+    boxes: Mapping[str, Mapping[str, F64]]
+
+
+class Told(NamedTuple):
+    """A change with its number."""
+
+    number: int
+    change: Change
+
+
+@dataclass
+class Feed:
+    """The last changes, in order; safe for threads."""
+
+    process: str = field(default_factory=lambda: secrets.token_hex(4))
+    _changes: deque[Told] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    _newest: int = 0
+    _ended: bool = False
+    _moved: threading.Condition = field(default_factory=threading.Condition)
+
+    def publish(self, change: Change) -> None:
+        """Tell a change to all who listen."""
+        with self._moved:
+            self._newest += 1
+            self._changes.append(Told(self._newest, change))
+            self._moved.notify_all()
+
+    def forget(self) -> None:
+        """Something changed and it is not known what: all who listen are to look at everything again."""
+        with self._moved:
+            self._newest += 1
+            self._changes.clear()
+            self._moved.notify_all()
+
+    def end(self) -> None:
+        """Let all listeners go: the process is about to end."""
+        with self._moved:
+            self._ended = True
+            self._moved.notify_all()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be told."""
+        return self._ended
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest change."""
+        return self._newest
+
+    def wait(self, after: int, timeout_s: float) -> list[Told] | None:
+        """The changes after a number, as soon as there are any; none in time is an empty list.
+
+        None where some of them are no longer remembered.
+        """
+        with self._moved:
+            self._moved.wait_for(lambda: self._newest > after or self._ended, timeout_s)
+            if self._newest == after:
+                return []
+            if after > self._newest or not self._changes or self._changes[0].number > after + 1:
+                return None
+            return [one for one in self._changes if one.number > after]
+
+    def position(self, last_event_id: str | None) -> int | None:
+        """The number of the event that a listener had last; None where it is not one of this process."""
+        process, _, number = (last_event_id or "").partition(".")
+        if process != self.process or not number.isascii() or not number.isdecimal() or len(number) > 15:
+            return None
+        return int(number)
+
+
+def stream(
+    feed: Feed,
+    counties: Counties,
+    versions: Mapping[str, int],
+    *,
+    last_event_id: str | None,
+    heartbeat_s: float = HEARTBEAT_S,
+) -> Iterator[bytes]:
+    """Events as long as somebody takes them.
+
+    The first is `hello`, or `reset` where a listener came back whose place is not known any more; both carry
+    the versions of the counties as they are now.
+    """
+    at = feed.position(last_event_id)
+    missed = last_event_id is not None and at is None
+    if at is None:
+        at = feed.newest
+    yield b"retry: 2000\n" + _event(
+        feed, at, "reset" if missed else "hello", {"grid_version": dict(versions)}
+    )
+    while not feed.ended:
+        told = feed.wait(at, heartbeat_s)
+        if told is None:
+            at = feed.newest
+            yield _event(feed, at, "reset", {})
+            continue
+        if not told:
+            yield b": still here\n\n"
+        for number, change in told:
+            at = number
+            if data := described(change, counties):
+                yield _event(feed, number, "tiles", data)
+
+
+def described(change: Change, counties: Counties) -> dict[str, Any] | None:
+    """A change as those may know it who see some counties; None where nothing of it is theirs."""
+    layers: dict[str, list[F64]] = {}
+    for county in within(sorted(change.boxes), counties):
+        for layer, boxes in change.boxes[county].items():
+            layers.setdefault(layer, []).append(boxes)
+    moved = {county: change.versions[county] for county in within(sorted(change.versions), counties)}
+    if not layers and not moved:
+        return None
+    told = {layer: _places(np.concatenate(layers[layer])) for layer in sorted(layers)}
+    return {"grid_version": moved, "layers": told}
+
+
+def _places(boxes: F64) -> dict[str, Any]:
+    """The box around all, and the tiles of one level that any of them reaches into."""
+    around = [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]
+    z = ZOOM
+    while (tiles := _tiles(boxes, z)) is None:
+        z -= 1
+    return {"bbox": around, "zoom": z, "tiles": [[tile.x, tile.y] for tile in tiles]}
+
+
+def _tiles(boxes: F64, z: int) -> list[Tile] | None:
+    """The tiles of a level that boxes reach into, their margins included; None where they are too many."""
+    found: dict[Tile, None] = {}
+    columns, rows = WEB_MERCATOR.size(z)
+    margin = MARGIN / EXTENT
+    # neighbours of a place mostly lie in its own tile
+    for west, south, east, north in np.unique(boxes, axis=0).tolist():
+        left, top = WEB_MERCATOR.place(west, north)
+        right, bottom = WEB_MERCATOR.place(east, south)
+        across = range(
+            _index(left * columns - margin, columns), _index(right * columns + margin, columns) + 1
+        )
+        down = range(_index(top * rows - margin, rows), _index(bottom * rows + margin, rows) + 1)
+        if z and len(across) * len(down) > MOST_TILES:
+            return None
+        found.update(dict.fromkeys(Tile(z, x, y) for y in down for x in across))
+        if z and len(found) > MOST_TILES:
+            return None
+    return sorted(found)
+
+
+def _index(share: float, count: int) -> int:
+    return min(max(int(np.floor(share)), 0), count - 1)
+
+
+def _event(feed: Feed, number: int, name: str, data: Mapping[str, Any]) -> bytes:
+    head = f"id: {feed.process}.{number}\nevent: {name}\ndata: ".encode()
+    return head + orjson.dumps(data) + b"\n\n"

@@ -1,0 +1,182 @@
+"""The stream of touched tiles: what a listener is told, of which counties, what one who was away misses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from layers.source import Box
+from layers.tiles.events import MOST_TILES, REMEMBERED, ZOOM, Change, Feed, described, stream
+from layers.tiles.matrix import EXTENT, WEB_MERCATOR, Tile
+from layers.tiles.mvt import MARGIN
+from tests.drawn import NORTH, SOUTH
+from tests.grid_database import GridDatabase
+from tests.layers.tiles.decoder import decoded
+from tests.layers.tiles.test_addresses import features, tiles_of
+from tests.live import LiveEngine, running_engine
+from tests.web.test_problems import problem
+
+
+def change(*boxes: tuple[float, float, float, float], county: str = "a", layer: str = "switch") -> Change:
+    return Change({county: 2}, {county: {layer: np.array(boxes, np.float64)}})
+
+
+def parsed(text: bytes) -> tuple[str, str, Any]:
+    lines = dict(line.split(": ", 1) for line in text.decode().strip().split("\n"))
+    return lines["event"], lines["id"], json.loads(lines["data"])
+
+
+POINT = st.tuples(st.floats(-180, 180), st.floats(-85, 85))
+
+
+@given(st.lists(POINT, min_size=1, max_size=400))
+def test_every_tile_that_a_change_reaches_into_is_named_and_never_too_many(points: list[Any]) -> None:
+    data = described(change(*((*point, *point) for point in points)), None)
+    assert data is not None
+    told = data["layers"]["switch"]
+    z, tiles = told["zoom"], {tuple(tile) for tile in told["tiles"]}
+    assert len(tiles) <= MOST_TILES
+    assert z <= ZOOM
+    for lon, lat in points:
+        for tile in WEB_MERCATOR.tiles(Box(lon, lat, lon, lat), z):
+            assert (tile.x, tile.y) in tiles
+        west, south, east, north = told["bbox"]
+        assert west <= lon <= east
+        assert south <= lat <= north
+
+
+def test_a_neighbour_in_whose_margin_the_change_lies_is_named_too() -> None:
+    bounds = WEB_MERCATOR.bounds(Tile(ZOOM, 13_123, 7_112))
+    inside = bounds.west + (bounds.east - bounds.west) * (MARGIN / EXTENT) / 2
+    middle = (bounds.south + bounds.north) / 2
+    data = described(change((inside, middle, inside, middle)), None)
+    assert data is not None
+    assert data["layers"]["switch"]["tiles"] == [[13_122, 7_112], [13_123, 7_112]]
+
+
+def test_who_sees_some_counties_hears_of_these_alone() -> None:
+    both = Change(
+        {"a": 7, "b": 3},
+        {"a": {"switch": np.array([[1.0, 1, 1, 1]])}, "b": {"line_section": np.array([[2.0, 2, 2, 2]])}},
+    )
+    only_b = described(both, frozenset({"b"}))
+    assert only_b is not None
+    assert (only_b["grid_version"], list(only_b["layers"])) == ({"b": 3}, ["line_section"])
+    assert described(both, frozenset({"c"})) is None
+
+
+def test_a_listener_who_comes_back_is_told_what_was_missed_or_to_look_at_everything() -> None:
+    feed = Feed()
+    first = stream(feed, None, {"a": 1}, last_event_id=None, heartbeat_s=0)
+    name, at, data = parsed(next(first).split(b"\n", 1)[1])
+    assert (name, data) == ("hello", {"grid_version": {"a": 1}})
+    assert next(first) == b": still here\n\n"
+    for _ in range(3):
+        feed.publish(change((1, 1, 1, 1)))
+    seen = [parsed(next(first)) for _ in range(3)]
+    assert {name for name, _, _ in seen} == {"tiles"}
+    again = stream(feed, None, {"a": 4}, last_event_id=seen[0][1], heartbeat_s=0)
+    assert parsed(next(again).split(b"\n", 1)[1])[0] == "hello"
+    assert [parsed(next(again)) for _ in range(2)] == seen[1:]
+    for foreign in ("0000.1", "nonsense", "", f"{feed.process}.x"):
+        other = stream(feed, None, {"a": 4}, last_event_id=foreign, heartbeat_s=0)
+        assert parsed(next(other).split(b"\n", 1)[1])[0] == "reset"
+    for _ in range(REMEMBERED + 1):
+        feed.publish(change((1, 1, 1, 1)))
+    late = stream(feed, None, {"a": 4}, last_event_id=at, heartbeat_s=0)
+    next(late)
+    assert parsed(next(late))[0] == "reset"
+    feed.forget()
+    assert parsed(next(late))[0] == "reset"
+    feed.end()
+    with pytest.raises(StopIteration):
+        next(late)
+
+
+@contextmanager
+def listening(engine: LiveEngine, **headers: str) -> Iterator[Iterator[tuple[str, str, Any]]]:
+    with engine.client.stream("GET", "/tiles/events", headers=headers, timeout=30) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+
+        def events() -> Iterator[tuple[str, str, Any]]:
+            held: list[str] = []
+            for line in answer.iter_lines():
+                if line:
+                    held.append(line)
+                    continue
+                if any(one.startswith("event: ") for one in held):
+                    yield parsed("\n".join(held).encode())
+                held = []
+
+        yield events()
+
+
+def test_a_switch_operation_is_told_with_the_tiles_that_it_changed(drawn_engine: LiveEngine) -> None:
+    customers = features(drawn_engine, "customer_point")
+    tiles = tiles_of(customers, ZOOM)
+    paths = {tile: f"/tiles/customer_point/{ZOOM}/{tile.x}/{tile.y}.mvt" for tile in tiles}
+    before = {tile: decoded(drawn_engine.get(path).content) for tile, path in paths.items()}
+    with listening(drawn_engine) as events:
+        name, _, data = next(events)
+        assert name == "hello"
+        assert data["grid_version"] == drawn_engine.ask("/ogc/collections/switch/items")["grid_version"]
+        answer = drawn_engine.operate({"id": "FU1", "open": True})
+        name, at, data = next(events)
+        assert name == "tiles"
+        assert data["grid_version"].items() <= answer["grid_version"].items()
+        assert SOUTH in data["grid_version"]
+        told = data["layers"]["customer_point"]
+        assert told["zoom"] == ZOOM
+        named = {Tile(ZOOM, *tile) for tile in told["tiles"]}
+        for tile, path in paths.items():
+            changed = decoded(drawn_engine.get(path).content) != before[tile]
+            assert not changed or tile in named
+        assert "corridor" not in data["layers"]
+        assert {"switch", "power_transformer", "line_section"} <= data["layers"].keys()
+        drawn_engine.operate({"id": "FU1", "open": False})
+        second = next(events)
+    with listening(drawn_engine, **{"Last-Event-ID": at}) as events:
+        assert next(events)[0] == "hello"
+        assert next(events) == second
+
+
+def test_streams_are_bounded_and_questions_are_answered_beside_them(drawn_engine: LiveEngine) -> None:
+    address = f"http://127.0.0.1:{drawn_engine.port}"
+    with ExitStack() as stack:
+        for _ in range(16):
+            client = stack.enter_context(httpx.Client(base_url=address, trust_env=False, timeout=30))
+            answer = stack.enter_context(client.stream("GET", "/tiles/events"))
+            assert answer.status_code == 200
+        detail = problem(drawn_engine.get("/tiles/events"), 503)["detail"]
+        assert detail == "16 clients listen to events, and no more at a time; ask again in a moment"
+        for _ in range(20):
+            assert drawn_engine.get("/ogc/collections/switch/items?limit=1").status_code == 200
+        assert drawn_engine.client.head("/tiles/events").status_code == 200
+
+
+def test_an_open_stream_does_not_keep_the_engine_from_ending(
+    migrated_database: GridDatabase, tmp_path: Path
+) -> None:
+    with running_engine(migrated_database.dsn, tmp_path) as engine, listening(engine) as events:
+        assert next(events)[0] == "hello"
+        began = time.monotonic()
+        engine.child.send_signal(signal.SIGTERM)
+        engine.child.wait(20)
+        assert time.monotonic() - began < 12  # the server kills what has not ended after 15 s
+
+
+def test_versions_of_both_counties_are_those_of_the_hello(drawn_engine: LiveEngine) -> None:
+    with listening(drawn_engine) as events:
+        assert set(next(events)[2]["grid_version"]) == {NORTH, SOUTH}
