@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from gis_service.atlas import DRAWN_FROM_MEMORY, Atlas
+from gis_service.atlas.sheets import Sheets
 from gis_service.atlas.stored import ANYWHERE, Measured, StoredLayer
 from gis_service.atlas.veil import veiled
 from gis_service.engine import Engine
@@ -24,6 +25,7 @@ from gis_service.engine.shapes import Shapes
 from gis_service.engine.world import World
 from gis_service.ingest.spec import LAYERS, Layer
 from gis_service.network.texts import Texts
+from gis_service.snapshots.budget import memory_budget
 from gis_service.store import layer_extents
 from gis_service.store.by_node import read_by_node
 from gis_service.store.database import in_transaction
@@ -72,7 +74,7 @@ def grid_catalog(engine: Engine) -> Catalog:
             tables.append(table)
             if layer.name not in DRAWN_FROM_MEMORY:
                 stored.append(StoredLayer(layer.name, table.by_county, places.extents))
-    atlas = Atlas(engine, stored)
+    atlas = Atlas(engine, stored, Sheets(memory_budget()))
     return Catalog(
         (LiveLayer if table.description.id in _LIVE else DrawnLayer)(table, engine, atlas) for table in tables
     )

@@ -178,7 +178,9 @@ class Atlas:
         found: dict[str, Sheet] = {}
         for run in near:
             key = SheetKey(layer, load_of(world, run.county))
-            found[run.county] = self.sheets.get(key, _rows_of(world, layer, run).sheet)
+            rows = _rows_of(world, layer, run)
+            rows.use()
+            found[run.county] = self.sheets.get(key, rows.sheet)
         return found, []
 
     def _columns(

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from gis_service.atlas.columns import as_column, id_column, rows_of
 from gis_service.atlas.index import Index
 from gis_service.engine.columns import GEOMETRY_COLUMNS
+from gis_service.network.columns import JoinedNumbers, JoinedTexts
 from gis_service.network.tables import Lines, Table
 from layers.geojson_columns import Column, Geometries, TextColumn
 
@@ -108,6 +109,17 @@ class TableRows(NamedTuple):
             geometries = Geometries.points(rows_of(xy, first, stop))
         ids = id_column(rows_of(table.id, first, stop))
         return Sheet(self.county, geometries, ids, nbytes=ids.offsets.nbytes + geometries.paths.nbytes)
+
+    def use(self) -> None:
+        """Tell the budget of the snapshots that places and ids are used now: a sheet has views of them."""
+        ids = self.table.id
+        if isinstance(ids, JoinedTexts):
+            part = ids.parts.part_of(self.first)
+            ids.parts.open(part)
+            for name in ("xy", "coords"):
+                places = getattr(self.table, name, None)
+                if isinstance(places, JoinedNumbers):
+                    places.parts.open(part)
 
     def has(self, name: str) -> bool:
         """Whether one of the table's columns has this name outside."""
