@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from gis_service import store
+from gis_service.atlas.warming import warm_atlas
 from gis_service.engine import Engine
 from gis_service.engine.engine import system_clock
 from gis_service.engine.following.current import CurrentWorld
@@ -89,6 +90,7 @@ class Warmth:
         """Settle what was left undone, compile, build the first world, follow its changes, and say so."""
         recovery().look()
         warm_up(engine())
+        warm_atlas(engine())
         warm_encoder()
         warm_drawing()
         self._follow()

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gis_service.atlas import Atlas
 from gis_service.engine import Engine
@@ -16,6 +18,8 @@ from gis_service.engine.world import CountyVersion, World
 from gis_service.network.text import parse_grid
 from layers.sheet import Sight
 from layers.source import Box, Counties
+from tests.atlas.read import ids_in, values_of
+from tests.drawn import DRAWN, NORTH, SOUTH
 
 GRID = """
 @450101
@@ -137,3 +141,56 @@ def test_a_missing_county_changes_stamps_and_is_named_to_those_who_may_see_it(
     assert {name for name in sights if before[name] != after[name]} == {"tied"}
     missing = {name: atlas.look("switch", sight).missing for name, sight in sights.items()}
     assert missing == {"tied": (NEAR,), "apart": (), "not theirs": ()}
+
+
+class Standing(CurrentWorld):
+    """A world that the test sets, as it is."""
+
+    world: World
+
+    def get(self) -> World:
+        return self.world
+
+
+LAW_TABLES = parse_grid(DRAWN + "@450103\nR source r1\nRB breaker r1 r2\nRL line r2 r3\nRC customer r3\n")
+LAW_WORLD = CurrentWorld(HeldTables(LAW_TABLES)).get()
+N_SWITCHES = len(LAW_TABLES.switches)
+COUNTIES = (NORTH, SOUTH, "450103")
+
+
+@st.composite
+def operated(draw: st.DrawFn) -> tuple[World, World]:
+    """A world, and another after operations: the versions of the counties operated in have moved."""
+    states = st.lists(st.booleans(), min_size=N_SWITCHES, max_size=N_SWITCHES)
+    before = LAW_WORLD.switched(LAW_WORLD.current.with_switching(range(N_SWITCHES), draw(states)), {})
+    rows = draw(st.lists(st.integers(0, N_SWITCHES - 1), unique=True, max_size=2))
+    state = before.current.with_switching(rows, [not before.current.open[row] for row in rows])
+    counties = {str(LAW_TABLES.switches.county[row]) for row in rows}
+    return before, before.switched(state, {county: CountyVersion(2, 1) for county in counties})
+
+
+@given(
+    operated(),
+    st.sampled_from(["line_section", "switch", "power_transformer", "customer_point", "substation"]),
+    st.tuples(st.integers(-1, 6), st.integers(-1, 6), st.integers(0, 5), st.integers(0, 5)),
+    st.sampled_from([("energised",), ("open",), ("energised", "open", "name"), ("name",), ()]),
+    st.none() | st.frozensets(st.sampled_from(COUNTIES)),
+)
+def test_where_a_look_is_another_one_its_stamp_is_too(
+    worlds: tuple[World, World],
+    layer: str,
+    place: tuple[int, int, int, int],
+    fields: tuple[str, ...],
+    scope: Counties,
+) -> None:
+    west, south = 108 + place[0] / 1000, 22.8 + place[1] / 1000
+    sight = Sight(Box(west, south, west + place[2] / 1000, south + place[3] / 1000), fields, counties=scope)
+    current = Standing(HeldTables(LAW_TABLES))
+    atlas = Atlas(Engine(current))
+    answers = []
+    for current.world in worlds:
+        seen = atlas.look(layer, sight)
+        live = [{name: values_of(of) for name, of in patch.live.items()} for patch in seen.patches]
+        answers.append((atlas.stamp(layer, sight), (ids_in(seen), live, seen.missing)))
+    if answers[0][1] != answers[1][1]:
+        assert answers[0][0] != answers[1][0]
