@@ -57,7 +57,7 @@ def test_the_description_is_valid_openapi(shared_engine: LiveEngine) -> None:
 def test_every_address_is_described() -> None:
     answered = set(_addresses())
     undescribed = {"/v1/openapi.json", "/v1/docs", "/v1/"}
-    layers = {one for one in answered if one.startswith("/ogc/")}
+    layers = {one for one in answered if one.startswith(("/ogc", "/tiles/", "/wms", "/wmts"))}
     assert answered - undescribed - layers == set(DOCUMENT["paths"])
 
 
