@@ -26,7 +26,8 @@ def _cases(engine: LiveEngine) -> dict[str, Any]:
         if "{tile" not in path and (not path.startswith("/collections/") or path.split("/")[2] in COLLECTIONS)
     }
     schema = schemathesis.openapi.from_dict(document)
-    return {one.ok().path: one.ok() for one in schema.get_all_operations()}
+    operations: list[Any] = list(schema.get_all_operations())
+    return {one.ok().path: one.ok() for one in operations}
 
 
 @pytest.mark.parametrize("mode", ["allowed", "forbidden"])

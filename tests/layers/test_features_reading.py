@@ -6,7 +6,7 @@ Expected are the features the sources were made of.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -42,7 +42,7 @@ LAMPS = Description(
 class Lamps:
     """Lamps that are lit or not, or of which it is not known; tells how often it was asked what."""
 
-    lit: list[bool | None]
+    lit: Sequence[bool | None]
     names: list[str] = field(default_factory=list)
     description: Description = LAMPS
     missing: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Lamps:
         xy = [[108 + k / 1e5, 22.5] for k in range(first, last)]
         return Features.of(
             Geometries.points(np.array(xy, dtype=float).reshape(-1, 2)),
-            {"id": np.array(ids, object), "name": np.array(names, object), "lit": self.lit[first:last]},
+            {"id": np.array(ids, object), "name": np.array(names, object), "lit": list(self.lit[first:last])},
             np.array(ids, object),
         )
 

@@ -11,7 +11,7 @@ import psycopg2
 import pyarrow as pa
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from layers.arrow_columns import arrow_of, shapes_of
@@ -25,6 +25,7 @@ from tests.grid_database import GridDatabase
 from tests.layers.filter.trees import FILTERS, LINES, NAMES, Row, kept_ids, rows
 
 MANY = 60
+NAMES_OF_FIELDS = ("county_code", "name", "length_m", "strands", "buried", "geometry")
 KINDS = {
     "string": pa.large_string(),
     "number": pa.float64(),
@@ -54,7 +55,8 @@ def ids_of(features: Features) -> list[str]:
     return found
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
+@example({"op": "like", "args": ["A", "%\\A"]}, [{**dict.fromkeys(NAMES_OF_FIELDS), "county_code": "01"}])
 @given(FILTERS, st.lists(rows(), max_size=8))
 def test_on_columns_as_row_by_row(tree: Any, made: list[Row]) -> None:
     features = {f"f{k}": row for k, row in enumerate(made)}
@@ -126,7 +128,7 @@ def probe(
     held.close()
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(tree=FILTERS)
 def test_in_postgis_as_row_by_row(probe: Any, tree: Any) -> None:
     features, layer = probe
