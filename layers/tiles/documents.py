@@ -178,6 +178,7 @@ def _begun(title: str, grid: TileMatrixSet) -> dict[str, Any]:
         "crs": grid.crs,
         "tileMatrixSetId": grid.id,
         "tileMatrixSetURI": grid.uri,
+        "tileMatrixSetLimits": grid.limits(),
     }
 
 

@@ -120,6 +120,20 @@ class TileMatrixSet:
         metres = 1.0 if self.mercator else math.radians(1) * _EARTH_M
         return self.cell(z) * metres / _PIXEL_M
 
+    def limits(self) -> list[dict[str, Any]]:
+        """The tiles that can be asked for at each level (OGC 20-057, 8.2.2): all that there are."""
+        return [
+            {
+                "tileMatrix": str(z),
+                "minTileRow": 0,
+                "maxTileRow": rows - 1,
+                "minTileCol": 0,
+                "maxTileCol": columns - 1,
+            }
+            for z in range(MOST_ZOOM + 1)
+            for columns, rows in [self.size(z)]
+        ]
+
     def definition(self) -> dict[str, Any]:
         """The set in the JSON encoding of OGC 17-083r4, clause 7."""
         levels = []

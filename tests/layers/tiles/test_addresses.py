@@ -142,6 +142,11 @@ def test_a_client_walks_from_the_list_of_tilesets_to_a_tile(still_engine: LiveEn
             ).json()
             assert (matrices["id"], matrices["uri"]) == (told["tileMatrixSetId"], told["tileMatrixSetURI"])
             grid = MATRIX_SETS[told["tileMatrixSetId"]]
+            assert listed["tileMatrixSetLimits"] == told["tileMatrixSetLimits"]
+            for limit, matrix in zip(told["tileMatrixSetLimits"], matrices["tileMatrices"], strict=True):
+                assert limit["tileMatrix"] == matrix["id"]
+                assert (limit["minTileCol"], limit["maxTileCol"]) == (0, matrix["matrixWidth"] - 1)
+                assert (limit["minTileRow"], limit["maxTileRow"]) == (0, matrix["matrixHeight"] - 1)
             tile = tiles_of(features(still_engine, "switch"), 14, grid)[0]
             (template,) = (
                 one["href"] for one in told["links"] if one["rel"] == "item" and "mapbox" in one["type"]
