@@ -17,6 +17,9 @@ from layers.wms.reference_systems import KNOWN, north_first
 
 MAX_SIDE = 4096
 MAX_LAYERS = 64
+"""Layers of one map. Capabilities do not tell it: what tries that figure out writes the names in a way that
+no name with a colon is found (ets-wms13, getmap:layerlimit), and no map of people has so many."""
+
 ROOT = "grid"
 """The layer that holds all others."""
 
@@ -71,6 +74,12 @@ def version_of(given: Given) -> str:
     return NEW if numbers >= [1, 3] else OLD
 
 
+def need_version(given: Given) -> None:
+    """Refuse what asks for a map or for features without a version (OGC 06-042, tables 8 and 10)."""
+    if not (given.get("VERSION") or given.get("WMTVER")):
+        raise ServiceFault(f"VERSION: say {NEW} or {OLD}", "MissingParameterValue", "VERSION")
+
+
 def exceptions_of(given: Given, version: str) -> str:
     """How faults are to be told: XML, INIMAGE or BLANK; XML for what is not known."""
     asked = given.get("EXCEPTIONS", "")
@@ -105,7 +114,7 @@ def map_asked(
         tuple(names),
         format_asked(given, MAP_FORMATS),
         _truth(given, "TRANSPARENT"),
-        _ground(given),
+        ground_asked(given),
         moment_asked(given, now),
     )
 
@@ -237,7 +246,8 @@ def _truth(given: Given, name: str) -> bool:
     return text == "TRUE"
 
 
-def _ground(given: Given) -> tuple[int, int, int]:
+def ground_asked(given: Given) -> tuple[int, int, int]:
+    """The colour of BGCOLOR; white where it is not given."""
     text = given.get("BGCOLOR") or "0xFFFFFF"
     found = re.fullmatch(r"(?:0[xX]|#)?([0-9a-fA-F]{6})", text)
     if not found:

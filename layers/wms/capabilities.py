@@ -14,7 +14,7 @@ from layers.sheet import Drawable
 from layers.source import Box, Counties
 from layers.style import Cartography, Style
 from layers.wms import legends
-from layers.wms.asking import EXCEPTIONS, MAP_FORMATS, MAX_LAYERS, MAX_SIDE, ROOT, geometries
+from layers.wms.asking import EXCEPTIONS, MAP_FORMATS, MAX_SIDE, ROOT, geometries
 from layers.wms.faults import NEW, ServiceFault
 from layers.wms.feature_info import INFO_FORMATS
 from layers.wms.reference_systems import GLOBAL, bounds, near, north_first
@@ -22,9 +22,11 @@ from layers.wms.xml import Piece, element, leaf, leaves, link
 
 TITLE = "Electricity grid"
 ABSTRACT = "The distribution grid with its live state: lines, switches, transformers, customers, outages."
+KEYWORDS = ("electricity", "distribution grid", "outages")
 ATTRIBUTION = "Data of the grid operator"
 TYPES = {NEW: "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 _WORLD = Box(-180.0, -90.0, 180.0, 90.0)
+_ROOM = 1e-4  # degrees, about ten metres
 _SLD = "http://www.opengis.net/sld"
 
 
@@ -105,18 +107,13 @@ def capabilities(offer: Offer) -> bytes:
 
 
 def _service(offer: Offer, *, new: bool) -> Piece:
-    words = element("KeywordList", leaves("Keyword", ("electricity", "distribution grid", "outages")))
-    limits = (
-        leaf("LayerLimit", MAX_LAYERS) + leaf("MaxWidth", MAX_SIDE) + leaf("MaxHeight", MAX_SIDE)
-        if new
-        else ""
-    )
+    limits = leaf("MaxWidth", MAX_SIDE) + leaf("MaxHeight", MAX_SIDE) if new else ""
     return element(
         "Service",
         leaf("Name", "WMS" if new else "OGC:WMS"),
         leaf("Title", TITLE),
         leaf("Abstract", ABSTRACT),
-        words,
+        element("KeywordList", leaves("Keyword", KEYWORDS)),
         link(offer.address),
         leaf("Fees", "none"),
         leaf("AccessConstraints", "none" if offer.counties is None else "the counties of the token"),
@@ -139,7 +136,7 @@ def _requests(offer: Offer, *, new: bool) -> Piece:
 
 
 def _layers(offer: Offer, *, new: bool) -> Piece:
-    extents = {name: source.extent(offer.counties) for name, source in offer.layers.items()}
+    extents = {name: _roomy(source.extent(offer.counties)) for name, source in offer.layers.items()}
     whole = around([extent for extent in extents.values() if extent is not None]) or _WORLD
     systems = [crs for crs in near(whole) if new or crs != "CRS:84"]
     order = offer.cartography.in_order(geometries(offer.layers))
@@ -149,6 +146,7 @@ def _layers(offer: Offer, *, new: bool) -> Piece:
         leaf("Name", ROOT),
         leaf("Title", TITLE),
         leaf("Abstract", ABSTRACT),
+        element("KeywordList", leaves("Keyword", KEYWORDS)),
         leaves("CRS" if new else "SRS", systems),
         _geographic(whole, new=new),
         *(_box(crs, whole, new=new) for crs in systems),
@@ -172,6 +170,7 @@ def _layer(offer: Offer, source: Drawable, extent: Box | None, *, new: bool) -> 
         leaf("Name", description.id),
         leaf("Title", description.title),
         leaf("Abstract", description.description),
+        element("KeywordList", leaf("Keyword", description.title)),
         boxes,
         *(_style(offer, description.id, style) for style in styles),
         _scales(styles, new=new),
@@ -238,6 +237,16 @@ def _box(crs: str, extent: Box, *, new: bool) -> Piece:
         west, south, east, north = south, west, north, east
     key = {"CRS" if new else "SRS": crs}
     return element("BoundingBox", **key, minx=west, miny=south, maxx=east, maxy=north)
+
+
+def _roomy(extent: Box | None) -> Box | None:
+    """A box that a map can be asked of: one point, or a line along an axis, gets some ground around it."""
+    if extent is None:
+        return None
+    across = _ROOM if extent.west == extent.east else 0.0
+    along = _ROOM if extent.south == extent.north else 0.0
+    west, east = max(extent.west - across, -180.0), min(extent.east + across, 180.0)
+    return Box(west, max(extent.south - along, -90.0), east, min(extent.north + along, 90.0))
 
 
 def around(boxes: list[Box]) -> Box | None:

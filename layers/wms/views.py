@@ -24,8 +24,10 @@ from layers.wms.asking import (
     exceptions_of,
     format_asked,
     frame_asked,
+    ground_asked,
     layers_asked,
     map_asked,
+    need_version,
     number_asked,
     place_asked,
     version_of,
@@ -53,6 +55,8 @@ class WmsViews:
         counties = self._service.counties_of(request)
         try:
             operation = self._operation(given)
+            if operation in ("GETMAP", "GETFEATUREINFO"):
+                need_version(given)
             if operation == "GETMAP":
                 return self._map(request, given, version, counties)
             if operation == "GETCAPABILITIES":
@@ -185,8 +189,16 @@ def _faulty_picture(fault: ServiceFault, given: Given, version: str, *, said: bo
     if said:
         pixels = notice(on_ground(pixels, (255, 255, 255)), str(fault))
     elif format == JPEG or given.get("TRANSPARENT", "").upper() != "TRUE":
-        pixels = on_ground(pixels, (255, 255, 255))
+        pixels = on_ground(pixels, _ground_in_spite(given))
     return HttpResponse(encoded(pixels, format), content_type=format)
+
+
+def _ground_in_spite(given: Given) -> tuple[int, int, int]:
+    """The ground asked for (OGC 06-042, 7.3.3.11); white where that is the fault."""
+    try:
+        return ground_asked(given)
+    except ServiceFault:
+        return 255, 255, 255
 
 
 def _fresh(answer: HttpResponse, tag: str) -> HttpResponse:

@@ -77,6 +77,14 @@ def test_every_layer_tells_its_place_its_styles_and_its_legends() -> None:
     assert HandService().document(ABOUT).findtext("Service/MaxWidth") == str(MAX_SIDE)
 
 
+def test_a_map_can_be_asked_of_the_box_of_a_layer_that_is_one_point() -> None:
+    service = HandService()
+    box = service.document(ABOUT).find("Capability/Layer/Layer[Name='place']/BoundingBox[@CRS='CRS:84']")
+    assert box is not None
+    sides = [box.get(side, "") for side in ("minx", "miny", "maxx", "maxy")]
+    assert service.picture({**MAP, "BBOX": ",".join(sides)}).any()
+
+
 def test_an_extent_tells_of_no_county_that_the_caller_may_not_see() -> None:
     service = HandService()
     service.ask(ABOUT)

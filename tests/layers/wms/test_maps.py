@@ -128,6 +128,12 @@ def test_an_old_version_calls_the_reference_system_by_its_old_name() -> None:
     assert answer.headers["Content-Type"].startswith("application/vnd.ogc.se_xml")
 
 
+def test_a_map_is_asked_for_in_a_version() -> None:
+    without = {name: value for name, value in MAP.items() if name != "VERSION"}
+    assert HandService().code(without) == "MissingParameterValue"
+    assert HandService().code({**without, "VERSION": ""}) == "MissingParameterValue"
+
+
 def test_a_fault_can_be_told_in_the_image_or_by_a_blank_one() -> None:
     wrong = {**MAP, "LAYERS": "nothing"}
     told = HandService().picture({**wrong, "EXCEPTIONS": "INIMAGE"})
@@ -135,6 +141,9 @@ def test_a_fault_can_be_told_in_the_image_or_by_a_blank_one() -> None:
     assert told.shape == blank.shape == (100, 200, 4)
     assert len(np.unique(told.reshape(-1, 4), axis=0)) > 5
     assert (blank == 255).all()
+    # OGC 06-042, 7.3.3.11: of the background colour
+    red = HandService().picture({**wrong, "EXCEPTIONS": "BLANK", "BGCOLOR": "0xFF0000"})
+    assert (red == (255, 0, 0, 255)).all()
     clear = HandService().picture({**wrong, "EXCEPTIONS": "BLANK", "TRANSPARENT": "TRUE"})
     assert not clear.any()
     old = {**OLD_MAP, "LAYERS": "nothing", "EXCEPTIONS": "application/vnd.ogc.se_inimage"}
