@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from gis_service.atlas import DRAWN_FROM_MEMORY, Atlas
+from gis_service.atlas.derived import DerivedLayer
+from gis_service.atlas.feeders import FEEDER, feeders
+from gis_service.atlas.issues import TOPOLOGY_ISSUE, Issues
+from gis_service.atlas.outages import OUTAGE_AREA, Begun, Customer, outage_areas
 from gis_service.atlas.sheets import Sheets
 from gis_service.atlas.stored import ANYWHERE, Measured, StoredLayer
 from gis_service.atlas.veil import veiled
@@ -29,6 +33,7 @@ from gis_service.snapshots.budget import memory_budget
 from gis_service.store import layer_extents
 from gis_service.store.by_node import read_by_node
 from gis_service.store.database import in_transaction
+from gis_service.store.pages import causes, lasting_interruptions
 from layers.catalog import Catalog
 from layers.geojson_columns import Column, Features, NumberColumn, TextColumn, truths
 from layers.postgis import CountyTable, ReadOf
@@ -75,9 +80,31 @@ def grid_catalog(engine: Engine) -> Catalog:
             if layer.name not in DRAWN_FROM_MEMORY:
                 stored.append(StoredLayer(layer.name, table.by_county, places.extents))
     atlas = Atlas(engine, stored, Sheets(memory_budget()))
-    return Catalog(
+    drawn = [
         (LiveLayer if table.description.id in _LIVE else DrawnLayer)(table, engine, atlas) for table in tables
+    ]
+    around = Places(engine, "line_section").extent
+    return Catalog(
+        [
+            *drawn,
+            DerivedLayer(FEEDER, atlas, feeders, around),
+            DerivedLayer(OUTAGE_AREA, atlas, partial(outage_areas, begun_of=_begun), around),
+            DerivedLayer(TOPOLOGY_ISSUE, atlas, Issues().features, around, live=False),
+        ]
     )
+
+
+def _begun(customers: Collection[Customer], at: datetime) -> dict[Customer, Begun]:
+    """What is on record; nothing of counties that do not answer."""
+    found, _ = lasting_interruptions(customers, at)
+    switch_of, _ = causes({one.cause for one in found if one.cause is not None})
+    return {
+        one.customer: Begun(
+            one.began,
+            None if one.cause is None or one.cause not in switch_of else (one.cause[0], switch_of[one.cause]),
+        )
+        for one in found
+    }
 
 
 def _table(layer: Layer, places: Places) -> CountyTable:

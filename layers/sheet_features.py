@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from compiling import I64
 from layers.geojson_columns import Column, Features, Geometries, NumberColumn, TextColumn
-from layers.geojson_rows import LINE, MULTIPOLYGON, POINT, POLYGON
+from layers.geojson_rows import LINE, MULTILINE, MULTIPOLYGON, POINT, POLYGON
 from layers.sheet import Patch
 
 
@@ -64,6 +64,10 @@ def geometries_at(geometries: Geometries, rows: I64) -> Geometries:
     if kind == LINE:
         offsets, places = _gathered(geometries.paths, rows)
         return Geometries.lines(offsets, coords[places])
+    if kind == MULTILINE:
+        lines, paths = _gathered(geometries.polygons, rows)
+        offsets, places = _gathered(geometries.paths, paths)
+        return Geometries.of_multilines(lines, offsets, coords[places])
     if kind == POLYGON:
         polygons, rings = _gathered(geometries.polygons, rows)
         offsets, places = _gathered(geometries.paths, rings)

@@ -15,7 +15,9 @@ from gis_service.engine.live import Bools
 from gis_service.engine.world import World
 from gis_service.kernels.compiled import I64
 from gis_service.network.columns import runs
+from gis_service.network.tables import Table
 from layers.geojson_columns import Column, TextColumn
+from layers.source import Counties
 
 REFERENCES = {
     "line_section": ("from_node", "to_node"),
@@ -48,6 +50,13 @@ def veiled(
                 codes = np.arange(rows.size, dtype=np.int64) if column.codes is None else column.codes
                 found[field] = TextColumn(column.offsets, column.data, np.where(hidden, -1, codes))
     return found
+
+
+def shown(rows: I64, table: Table, counties: Counties) -> I64:
+    """Those of some rows of a table that belong to the counties."""
+    if counties is None or not rows.size:
+        return rows
+    return rows[np.array([one in counties for one in table.county[rows].tolist()], np.bool_)]
 
 
 def _seen(world: World, layer: str, field: str, rows: I64, counties: frozenset[str]) -> Bools:

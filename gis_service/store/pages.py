@@ -86,6 +86,20 @@ def interruptions_page(
     return sorted(found, key=lambda one: (one.began, one.county_code, one.id))[:limit], away
 
 
+def lasting_interruptions(
+    customers: Collection[tuple[str, str]], at: datetime
+) -> tuple[list[Interruption], dict[str, str]]:
+    """The intervals of some customers, given as (county, id), that hold a time; by customer.
+
+    And the counties whose node did not answer.
+    """
+    condition, values = in_pairs("customer_id", customers)
+    conditions = ["during @> %(at)s::timestamptz", condition]
+    counties = sorted({county for county, _ in customers})
+    found, away = _pages(read_interruptions, counties, conditions, "", {**values, "at": at})
+    return sorted(found, key=lambda one: one.customer), away
+
+
 def causes(keys: Collection[tuple[str, int]]) -> tuple[dict[tuple[str, int], str], dict[str, str]]:
     """The switch of each operation, given as (county, id), and the counties whose node did not answer."""
     condition, values = in_pairs("id", keys)

@@ -91,7 +91,7 @@ def _parquet(table: Any, shapes: Any, system: System) -> bytes:
     told: dict[str, Any] = {"encoding": "WKB", "geometry_types": _types(shapes)}
     if not system.is_lonlat:
         told["crs"] = system.projjson()
-    bounds = shapely.total_bounds(shapes)
+    bounds = shapely.total_bounds(shapes) if len(shapes) else np.array([np.nan])
     if np.isfinite(bounds).all():
         told["bbox"] = bounds.tolist()
     geo = {"version": "1.1.0", "primary_column": _GEOMETRY, "columns": {_GEOMETRY: told}}

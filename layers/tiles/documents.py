@@ -48,7 +48,13 @@ _TILEJSON_TYPES: Mapping[FieldType, str] = {
     "integer": "Number",
     "boolean": "Boolean",
 }
-_DIMENSIONS: Mapping[GeometryType, int] = {"Point": 0, "LineString": 1, "Polygon": 2, "MultiPolygon": 2}
+_DIMENSIONS: Mapping[GeometryType, int] = {
+    "Point": 0,
+    "LineString": 1,
+    "MultiLineString": 1,
+    "Polygon": 2,
+    "MultiPolygon": 2,
+}
 
 Address = Callable[[str], str]
 """An address of the service by its path from the root of the tiles, with what every link carries."""

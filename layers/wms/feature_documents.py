@@ -121,6 +121,11 @@ def _gml_geometry(geometry: Any) -> str:
         )
         outer = f"<gml:outerBoundaryIs><gml:LinearRing>{positions(geometry.exterior)}</gml:LinearRing>"
         return f'<gml:Polygon srsName="{system}">{outer}</gml:outerBoundaryIs>{holes}</gml:Polygon>'
+    if kind == "MultiLineString":
+        lines = "".join(
+            f"<gml:lineStringMember>{_gml_geometry(part)}</gml:lineStringMember>" for part in geometry.geoms
+        )
+        return f'<gml:MultiLineString srsName="{system}">{lines}</gml:MultiLineString>'
     parts = "".join(
         f"<gml:polygonMember>{_gml_geometry(part)}</gml:polygonMember>" for part in geometry.geoms
     )

@@ -34,7 +34,7 @@ from layers.source import Box, Query
 from tests.atlas.read import ids_in, values_of
 from tests.drawn import NORTH, SOUTH, drawn_package
 from tests.grid_database import GridDatabase
-from tests.layers.test_items import COUNTS
+from tests.layers.test_items import STORED
 
 WORLD = Box(-180, -90, 180, 90)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -64,7 +64,7 @@ def with_polygons() -> GridPackage:
 
 
 def store_layers() -> Collection[str]:
-    return [*COUNTS, "connectivity_node", "energy_source"]
+    return [*STORED, "connectivity_node", "energy_source"]
 
 
 PACKAGE = with_polygons()
@@ -100,7 +100,7 @@ def lit(seen: Seen) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("layer", COUNTS)
+@pytest.mark.parametrize("layer", STORED)
 def test_a_look_sees_what_the_package_has_in_the_box(catalog: Catalog, layer: str) -> None:
     frame = PACKAGE[layer]
     key, county = ("code", "code") if layer == "county" else ("id", "county_code")
@@ -114,7 +114,7 @@ def test_a_look_sees_what_the_package_has_in_the_box(catalog: Catalog, layer: st
         assert seen.missing == ()
 
 
-@pytest.mark.parametrize("layer", COUNTS)
+@pytest.mark.parametrize("layer", STORED)
 def test_features_of_a_patch_are_those_of_the_pages(catalog: Catalog, layer: str) -> None:
     """Written from memory and written from the database: the same text, but for what is nowhere."""
     source = drawn(catalog, layer)
@@ -204,7 +204,7 @@ def test_a_load_touches_where_its_county_was_and_is(engine: Engine, catalog: Cat
     assert {"county", "switch", "customer_point"} <= found.keys()
 
 
-@pytest.mark.parametrize("layer", COUNTS)
+@pytest.mark.parametrize("layer", STORED)
 def test_a_load_of_another_county_leaves_a_sheet_as_it_is(catalog: Catalog, layer: str) -> None:
     """What is made for a county, geometry and index, is made again only when the county is."""
     source = drawn(catalog, layer)

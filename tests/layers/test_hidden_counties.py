@@ -42,6 +42,8 @@ T1  transformer n3 n5
 D1  district    T1     name=Village
 C1  customer    n5     kva=8
 C2  customer    n5  A  kva=5.5
+K1  fuse        n2 n9  open
+C9  customer    n9     kva=3
 """
 HIDDEN_GRID = f"""
 @{HIDDEN}
@@ -55,6 +57,8 @@ zqx-D  district    zqx-T     name=zqx-village
 zqx-C  customer    zqx-5     kva=77.7 grade=special
 zqx-E  customer    zqx-5     kva=77.7
 zqx-7  node
+zqx-K  fuse        zqx-2 zqx-9  open
+zqx-G  customer    zqx-9     kva=77.7
 """
 JOINED = "zqx-B line n3 zqx-3 length=777.7\n"
 """A line of the hidden county, from the other's network to its own."""
@@ -79,6 +83,8 @@ ID_OF = {
     "customer_point": "zqx-C",
     "corridor": "K-zqx-L",
     "feeder": "zqx-F",
+    "outage_area": f"{HIDDEN}:zqx-9",
+    "topology_issue": f"missing_value:line_section:{HIDDEN}",
 }
 TOKEN = write_token(MAP_KEY.encode(), [SEEN], datetime.now(UTC) + timedelta(days=1))
 CHANGES = re.compile(rb'"(?:timeStamp|as_of)":"[^"]*"')
@@ -133,9 +139,10 @@ def test_the_answers_are_those_of_a_database_without_the_other_county(
     empty(grid_database)
     load(packed(one_county(parse_grid(SEEN_GRID + HIDDEN_GRID + JOINED), SEEN)))
     alone = answers(live_engine)
-    for address, answer in alone.items():
+    for address, answer in answers(live_engine, **bearer).items():
         assert scoped[address] == answer, address
-    assert answers(live_engine, **bearer) == alone
+        # of findings those who see some counties are told less, since others may be hidden
+        assert alone[address] == answer or "/topology_issue/" in address, address
     # the attack is one: those who may see the other county are told of it
     assert sum(HIDDEN.encode() in body for _, _, body in open_to_all.values()) > len(open_to_all) / 2
 
@@ -174,8 +181,6 @@ def test_no_answer_has_the_mark_of_the_hidden_county(bordering: LiveEngine) -> N
 
 def test_an_id_of_the_hidden_county_is_as_unknown_as_any(bordering: LiveEngine) -> None:
     for layer, id in ID_OF.items():
-        if layer == "feeder":
-            continue
         said = []
         for asked in (id, "nothing"):
             answer = bordering.get(f"/ogc/collections/{layer}/items/{asked}?token={TOKEN}")
@@ -201,7 +206,7 @@ def test_links_lead_on_for_those_who_have_the_token_in_the_address(bordering: Li
         seen += [one["id"] for one in page["features"]]
         assert all(f"token={TOKEN}" in link["href"] for link in page["links"])
         address = next((link["href"] for link in page["links"] if link["rel"] == "next"), "")
-    assert seen == ["B2", "CB1"]
+    assert seen == ["B2", "CB1", "K1"]
     described = bordering.ask(f"/ogc/collections?token={TOKEN}")
     for one in (described, *described["collections"]):
         assert all(f"token={TOKEN}" in link["href"] for link in one["links"])

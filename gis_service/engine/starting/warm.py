@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gis_service.checks import check_grid
 from gis_service.engine.engine import Engine
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.held import HeldTables
@@ -49,6 +50,7 @@ def warm_up(engine: Engine) -> None:
     for before, after in ((closed, opened), (opened, closed)):  # as operations are recorded
         moved(small, before, after)
         supplied_among(small, after, np.arange(1))
+    check_grid(small.tables)  # as the layer of findings does
     world = engine.scene().world
     # what every answer needs and is made once
     _ = world.counter, world.listing

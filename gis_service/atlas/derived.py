@@ -1,0 +1,190 @@
+"""Layers that are worked out of the grid and stored nowhere: made for a state and a scope, and kept.
+
+Knows how such features are paged, found by box and stamped; what they are is told by whoever makes them.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from itertools import groupby
+
+import numpy as np
+import shapely
+import xxhash
+
+from gis_service.atlas.atlas import Atlas
+from gis_service.atlas.index import Index
+from gis_service.atlas.plan import Marks, scope_text
+from gis_service.engine.columns import rfc3339
+from gis_service.engine.world import Scene, World
+from gis_service.kernels.compiled import I64
+from layers.arrow_columns import shapes_of
+from layers.geojson_columns import Features, NumberColumn, TextColumn
+from layers.rows import picked, taken
+from layers.sheet import Patch, Seen, Sight
+from layers.source import Box, Count, Counties, Description, Key, Page, Query, within
+
+MOST_KEPT = 8
+"""Sets of features of one layer: of several scopes, and of moments that people look at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """All features of a layer in one state and scope, by (county, id); `keys` are aligned with them."""
+
+    features: Features
+    keys: list[Key]
+    missing: tuple[str, ...] = ()
+
+    @cached_property
+    def index(self) -> Index:
+        """Where they lie."""
+        return Index(self.features.geometry)
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Row by id."""
+        return {key.id: row for row, key in enumerate(self.keys)}
+
+    @cached_property
+    def runs(self) -> list[tuple[str, int, int]]:
+        """Counties in order, each with its first row and the one behind its last."""
+        found: list[tuple[str, int, int]] = []
+        first = 0
+        for county, keys in groupby(self.keys, key=lambda key: key.county):
+            last = first + sum(1 for _ in keys)
+            found.append((county, first, last))
+            first = last
+        return found
+
+    def meeting(self, box: Box) -> I64:
+        """Ascending rows of the features that have a point in a box."""
+        near = self.index.rows(box)
+        shapes = shapes_of(taken(self.features, near).geometry)
+        met = np.zeros(near.size, np.bool_)
+        for part in box.parts():
+            met |= shapely.intersects(shapes, shapely.box(*part))
+        return near[met]
+
+
+Make = Callable[[Scene, Counties], tuple[Features, list[Key]]]
+"""The features of a scene as far as some counties may be seen, by (county, id), and their keys."""
+
+ExtentOf = Callable[[Counties], Box | None]
+
+
+class DerivedLayer:
+    """A layer of such features.
+
+    Parameters
+    ----------
+    description
+        Its fields are the properties that `make` gives, in their order.
+    atlas
+        Whose engine and moments are looked at.
+    make
+        As its type says.
+    extent_of
+        A box that all features lie in, without making them.
+    live
+        Whether they hang on how switches stand; else on loads alone.
+    """
+
+    def __init__(
+        self, description: Description, atlas: Atlas, make: Make, extent_of: ExtentOf, *, live: bool = True
+    ) -> None:
+        self.description = description
+        self._atlas = atlas
+        self._make = make
+        self._extent_of = extent_of
+        self._live = live
+        self._kept: OrderedDict[str, Made] = OrderedDict()
+        self._making = threading.Lock()
+        self._marks: Marks | None = None
+
+    def extent(self, counties: Counties = None) -> Box | None:
+        """A box around what the features are made of."""
+        return self._extent_of(counties)
+
+    def page(self, query: Query) -> Page:
+        """Features by (county, id); a condition is left to whoever asks."""
+        made = self._made(query.moment, query.counties)
+        rows = np.arange(len(made.keys)) if query.box is None else made.meeting(query.box)
+        if query.after is not None:
+            rows = rows[rows >= bisect_right(made.keys, query.after)]
+        chosen = rows[: query.limit]
+        last = made.keys[chosen[-1]] if rows.size > chosen.size else None
+        return Page(taken(made.features, chosen), last, made.missing)
+
+    def count(self, query: Query, most: int) -> Count | None:  # noqa: ARG002  # it costs nothing
+        """How many there are; None where a condition has to be looked at."""
+        if query.where is not None:
+            return None
+        made = self._made(query.moment, query.counties)
+        return Count(len(made.keys) if query.box is None else made.meeting(query.box).size, True)
+
+    def feature(self, id: str, counties: Counties = None) -> Features | None:
+        """The feature of an id as it is now."""
+        made = self._made(None, counties)
+        row = made.row_of.get(id)
+        return None if row is None else taken(made.features, np.array([row], np.int64))
+
+    def look(self, sight: Sight) -> Seen:
+        """What lies in a box; patches of several counties share their sheet."""
+        made = self._made(sight.moment, sight.counties)
+        near = made.index.rows(sight.box)
+        of, ids = made.features.properties, made.features.ids
+        assert isinstance(ids, TextColumn)
+        live = [field.name for field in self.description.fields if field.live and field.name in sight.fields]
+        columns = {name: of[name] for name in sight.fields if name in of and name not in live}
+        patches: list[Patch] = []
+        for county, first, last in made.runs:
+            rows = near[(near >= first) & (near < last)]
+            if rows.size:
+                state = {name: picked(of[name], rows) for name in live}
+                told = {name: one for name, one in state.items() if isinstance(one, NumberColumn)}
+                patches.append(Patch(county, rows, made.features.geometry, ids, columns, told))
+        return Seen(patches, made.missing)
+
+    def stamp(self, sight: Sight) -> str:
+        """A text that is another one whenever a county that is seen, or one tied to it, is another."""
+        world = self._atlas.engine.current.get()
+        return xxhash.xxh3_128_hexdigest(self._key(world, sight.moment, sight.counties, ()).encode())
+
+    def _made(self, moment: datetime | None, counties: Counties) -> Made:
+        scene = self._atlas.moments.scene(moment)
+        key = self._key(scene.world, moment, counties, scene.missing)
+        made = self._kept.get(key)
+        if made is None:
+            with self._making:
+                made = self._kept.get(key)
+                if made is None:
+                    shown = None if counties is None else frozenset(within(scene.world.versions, counties))
+                    seen = within(scene.world.versions, counties)
+                    missing = tuple(within(scene.world.narrowed(scene.missing, seen), counties))
+                    made = Made(*self._make(scene, shown), missing)
+                    self._kept[key] = made
+                    while len(self._kept) > MOST_KEPT:
+                        self._kept.popitem(last=False)
+        return made
+
+    def _key(
+        self, world: World, moment: datetime | None, counties: Counties, missing: tuple[str, ...]
+    ) -> str:
+        marks = self._marks
+        if marks is None or marks.world is not world:
+            self._marks = marks = Marks(world)
+        mark = marks.of_network if self._live else marks.of_load
+        seen = within(sorted(world.versions), counties)
+        told = [self.description.id, "" if counties is None else f"for {scope_text(counties)}"]
+        told += [f"{county} {mark(county)}" for county in seen]
+        told += ["missing", *sorted({*missing, *world.missing_counties})]
+        if self._live and moment is not None:
+            told += ["at", rfc3339(moment)]
+        return "\n".join(told)
