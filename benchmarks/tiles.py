@@ -138,7 +138,7 @@ def _layer(layer: str, z: int) -> str:
     has = {column.name for column in BY_NAME[layer].columns}
     told = ", ".join(name for name in _PROPERTIES if name in has)
     least = "".join(f" AND {name} >= {value}" for name, value in GRID[layer].least(z).items())
-    margin = MARGIN / EXTENT
+    margin = (MARGIN + 1) / EXTENT  # what rounds into the margin belongs to the tile
     return (
         f"(SELECT coalesce(ST_AsMVT(seen, '{layer}', {EXTENT}, 'geom'), '') FROM (SELECT {told}, "
         f"ST_AsMVTGeom(plane, ST_TileEnvelope({{tile}}), {EXTENT}, {MARGIN}, true) AS geom FROM {layer} "

@@ -6,6 +6,8 @@ Liang and Barsky; what comes back in is another part of the same feature.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from compiling import F64, I64, U8, borrowing, compiled
@@ -28,10 +30,14 @@ def shape_points(coords: F64, rows: I64, plane: F64, low: float, high: float) ->
     for number in range(len(rows)):
         row = rows[number]
         placed = place_path(coords, row, row + 1, plane, x, y)
-        if placed and low <= x[0] <= high and low <= y[0] <= high:
+        if not placed or max(abs(x[0]), abs(y[0])) > 2 * high:
+            ends[number] = at
+            continue
+        across, down = whole(x[0]), whole(y[0])
+        if low <= across <= high and low <= down <= high:
             at = put_varint(out, at, MOVE_TO_ONE)
-            at = put_signed(out, at, whole(x[0]))
-            at = put_signed(out, at, whole(y[0]))
+            at = put_signed(out, at, across)
+            at = put_signed(out, at, down)
         ends[number] = at
     return out[:at], ends, np.zeros(len(rows))
 
@@ -74,7 +80,7 @@ def shape_lines(
             if n < 2 or not place_path(coords, first, last, plane, x, y):
                 continue
             box_of(x, y, n, box)
-            if box[0] > high or box[1] > high or box[2] < low or box[3] < low:
+            if box[0] > high + 1 or box[1] > high + 1 or box[2] < low - 1 or box[3] < low - 1:
                 continue
             room = at + (2 * n + 2) * (_MOST_BYTES + 12)
             if room > len(out):
@@ -85,6 +91,15 @@ def shape_lines(
             around[2], around[3] = max(around[2], box[2]), max(around[3], box[3])
             sizes[number] = max(around[2] - around[0], around[3] - around[1])
             n = simplify(x, y, n, tolerance, keep, stack)
+            _snap(x, y, n)
+            if n == 2 and x[0] == x[1] and y[0] == y[1]:
+                # it winds back to where it began: shown as it is, if there is anything to see within it
+                n = last - first
+                place_path(coords, first, last, plane, x, y)
+                _snap(x, y, n)
+                if _is_flat(x, y, n):
+                    continue
+            box_of(x, y, n, box)
             if box[0] >= low and box[1] >= low and box[2] <= high and box[3] <= high:
                 count = 0
                 for place in range(n):
@@ -106,6 +121,27 @@ def shape_lines(
                 at = _put_part(out, at, across, down, count, cursor)
         ends[number] = at
     return out[:at], ends, sizes
+
+
+@borrowing
+def _snap(x: F64, y: F64, n: int) -> None:
+    """Bring positions onto whole units, before they are cut: what is left does not hang on fractions."""
+    for place in range(n):
+        x[place], y[place] = math.floor(x[place] + 0.5), math.floor(y[place] + 0.5)
+
+
+@borrowing
+def _is_flat(x: F64, y: F64, n: int) -> bool:
+    """Whether all positions lie on one line through the first one."""
+    far = 0
+    for place in range(n):
+        dx, dy = x[place] - x[0], y[place] - y[0]
+        if dx * dx + dy * dy > (x[far] - x[0]) ** 2 + (y[far] - y[0]) ** 2:
+            far = place
+    for place in range(n):
+        if (x[place] - x[0]) * (y[far] - y[0]) != (y[place] - y[0]) * (x[far] - x[0]):
+            return False
+    return True
 
 
 @borrowing

@@ -18,7 +18,7 @@ from layers.tiles.detail import EVERYTHING, Detail, tolerance
 from layers.tiles.matrix import EXTENT, Tile, TileMatrixSet
 from layers.tiles.mvt import MARGIN, layer_message, plane_of
 
-EDITION = "1"
+EDITION = "2"
 """Of the encoder and of what it is told to show: another one wherever the same data gives another tile."""
 
 
@@ -102,7 +102,8 @@ def make_tile(asked: Asked, details: Mapping[str, Detail]) -> Made:
 def _shown(asked: Asked, details: Mapping[str, Detail]) -> list[_Shown]:
     """The layers that a tile shows at its level, with what is to be looked at."""
     z = asked.tile.z
-    box = asked.grid.bounds(asked.tile, MARGIN / EXTENT)
+    # positions are brought onto whole units: what lies half a unit beyond the margin may come in
+    box = asked.grid.bounds(asked.tile, (MARGIN + 1) / EXTENT)
     shown = []
     for source in asked.sources:
         description = source.description
