@@ -12,6 +12,7 @@ from gis_service.engine.context import NOW, Context
 from gis_service.engine.corridors import CorridorShelf
 from gis_service.engine.elements import element
 from gis_service.engine.following.current import CurrentWorld
+from gis_service.engine.headroom import headroom
 from gis_service.engine.history import Wanted, interruptions_logged, operations_logged
 from gis_service.engine.outage import Case, Outage, outage, outages
 from gis_service.engine.outage_text import answer_text, simple_text
@@ -90,6 +91,11 @@ class Engine:
         """The cheapest ways to supply a new customer."""
         with self._asked_of(context, None) as scene:
             return scene.head() | supply_schemes(scene, asked, self.planner)
+
+    def headroom(self, id: str, context: Context = NOW) -> Answer:
+        """What can still be connected at an element."""
+        with self._asked_of(context, [id]) as scene:
+            return scene.head() | headroom(scene, id, self.planner)
 
     def outage_impact(self, case: Case, include: Sequence[str], context: Context = NOW) -> Answer:
         """Who loses supply when a case goes out."""

@@ -343,6 +343,33 @@ class SupplySchemesAnswer(Head):
     searched: Searched
 
 
+class BindingLimit(Given):
+    """What ends a headroom."""
+
+    limit: Literal["loading", "voltage_drop", "lowest_voltage", "supply_voltage"]
+    id: Annotated[str, Field(description="the element whose limit it is")]
+    value: Annotated[float, Field(description="what stands against it now: kVA, per cent, or per unit")]
+    allowed: float
+
+
+class HeadroomAnswer(Head):
+    """What can still be connected at an element: one three-phase customer, directly there."""
+
+    layer: str
+    id: str
+    county_code: str
+    node_id: str
+    base_voltage_kv: float
+    kva_free: float
+    binding: BindingLimit
+    reserved_kva: float
+    load_kva: Annotated[float, Field(description="the load there now, coincidence included")]
+    customers: int
+    supply_path: list[str]
+    unknown: Annotated[list[str], Field(description="elements on it whose rating or impedance is not known")]
+    rules: RulesUsed
+
+
 class Impact(Given):
     """Who loses supply in one case."""
 

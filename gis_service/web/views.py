@@ -22,6 +22,7 @@ from gis_service.errors import InvalidInput
 from gis_service.network.tables import phase_mask
 from gis_service.web.answers import (
     ElementAnswer,
+    HeadroomAnswer,
     OutageAnswer,
     OutageCasesAnswer,
     SupplyAreaAnswer,
@@ -217,6 +218,13 @@ def supply_schemes(request: HttpRequest, question: Annotated[SupplySchemesQuesti
         rules=question.rules,
     )
     return json_response(engine().supply_schemes(asked, question.context()))
+
+
+@api.get("/headroom/{path:id}", response=HeadroomAnswer, tags=["planning"], summary="Headroom")
+def headroom(request: HttpRequest, id: ElementId, query: Query[ContextQuery]) -> HttpResponse:
+    """What can still be connected at this node, line, transformer, district or customer's node."""
+    accepted(request, (JSON,))
+    return json_response(engine().headroom(id, context_of(request, query)))
 
 
 @api.post(

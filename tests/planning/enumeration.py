@@ -16,6 +16,7 @@ import networkx as nx
 import numpy as np
 
 from gis_service.kernels.powerflow import radial_flow
+from gis_service.network.tables import GridTables
 from gis_service.planning.routes import Routes
 from gis_service.planning.rules import Conductor, Rules
 from gis_service.planning.search import Block, Load
@@ -25,7 +26,7 @@ from gis_service.planning.sites import Site
 class Found(NamedTuple):
     cost: float
     group: tuple[str, str, int]
-    length: float
+    site: Site
 
 
 def every_scheme(blocks: list[Block], rules: Rules, load: Load) -> Iterator[Found]:
@@ -45,7 +46,7 @@ def every_scheme(blocks: list[Block], rules: Rules, load: Load) -> Iterator[Foun
                             fits = [t for t in rules.transformer if t.rated_kva >= load.kva]
                             cost += min(fits, key=lambda one: one.rated_kva).cost
                         if keeps(block, place, site, conductor, length, rules, load):
-                            yield Found(cost, site.group, length)
+                            yield Found(cost, site.group, site)
 
 
 def simple_ways(routes: Routes, rules: Rules, place: int, reach: float) -> Iterator[tuple[float, float]]:
@@ -87,27 +88,13 @@ def keeps(
     topology = block.reckoned.tree.topology
     tables = topology.tables
     node_id = tables.nodes.id.tolist()
-    graph = nx.DiGraph()
-    elements = {}
-    for table, kind in (
-        (tables.lines, "line"),
-        (tables.switches, "switch"),
-        (tables.transformers, "transformer"),
-    ):
-        for row in range(len(table)):
-            graph.add_edge(table.from_node[row], table.to_node[row])
-            elements[table.from_node[row], table.to_node[row]] = (kind, row)
-    source = str(tables.sources.node_id[0])
+    graph, elements = _graph(topology.tables)
     customers = [
         (str(tables.customers.node_id[k]), float(tables.customers.contracted_kva[k]))
         for k in range(len(tables.customers))
     ]
-    if site.kind == "line_tap":
-        (row,) = [k for k, id in enumerate(tables.lines.id.tolist()) if id == site.id]
-        end = str(tables.lines.to_node[row])
-    else:
-        end = node_id[site.node]
-    way = nx.shortest_path(graph, source, end)
+    way = supply_way(topology.tables, site)
+    end = way[-1]
     share = rules.load.share
     z: list[complex] = []
     flow: list[float] = []
@@ -161,3 +148,33 @@ def keeps(
         drop <= rules.limits.voltage_drop_percent.of(block.level)
         and volts[-1] >= rules.limits.lowest_pu.of(block.level)
     )
+
+
+def supply_way(tables: GridTables, site: Site) -> list[str]:
+    """Nodes from the source to a place, or to the end of the line that it lies on."""
+    graph, _ = _graph(tables)
+    if site.node < 0:
+        (row,) = [k for k, id in enumerate(tables.lines.id.tolist()) if id == site.id]
+        end = str(tables.lines.to_node[row])
+    else:
+        end = str(tables.nodes.id[site.node])
+    for source in tables.sources.node_id.tolist():
+        if nx.has_path(graph, source, end):
+            return list(nx.shortest_path(graph, source, end))
+    raise AssertionError(f"{end} has no supply")
+
+
+def _graph(tables: GridTables) -> tuple[nx.DiGraph, dict[tuple[str, str], tuple[str, int]]]:
+    """The grid away from its sources, as it is written, and what joins two nodes."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from(tables.nodes.id.tolist())
+    elements = {}
+    for table, kind in (
+        (tables.lines, "line"),
+        (tables.switches, "switch"),
+        (tables.transformers, "transformer"),
+    ):
+        for row in range(len(table)):
+            graph.add_edge(table.from_node[row], table.to_node[row])
+            elements[table.from_node[row], table.to_node[row]] = (kind, row)
+    return graph, elements

@@ -23,10 +23,11 @@ from gis_service.planning.trees import Trees
 HERE = Plane(108.0, 22.8)
 SIDE_M = 300.0
 
-GRID = """
-S1  source   h
-B1  breaker  h m0 feeder=F1
-"""
+FEEDERS = {
+    "m": "ST1 substation\nh1 node substation=ST1\nS1 source h1\nB1 breaker h1 m0 feeder=F1",
+    "p": "ST2 substation\nh2 node substation=ST2\nS2 source h2\nB2 breaker h2 p0 feeder=F2",
+}
+"""Each a substation with a source, a busbar and one feeder; its nodes bear the letter."""
 
 
 @dataclass(frozen=True)
@@ -87,32 +88,10 @@ def corridors_of(
     )
 
 
-def random_question(seed: int) -> Question:
+def random_question(seed: int, *, feeders: int = 1) -> Question:
     """A question that is the same for a seed."""
     rng = np.random.default_rng(seed)
-    lines = [GRID]
-    medium = int(rng.integers(1, 4))
-    for k in range(1, medium + 1):
-        above = int(rng.integers(0, k))
-        lines.append(
-            f"M{k} line m{above} m{k} r={rng.uniform(0.1, 2):.4f} x={rng.uniform(0.1, 2):.4f} "
-            f"length={rng.uniform(200, 3000):.1f} rated={rng.uniform(15, 60):.1f}"
-        )
-    for k in range(int(rng.integers(1, 3))):
-        lines.append(
-            f"T{k} transformer m{int(rng.integers(0, medium + 1))} l{k}0 kva={rng.choice([50, 100, 160])}"
-        )
-        lines.append(f"D{k} district T{k}")
-        lines.insert(0, f"l{k}0 node kv=0.4")
-        for j in range(1, int(rng.integers(1, 4))):
-            above = int(rng.integers(0, j))
-            lines.insert(0, f"l{k}{j} node kv=0.4")
-            lines.append(
-                f"L{k}{j} line l{k}{above} l{k}{j} kv=0.4 r={rng.uniform(0.01, 0.06):.4f} "
-                f"x={rng.uniform(0.01, 0.03):.4f} length={rng.uniform(50, 300):.1f} "
-                f"rated={rng.uniform(60, 250):.1f}"
-            )
-            lines.append(f"C{k}{j} customer l{k}{j} kva={rng.uniform(5, 40):.2f}")
+    lines = [line for letter in "mp"[:feeders] for line in _feeder(rng, letter)]
     tables = parse_grid("\n".join(lines))
     n = len(tables.nodes)
     xy = rng.uniform(-SIDE_M, SIDE_M, (n, 2)) / HERE.scale + [HERE.lon, HERE.lat]
@@ -154,8 +133,37 @@ def random_question(seed: int) -> Question:
                 "lowest_pu": {"low": rng.uniform(0.88, 0.96), "medium": rng.uniform(0.9, 0.98)},
                 "supply_radius_m": {"low": {"town": rng.uniform(300, 700)}, "medium": {"town": 4000.0}},
             },
-            "attach_cost": {"district": 1511.3, "node": 12007.7, "line_tap": 18011.9},
+            "attach_cost": {"district": 1511.3, "node": 12007.7, "line_tap": 18011.9, "bay": 30013.1},
         },
     )
     load = Load(float(rng.choice([8.0, 25.0, 60.0, 120.0, 300.0])), 7)
     return ask(build_topology(tables), rules, [corridors], load)
+
+
+def _feeder(rng: np.random.Generator, letter: str) -> list[str]:
+    """The lines of one feeder: up to three of medium voltage, up to two districts."""
+    first = [FEEDERS[letter]]
+    lines: list[str] = []
+    medium = int(rng.integers(1, 4))
+    for k in range(1, medium + 1):
+        above = int(rng.integers(0, k))
+        lines.append(
+            f"M{letter}{k} line {letter}{above} {letter}{k} r={rng.uniform(0.1, 2):.4f} "
+            f"x={rng.uniform(0.1, 2):.4f} length={rng.uniform(200, 3000):.1f} rated={rng.uniform(15, 60):.1f}"
+        )
+    for k in range(int(rng.integers(1, 3))):
+        low = f"{letter}l{k}"
+        at = f"{letter}{int(rng.integers(0, medium + 1))}"
+        first.append(f"{low}0 node kv=0.4")
+        lines.append(f"T{low} transformer {at} {low}0 kva={rng.choice([50, 100, 160])}")
+        lines.append(f"D{low} district T{low}")
+        for j in range(1, int(rng.integers(1, 4))):
+            above = int(rng.integers(0, j))
+            first.append(f"{low}{j} node kv=0.4")
+            lines.append(
+                f"L{low}{j} line {low}{above} {low}{j} kv=0.4 r={rng.uniform(0.01, 0.06):.4f} "
+                f"x={rng.uniform(0.01, 0.03):.4f} length={rng.uniform(50, 300):.1f} "
+                f"rated={rng.uniform(60, 250):.1f}"
+            )
+            lines.append(f"C{low}{j} customer {low}{j} kva={rng.uniform(5, 40):.2f}")
+    return [*first, *lines]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import combinations, islice
 
 import pytest
 
-from tests.planning.enumeration import Found, every_scheme
-from tests.planning.small import random_question
+from gis_service.network.tables import GridTables
+from gis_service.planning.headroom import headroom_at
+from gis_service.planning.pairs import Independence, best_pairs
+from gis_service.planning.rules import Conductor
+from gis_service.planning.search import Load
+from tests.planning.enumeration import Found, every_scheme, keeps, supply_way
+from tests.planning.small import Question, random_question
 
 INSTANCES = 1000
 BATCHES = 10
@@ -18,13 +23,63 @@ def test_the_best_schemes_are_those_of_listing_every_one(batch: int) -> None:
     empty = 0
     for seed in range(batch * INSTANCES // BATCHES, (batch + 1) * INSTANCES // BATCHES):
         question = random_question(seed)
-        cheapest: dict[tuple[str, str, int], Found] = {}
-        for one in every_scheme(question.blocks, question.rules, question.load):
-            held = cheapest.get(one.group)
-            if held is None or one.cost < held.cost:
-                cheapest[one.group] = one
-        expected = sorted(one.cost for one in cheapest.values())[:4]
+        expected = [one.cost for one in _cheapest(question)][:4]
         found = [choice.cost for choice in islice(question.search.best(), 4)]
         assert found == pytest.approx(expected, rel=1e-9), seed
         empty += not expected
     assert empty < 0.6 * INSTANCES / BATCHES  # the questions are not all impossible
+
+
+def _cheapest(question: Question) -> list[Found]:
+    """The cheapest scheme of every supply point, cheapest first."""
+    cheapest: dict[tuple[str, str, int], Found] = {}
+    for one in every_scheme(question.blocks, question.rules, question.load):
+        held = cheapest.get(one.group)
+        if held is None or one.cost < held.cost:
+            cheapest[one.group] = one
+    return sorted(cheapest.values(), key=lambda one: one.cost)
+
+
+@pytest.mark.parametrize("independence", ["feeder", "busbar", "substation"])
+def test_the_best_pairs_are_those_of_trying_every_pair(independence: Independence) -> None:
+    found_any = 0
+    for seed in range(30):
+        question = random_question(seed, feeders=2)
+
+        def origin(one: Found, tables: GridTables = question.topology.tables) -> object:
+            if independence == "feeder" and one.site.kind == "bay":
+                return one.site.node
+            # either feeder has a substation and a source of its own
+            return supply_way(tables, one.site)[0]
+
+        pairs = combinations(_cheapest(question), 2)
+        expected = sorted(a.cost + b.cost for a, b in pairs if origin(a) != origin(b))[:3]
+        found = best_pairs(question.search.best(), independence, 3)
+        assert found.whole
+        assert [a.cost + b.cost for a, b in found.pairs] == pytest.approx(expected, rel=1e-9), seed
+        found_any += bool(expected)
+    assert found_any > 10
+
+
+def test_headroom_is_the_largest_customer_that_listing_accepts() -> None:
+    ideal = Conductor(
+        name="none", level="low", construction="overhead", r_ohm_per_km=0, x_ohm_per_km=0,
+        rated_current_a=1e9, cost_per_m=0,
+    )  # fmt: skip
+    for seed in range(60):
+        question = random_question(seed)
+        rules = question.rules
+        for block in question.blocks:
+            for place, site in enumerate(block.sites.site):
+                if site.node < 0 or block.reckoned.radius_m[block.sites.at[place]] > rules.limits.radius_m(
+                    block.level
+                ):
+                    continue
+                found = headroom_at(block.reckoned, int(block.sites.at[place]))
+                for factor, fits in ((0.999, True), (1.001, False)):
+                    kva = found.kva * factor + (0.0 if fits else 1e-3)
+                    if found.limit == "supply_voltage" and not fits:
+                        continue
+                    if kva > 0.0:
+                        load = Load(kva, 7)
+                        assert keeps(block, place, site, ideal, 0.0, rules, load) == fits, (seed, site)

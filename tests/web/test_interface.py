@@ -98,6 +98,7 @@ def test_every_example_answers_on_the_demo_grid(demo_engine: LiveEngine, path: s
         ("/v1/elements/bus-319", "/v1/elements/{id}"),
         ("/v1/elements/load-10012", "/v1/elements/{id}"),
         ("/v1/supply-path/load-10012", "/v1/supply-path/{customer_id}"),
+        ("/v1/headroom/district-trafo-10006", "/v1/headroom/{id}"),
         ("/v1/switch-operations", "/v1/switch-operations"),
         ("/v1/interruptions?limit=3", "/v1/interruptions"),
     ],

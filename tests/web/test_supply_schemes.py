@@ -57,6 +57,33 @@ def test_a_scheme_stays_out_of_what_a_switch_leaves_dark(demo_engine: LiveEngine
     assert after == feeders - {"feeder-switch-265"}
 
 
+def test_the_two_of_a_pair_leave_by_different_feeders(demo_engine: LiveEngine) -> None:
+    answer = demo_engine.ask("/v1/supply-schemes", {"point": HERE, "kva": 400, "supplies": 2})
+    assert answer["pairs"]
+    for pair in answer["pairs"]:
+        first, second = pair["supplies"]
+        assert first["feeder"] != second["feeder"]
+        assert pair["cost"] == round(first["cost"]["total"] + second["cost"]["total"], 2)
+
+
+def test_what_is_rejected_breaks_a_limit(demo_engine: LiveEngine) -> None:
+    answer = demo_engine.ask("/v1/supply-schemes", {"point": HERE, "kva": 150, "k": 20})
+    accepted = {(one["attach"]["kind"], one["attach"]["id"]) for one in answer["schemes"]}
+    rejected = {(one["attach"]["kind"], one["attach"]["id"]) for one in answer["rejected"]}
+    assert rejected
+    assert not accepted & rejected
+
+
+def test_headroom_of_an_overloaded_transformer_is_nothing(demo_engine: LiveEngine) -> None:
+    # knowledge of the data: trafo-0 has 400 kVA and one aggregate load of 408.16 kVA behind it
+    answer = demo_engine.ask("/v1/headroom/bus-218")
+    assert answer["kva_free"] == 0
+    assert answer["binding"] == {"limit": "loading", "id": "trafo-0", "value": 408.163265, "allowed": 400.0}
+    missing = demo_engine.get("/v1/headroom/nowhere")
+    assert (missing.status_code, missing.json()["errors"][0]["id"]) == (404, "nowhere")
+    assert demo_engine.get("/v1/headroom/substation-39").status_code == 400
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "word"),
     [

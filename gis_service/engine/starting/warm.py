@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
+from datetime import UTC, datetime
 
+import numpy as np
+import shapely
+
+from gis_service import store
 from gis_service.checks import check_grid
+from gis_service.engine.corridors import CorridorShelf
 from gis_service.engine.engine import Engine
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.held import HeldTables
 from gis_service.engine.outage import Case
+from gis_service.engine.schemes import Planner, SchemeAsked
 from gis_service.engine.traces import TraceAsked
 from gis_service.network.switching import loaded_state
 from gis_service.network.text import parse_grid
+from gis_service.planning.corridors import lent_by_lines
+from gis_service.planning.trees import Trees
 from gis_service.tracing.change import moved, supplied_among
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 _SAMPLE = """
 S source n1
@@ -45,6 +55,7 @@ def warm_up(engine: Engine) -> None:
     sample.supply_path("C")
     sample.supply_area(["F"])
     sample.supply_radius("Q", "full")
+    _warm_planning(sample)
     small = sample.scene().topology
     closed, opened = loaded_state(small), loaded_state(small).with_switching([0], [True])
     for before, after in ((closed, opened), (opened, closed)):  # as operations are recorded
@@ -54,3 +65,19 @@ def warm_up(engine: Engine) -> None:
     world = engine.scene().world
     # what every answer needs and is made once
     _ = world.counter, world.listing
+
+
+def _warm_planning(sample: Engine) -> None:
+    """The same for planning; the sample's lines lend their routes, and their box is its county."""
+    tables = sample.scene().topology.tables
+    (county,) = tables.counties
+    nothing = lent_by_lines(county, tables.lines, np.empty(0, np.int64))
+    area = shapely.box(*tables.nodes.xy.min(axis=0), *tables.nodes.xy.max(axis=0))
+    shelf = CorridorShelf(
+        lambda _: (nothing, store.CountyVersion(1, 1, _LONG_AGO, _LONG_AGO, 0)), lambda _: {county: area}
+    )
+    sample.planner = Planner(sample.planner.rules, shelf, Trees())
+    lon, lat = tables.nodes.xy[0].tolist()
+    for kva, rules in ((50.0, {}), (5000.0, {"limits": {"voltage_drop_percent": {"medium": 0.01}}})):
+        sample.supply_schemes(SchemeAsked((lon, lat), kva, supplies=2, rules=rules))
+    sample.headroom("n3")
