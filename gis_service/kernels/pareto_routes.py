@@ -14,6 +14,7 @@ import numpy as np
 
 from gis_service.kernels.arcs import Arcs
 from gis_service.kernels.compiled import F64, I32, I64, compiled
+from gis_service.kernels.feet import Feet
 
 
 class Labels(NamedTuple):
@@ -243,20 +244,6 @@ def _arrive(
         a_label[:n].copy(),
         a_off[:n].copy(),
     )
-
-
-class Feet(NamedTuple):
-    """Where places meet edges: those of place `k` are `first[k] : first[k + 1]`.
-
-    edge : int64 (n,)
-    at : float64 (n,), metres along the edge
-    off : float64 (n,), metres from the place to the edge
-    """
-
-    first: I64
-    edge: I64
-    at: F64
-    off: F64
 
 
 def arrivals(

@@ -18,7 +18,7 @@ import shapely
 from gis_service.kernels.arcs import Arcs, build_arcs
 from gis_service.kernels.boxes import lines_in_box
 from gis_service.kernels.compiled import B1, F64, I32, I64
-from gis_service.kernels.pareto_routes import Feet
+from gis_service.kernels.feet import Feet, find_feet
 from gis_service.network.tables import Lines, Text
 from gis_service.network.texts import frozen
 from gis_service.planning.plane import Plane, line_lengths
@@ -146,24 +146,8 @@ class Ground:
 
         Ties go to the corridor that comes first.
         """
-        edges = np.flatnonzero(usable)
-        if not edges.size or not len(points):
-            none = np.empty(0, np.int64)
-            return Feet(np.zeros(len(points) + 1, np.int64), none, np.empty(0), np.empty(0))
-        tree = shapely.STRtree(self.shapes[edges])
-        made: Any = np.asarray(shapely.points(points), np.object_)
-        point, among = tree.query(made, predicate="dwithin", distance=within_m)
-        edge = edges[among]
-        off: Any = shapely.distance(made[point], self.shapes[edge])
-        order = np.lexsort((edge, off, point))
-        point, edge, off = point[order], edge[order], off[order]
-        begins = np.searchsorted(point, np.arange(len(points)))
-        kept = np.arange(point.size) - begins[point] < most
-        point, edge, off = point[kept], edge[kept], off[kept]
-        at = shapely.line_locate_point(self.shapes[edge], made[point])
-        first = np.searchsorted(point, np.arange(len(points) + 1)).astype(np.int64)
-        at = np.minimum(np.asarray(at, np.float64), self.length[edge])
-        return Feet(first, edge.astype(np.int64), at, np.asarray(off, np.float64))
+        found = find_feet(points, self.offsets, self.metres, usable, within=within_m, most=most)
+        return found._replace(at=np.minimum(found.at, self.length[found.edge]))
 
 
 def ground_around(plane: Plane, counties: Sequence[Corridors], reach_m: float) -> Ground:

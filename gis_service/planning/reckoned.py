@@ -70,12 +70,15 @@ class Reckoned:
     def room(self) -> tuple[F64, I32]:
         """How large a customer may still come, as far as loading goes, and the position that says so."""
         room = np.where(np.isfinite(self.capacity), self.capacity / self.share_after - self.tree.kva, np.inf)
+        # one customer more lowers the coincidence of few; what is overloaded now has no room for all that
+        room = np.where(self.before > self.capacity, np.minimum(room, 0.0), room)
         return tightest(self.tree.parent, room)
 
     def after(self, positions: I64, kva: float) -> F64:
-        """The load of some edges with a customer more below them."""
-        load: F64 = (self.tree.kva[positions] + kva) * self.share_after[positions]
-        return load
+        """The load of some edges with a customer more below them, never less than it is now."""
+        load = (self.tree.kva[positions] + kva) * self.share_after[positions]
+        most: F64 = np.maximum(load, self.before[positions])
+        return most
 
     @cached_property
     def regulated(self) -> B1:

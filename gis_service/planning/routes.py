@@ -15,7 +15,8 @@ import shapely
 import shapely.ops
 
 from gis_service.kernels.compiled import F64
-from gis_service.kernels.pareto_routes import Arrivals, Feet, Labels, arrivals, pareto_routes, way_back
+from gis_service.kernels.feet import Feet
+from gis_service.kernels.pareto_routes import Arrivals, Labels, arrivals, pareto_routes, way_back
 from gis_service.planning.corridors import DUCT, UNKNOWN, Ground
 from gis_service.planning.rules.book import Construction, Rules
 

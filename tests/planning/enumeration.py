@@ -104,20 +104,21 @@ def keeps(
         kind, row = elements[a, b]
         below = nx.descendants(graph, b) | {b}
         inside = [kva for node, kva in customers if node in below]
+        before = sum(inside) * float(share(np.array([max(len(inside), 1)]))[0])
         after = (sum(inside) + load.kva) * float(share(np.array([len(inside) + 1]))[0])
         tapped = site.fraction is not None and (a, b) == (way[-2], way[-1])
         part = site.fraction if site.fraction is not None and tapped else 1.0
         if kind == "line":
             lines = tables.lines
             voltage = float(lines.base_voltage_kv[row])
-            if after > math.sqrt(3) * voltage * float(lines.rated_current_a[row]):
+            if max(before, after) > math.sqrt(3) * voltage * float(lines.rated_current_a[row]):
                 return False
             z.append(complex(lines.r_ohm[row], lines.x_ohm[row]) / voltage**2 * part)
             radius += float(lines.length_m[row]) * part
         elif kind == "transformer":
             transformers = tables.transformers
             rated = float(transformers.rated_kva[row])
-            if after > rated:
+            if max(before, after) > rated:
                 return False
             size = float(transformers.uk_percent[row]) / 100 / (rated / 1000)
             r = float(transformers.pk_kw[row]) / rated / (rated / 1000)
