@@ -60,7 +60,7 @@ MIDDLEWARE = [
 CORS_ALLOWED_ORIGINS = [origin for origin in _listed("GRIDGIS_ENGINE_CORS_ORIGINS", "*") if origin != "*"]
 CORS_ALLOW_ALL_ORIGINS = not CORS_ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/(?!v1/switch-operations)" if CORS_ALLOW_ALL_ORIGINS else r"^/"
-CORS_EXPOSE_HEADERS = ["Grid-Version", "As-Of", "Partial", "Retry-After"]
+CORS_EXPOSE_HEADERS = ["Grid-Version", "As-Of", "Partial", "Retry-After", "Tile-Thinned"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = int(os.environ.get("GRIDGIS_ENGINE_MAX_BODY_BYTES", str(16 * 2**20)))
 ROOT_URLCONF = "gis_service.urls"
 WSGI_APPLICATION = "gis_service.wsgi.application"

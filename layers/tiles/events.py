@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ ZOOM = 14
 
 MOST_TILES = 256
 """Tiles of one layer in one event; where it would be more, those of a coarser level are named."""
+
+LIFETIME_S = 900.0
+"""Seconds after which a stream ends: who listens on comes back, and its token is looked at again."""
 
 HEARTBEAT_S = 15.0
 """Seconds after which a listener to whom there is nothing to tell is told so."""
@@ -128,8 +132,9 @@ def stream(
     *,
     last_event_id: str | None,
     heartbeat_s: float = HEARTBEAT_S,
+    lifetime_s: float = LIFETIME_S,
 ) -> Iterator[bytes]:
-    """Events as long as somebody takes them.
+    """Events as long as somebody takes them, and no longer than a stream lives.
 
     The first is `hello`, or `reset` where a listener came back whose place is not known any more; both carry
     the versions of the counties as they are now.
@@ -141,7 +146,8 @@ def stream(
     yield b"retry: 2000\n" + _event(
         feed, at, "reset" if missed else "hello", {"grid_version": dict(versions)}
     )
-    while not feed.ended:
+    until = time.monotonic() + lifetime_s
+    while not feed.ended and time.monotonic() < until:
         told = feed.wait(at, heartbeat_s)
         if told is None:
             at = feed.newest

@@ -104,6 +104,11 @@ def test_a_listener_who_comes_back_is_told_what_was_missed_or_to_look_at_everyth
         next(late)
 
 
+def test_a_stream_ends_in_time_so_that_tokens_are_looked_at_again() -> None:
+    told = list(stream(Feed(), None, {}, last_event_id=None, heartbeat_s=0.01, lifetime_s=0.05))
+    assert 1 < len(told) < 10
+
+
 @contextmanager
 def listening(engine: LiveEngine, **headers: str) -> Iterator[Iterator[tuple[str, str, Any]]]:
     with engine.client.stream("GET", "/tiles/events", headers=headers, timeout=30) as answer:
