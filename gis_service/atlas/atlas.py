@@ -82,7 +82,8 @@ class Atlas:
             sheet = sheets[run.county]
             columns = self._columns(world, layer, run, sheet, [n for n in sight.fields if n not in live])
             if sight.counties is not None:
-                own = np.arange(run.first, run.stop)
+                own = np.full(len(sheet), -1)  # references of what is not in the box are left out as well
+                own[rows[run.county]] = rows[run.county] + run.first
                 columns = veiled(world, layer, own, columns, sight.counties)
             patches.append(Patch(run.county, rows[run.county], sheet.geometries, sheet.ids, columns, lit))
         if sum(sheet.nbytes for sheet in sheets.values()) != size:

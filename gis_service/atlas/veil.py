@@ -45,10 +45,12 @@ def veiled(
     for field in REFERENCES.get(layer, ()):
         column = columns.get(field)
         if isinstance(column, TextColumn):
-            hidden = ~_seen(world, layer, field, rows, counties)
-            if hidden.any():
-                codes = np.arange(rows.size, dtype=np.int64) if column.codes is None else column.codes
-                found[field] = TextColumn(column.offsets, column.data, np.where(hidden, -1, codes))
+            seen = _seen(world, layer, field, rows, counties)
+            if not seen.all():
+                kept = np.flatnonzero(seen)
+                codes = np.full(rows.size, -1, np.int32)
+                codes[kept] = kept if column.codes is None else column.codes[kept]
+                found[field] = TextColumn(column.offsets, column.data, codes)
     return found
 
 
@@ -61,13 +63,14 @@ def shown(rows: I64, table: Table, counties: Counties) -> I64:
 
 def _seen(world: World, layer: str, field: str, rows: I64, counties: frozenset[str]) -> Bools:
     """Whether what a field of some rows names is an element of the counties."""
-    known = rows >= 0
-    referred = np.full(rows.size, -1, np.int64)
-    other, referred[known] = _referred(world, layer, field, rows[known])
+    known = np.flatnonzero(rows >= 0)
+    other, referred = _referred(world, layer, field, rows[known])
+    found = runs(table_of(world.topology.tables, other).county)
+    firsts = np.array([first for _, first, _ in found], np.int64)
+    theirs = np.array([county in counties for county, _, _ in found], np.bool_)
     seen = np.zeros(rows.size, np.bool_)
-    for county, first, stop in runs(table_of(world.topology.tables, other).county):
-        if county in counties:
-            seen |= (referred >= first) & (referred < stop)
+    inner = referred >= 0
+    seen[known[inner]] = theirs[np.searchsorted(firsts, referred[inner], side="right") - 1]
     return seen
 
 
