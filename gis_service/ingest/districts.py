@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, dijkstra
+
+from gis_service.ingest.counties import hull
 
 LOW_VOLTAGE_KV = 1.0
 # Below any line, and not 0: a sparse matrix cannot hold an edge of no weight.
 _NO_LENGTH_M = 1e-6
+_AREA_MARGIN_M = 15.0
 
 Ints = npt.NDArray[np.int64]
 
@@ -80,6 +84,26 @@ def districts_of(
         owner = np.where(owner < 0, reached, owner)
     ids = np.array([*districts["id"], None], dtype=np.object_)
     return np.asarray(ids[owner[rows(node_ids)]], dtype=np.object_)
+
+
+def district_areas(
+    districts: pd.DataFrame, *, transformers: pd.DataFrame, customers: pd.DataFrame
+) -> npt.NDArray[np.object_]:
+    """For each district a hull round its transformer and its customers: a frame for the map, not a border.
+
+    `transformers` and `customers` have their places in `geom`, customers their `district_id`.
+    """
+    place = transformers.set_index("id")["geom"]
+    members = {
+        district: shapely.get_coordinates(of["geom"].to_numpy())
+        for district, of in customers.groupby("district_id")
+    }
+    own = shapely.get_coordinates(place.loc[districts["transformer_id"]].to_numpy())
+    areas = np.empty(len(districts), dtype=object)
+    for row, id in enumerate(districts["id"]):
+        points = np.concatenate([own[row : row + 1], members.get(id, own[:0])])
+        areas[row] = hull(points, margin_m=_AREA_MARGIN_M)
+    return areas
 
 
 def _labels(n: int, a: Ints, b: Ints) -> npt.NDArray[np.int32]:

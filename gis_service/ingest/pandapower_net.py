@@ -18,7 +18,7 @@ import shapely
 
 from gis_service.ingest import corridors as corridor_graph
 from gis_service.ingest.counties import county_rows, hull
-from gis_service.ingest.districts import districts_of, transformer_districts
+from gis_service.ingest.districts import district_areas, districts_of, transformer_districts
 from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.pandapower_customers import customers
 from gis_service.ingest.pandapower_equipment import line_sections, power_transformers, stars
@@ -116,6 +116,12 @@ def import_pandapower(
                 sources=supply,
             )
             frames["customer_point"]["district_id"] = customer["district_id"]
+    if len(transformer):
+        frames["transformer_district"]["geom"] = district_areas(
+            frames["transformer_district"],
+            transformers=transformer,
+            customers=frames.get("customer_point", _NO_CUSTOMERS),
+        )
     for frame in frames.values():
         frame["county_code"] = county_code
     everywhere = np.concatenate(
@@ -133,10 +139,12 @@ def import_pandapower(
         *yards.notes,
         f"county {county_code}: the area is a hull round the equipment, not an administrative boundary",
         "corridor: derived from the routes of the lines",
+        "transformer_district: the areas are hulls round the customers and the transformer",
     )
     return replace(GridPackage.of(frames), notes=notes)
 
 
+_NO_CUSTOMERS = pd.DataFrame({"district_id": [], "geom": []})
 _NO_LINES = pd.DataFrame({"from_node": [], "to_node": [], "length_m": []})
 
 

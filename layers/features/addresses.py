@@ -60,7 +60,8 @@ class Addresses:
 
 def collection_path(id: str) -> str:
     """The path of a collection."""
-    return f"/collections/{quote(id, safe='')}"
+    # a colon may stand in a path as it is (RFC 3986, 3.3), and clients look for the name as it is
+    return f"/collections/{quote(id, safe=':')}"
 
 
 def item_path(collection: str, id: str) -> str:

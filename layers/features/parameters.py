@@ -48,7 +48,13 @@ BBOX = Parameter(
     "bbox",
     "Features that meet a box: west, south, east, north (or with heights, which are passed over), in lon/lat "
     "or in the system of `bbox-crs`. A west that is greater than the east crosses the 180th meridian.",
-    {**_BOX_ITEMS, "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}]},
+    # the least and the most stand beside the choice for readers that know no choices (OGC 17-069r4, 7.15.3)
+    {
+        **_BOX_ITEMS,
+        "minItems": 4,
+        "maxItems": 6,
+        "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
+    },
 )
 DATETIME = Parameter(
     "datetime",

@@ -122,7 +122,7 @@ class TileViews:
         asked = given(request, ("properties", "datetime"))
         counties = self.service.counties_of(request)
         sources = layers_of(self.service.catalog(), layers)
-        names = ",".join(quote(source.description.id, safe="") for source in sources)
+        names = ",".join(quote(source.description.id, safe=":") for source in sources)
         address = _with(request.build_absolute_uri(f"{get_script_prefix()}tiles/{names}/"), carried(request))
         before, mark, query = address.partition("?")
         tiles = _with(f"{before}{{z}}/{{x}}/{{y}}.mvt{mark}{query}", asked)
@@ -170,7 +170,7 @@ class TileViews:
                     "collections: this address is that of one collection; ask /ogc/tiles for several"
                 )
             sources = layers_of(catalog, collection)
-            path = f"collections/{quote(collection, safe='')}/tiles"
+            path = f"collections/{quote(collection, safe=':')}/tiles"
             return sources[0].description.title, path, sources
         if "collections" in parameters:
             sources = layers_of(catalog, parameters["collections"])

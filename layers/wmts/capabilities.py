@@ -15,8 +15,9 @@ VERSION = "1.0.0"
 SECTIONS = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes")
 REST_TILE = "{Style}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}.png"
 
+# that of GoogleMapsCompatible is the standard's own name for EPSG:3857 (OGC 07-057r7, table E.4)
 _CRS = {
-    "WebMercatorQuad": "urn:ogc:def:crs:EPSG::3857",
+    "WebMercatorQuad": "urn:ogc:def:crs:EPSG:6.18:3:3857",
     "WorldCRS84Quad": "urn:ogc:def:crs:OGC:1.3:CRS84",
 }
 _BEGIN = (

@@ -81,6 +81,18 @@ def test_the_households_are_in_districts_of_15_to_177() -> None:
     assert int(customers["district_id"].isna().sum()) == 6
 
 
+def test_a_district_has_an_area_round_its_transformer_and_its_customers() -> None:
+    package = grid(DEMO).package
+    area = package["transformer_district"].set_index("id").geometry
+    assert (shapely.get_type_id(area) == shapely.GeometryType.POLYGON).all()
+    assert shapely.is_valid(area).all()
+    customers = package["customer_point"].dropna(subset="district_id")
+    assert shapely.contains(area.loc[customers["district_id"]].to_numpy(), customers.geometry).all()
+    of = package["transformer_district"].set_index("id")["transformer_id"]
+    places = package["power_transformer"].set_index("id").geometry
+    assert shapely.contains(area.to_numpy(), places.loc[of].to_numpy()).all()
+
+
 def test_the_town_and_the_rest_are_two_counties_that_share_no_ground() -> None:
     package = grid(DEMO).package
     assert dict(zip(package["county"]["code"], package["county"]["name"], strict=True)) == {
