@@ -19,14 +19,14 @@ from gis_service.kernels.boxes import lines_in_box, points_in_box
 from gis_service.kernels.compiled import I64
 from gis_service.network.tables import ALL_PHASES, GridTables, phase_text
 from gis_service.network.texts import frozen
-from gis_service.planning.corridors import ground_around
+from gis_service.planning.corridors import Ground, ground_around
 from gis_service.planning.explain import scheme
 from gis_service.planning.layout import lay_out, offers_of
 from gis_service.planning.pairs import Independence, Pairs, best_pairs
 from gis_service.planning.plane import Plane
 from gis_service.planning.refusals import refusals
 from gis_service.planning.rules import Level, Rules, overridden
-from gis_service.planning.search import Load, Search
+from gis_service.planning.search import Block, Load, Search
 from gis_service.planning.trees import Trees
 
 
@@ -91,6 +91,7 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
             f"{asked.kva:g} kVA lies within reach ({within}): raise rules.limits.reach_m, or ask of a switch "
             "state that supplies it"
         )
+    _refuse_without_ways(blocks, ground, rules)
     search = Search(offers_of(blocks, load))
     best = list(islice(search.best(), asked.k))
     pairs = best_pairs(search.best(), asked.independence, asked.k) if asked.supplies == 2 else Pairs([], True)
@@ -167,6 +168,24 @@ def _near(shapes: Shapes, tables: GridTables, plane: Plane, reach: float) -> tup
             coords = frozen(tables.lines.coords[int(offsets[0]) : int(offsets[-1])], np.float64)
             lines.append(lines_in_box(offsets, coords, *box) + run.first)
     return np.concatenate(nodes), np.concatenate(lines)
+
+
+def _refuse_without_ways(blocks: list[Block], ground: Ground, rules: Rules) -> None:
+    """Say what is missing where not one way leads from the point to any place."""
+    if any(routes.found.cost.size for block in blocks for routes in block.routes):
+        return
+    beside = rules.limits.off_corridor_m
+    nearest = float(ground.nearest_m(np.zeros((1, 2)))[0])
+    if nearest > beside:
+        where = "none is within reach" if np.isinf(nearest) else f"the nearest is {nearest:,.0f} m away"
+        raise Impossible(
+            f"point: no corridor lies within {beside:g} m of the point ({where}), and no place of the grid "
+            "does: raise rules.limits.off_corridor_m, or load a corridor that leads there"
+        )
+    raise Impossible(
+        "point: the corridors at the point lead to no place of the supplied grid within reach: raise "
+        "rules.limits.reach_m, allow their kinds in rules.corridor_cost.allowed, or load what joins them"
+    )
 
 
 def _meet(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

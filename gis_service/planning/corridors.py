@@ -131,6 +131,16 @@ class Ground:
             made = np.asarray(shapely.linestrings(self.metres, indices=of), np.object_)
         return made
 
+    def nearest_m(self, points: F64) -> F64:
+        """Metres from each point to the nearest corridor of any kind; inf where there is none."""
+        if not self.id.size or not len(points):
+            return np.full(len(points), np.inf)
+        made = np.asarray(shapely.points(points), np.object_)
+        at, far = shapely.STRtree(self.shapes).query_nearest(made, return_distance=True, all_matches=False)
+        found: F64 = np.full(len(points), np.inf)
+        found[at[0]] = far
+        return found
+
     def per_m(self, rules: Rules, construction: Construction) -> F64:
         """Way cost of a metre of each corridor, float64; inf where the construction may not go."""
         kinds, at = np.unique(self.kind.astype(str), return_inverse=True)

@@ -86,12 +86,15 @@ def _told(block: Block, places: I64, ways: list[tuple[Offers, I64]]) -> Answer:
     failing = [_failing(offers, int(way)) for offers, some in ways for way in some]
     nearest = int(places[np.argmin(block.sites.distance[places])])
     if not failing:
+        limits = block.reckoned.rules.limits
+        beside = float(block.routes[0].ground.nearest_m(block.sites.metres[places]).min())
+        apart = beside > limits.off_corridor_m
         return {
             "attach": attach(block.sites, nearest, block.reckoned),
-            "limit": "reach",
+            "limit": "off_corridor" if apart else "reach",
             "element": None,
-            "value": None,
-            "allowed": block.reckoned.rules.limits.reach_m.of(block.level),
+            "value": round(beside, 3) if apart and np.isfinite(beside) else None,
+            "allowed": limits.off_corridor_m if apart else limits.reach_m.of(block.level),
             "relief": None,
         }
     failing.sort(key=lambda one: (len(one.broken), one.cost))

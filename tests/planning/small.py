@@ -88,13 +88,18 @@ def corridors_of(
     )
 
 
-def random_question(seed: int, *, feeders: int = 1) -> Question:
-    """A question that is the same for a seed."""
+def random_question(seed: int, *, feeders: int = 1, cut: bool = False) -> Question:
+    """A question that is the same for a seed; `cut`: its grid and corridors in two counties."""
     rng = np.random.default_rng(seed)
-    lines = [line for letter in "mp"[:feeders] for line in _feeder(rng, letter)]
+    lines = [
+        line
+        for letter in "mp"[:feeders]
+        for line in (["@450123"] if cut and letter == "m" else ["@450122"]) + _feeder(rng, letter)
+    ]
     tables = parse_grid("\n".join(lines))
     n = len(tables.nodes)
     xy = rng.uniform(-SIDE_M, SIDE_M, (n, 2)) / HERE.scale + [HERE.lon, HERE.lat]
+    xy = xy[np.argsort(np.argsort(tables.nodes.id.astype(str)))]  # by id, however the grid is cut
     ends = {id: xy[k] for k, id in enumerate(tables.nodes.id.tolist())}
     drawn = [
         ends[node]
@@ -102,6 +107,7 @@ def random_question(seed: int, *, feeders: int = 1) -> Question:
         for node in pair
     ]
     uk = rng.uniform(3, 6, len(tables.transformers))
+    uk = uk[np.argsort(np.argsort(tables.transformers.id.astype(str)))]
     tables = replace(
         tables,
         nodes=replace(tables.nodes, xy=xy),
@@ -137,7 +143,24 @@ def random_question(seed: int, *, feeders: int = 1) -> Question:
         },
     )
     load = Load(float(rng.choice([8.0, 25.0, 60.0, 120.0, 300.0])), 7)
-    return ask(build_topology(tables), rules, [corridors], load)
+    parts = [corridors]
+    if cut:
+        rows = np.arange(len(pairs))
+        parts = [_some(corridors, "450122", rows[1::2]), _some(corridors, "450123", rows[::2])]
+    return ask(build_topology(tables), rules, parts, load)
+
+
+def _some(one: Corridors, county: str, rows: np.ndarray) -> Corridors:
+    pieces = [one.coords[one.offsets[k] : one.offsets[k + 1]] for k in rows.tolist()]
+    return replace(
+        one,
+        county=county,
+        **{name: getattr(one, name)[rows] for name in ("id", "from_vertex", "to_vertex", "kind")},
+        cost_per_m=one.cost_per_m[rows],
+        ducts_free=one.ducts_free[rows],
+        offsets=np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int64),
+        coords=np.concatenate([np.empty((0, 2)), *pieces]),
+    )
 
 
 def _feeder(rng: np.random.Generator, letter: str) -> list[str]:

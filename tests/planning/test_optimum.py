@@ -7,6 +7,7 @@ from itertools import combinations, islice
 import pytest
 
 from gis_service.network.tables import GridTables
+from gis_service.planning.explain import scheme
 from gis_service.planning.headroom import headroom_at
 from gis_service.planning.pairs import Independence, best_pairs
 from gis_service.planning.rules import Conductor
@@ -83,3 +84,19 @@ def test_headroom_is_the_largest_customer_that_listing_accepts() -> None:
                     if kva > 0.0:
                         load = Load(kva, 7)
                         assert keeps(block, place, site, ideal, 0.0, rules, load) == fits, (seed, site)
+
+
+def test_schemes_do_not_depend_on_how_the_province_is_cut() -> None:
+    for seed in range(40):
+        whole, cut = (random_question(seed, feeders=2, cut=cut) for cut in (False, True))
+        told = []
+        for question in (whole, cut):
+            schemes = [scheme(choice, k) for k, choice in enumerate(islice(question.search.best(), 4))]
+            told.append([_without_counties(one) for one in schemes])
+        assert told[0] == told[1], seed
+
+
+def _without_counties(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_counties(one) for key, one in value.items() if key != "county_code"}
+    return [_without_counties(one) for one in value] if isinstance(value, list) else value

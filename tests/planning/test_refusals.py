@@ -89,10 +89,11 @@ def test_a_line_along_which_voltage_falls_too_far_gives_way_to_a_cable() -> None
     assert one["relief"]["cost"] == 100 * (130 + 350)
 
 
-def test_a_point_that_no_corridor_leads_to_is_out_of_reach() -> None:
+def test_a_point_apart_from_every_corridor_says_how_far_it_is() -> None:
     aside = {**PLACES, "l0": (-50, 200), "l1": (50, 200)}
     (one,) = told(question(5, transformer=100, places=aside))
-    assert (one["limit"], one["value"], one["relief"]) == ("reach", None, None)
+    assert (one["limit"], one["value"], one["allowed"]) == ("off_corridor", 200.0, 60.0)
+    assert one["relief"] is None
 
 
 def test_where_all_holds_nothing_is_rejected() -> None:

@@ -91,6 +91,8 @@ def test_headroom_of_an_overloaded_transformer_is_nothing(demo_engine: LiveEngin
         ({"point": HERE, "kva": 1e9}, 422, "more than any voltage level takes"),
         ({"point": HERE, "kva": 0}, 400, "greater than 0"),
         ({"point": HERE, "kva": 400, "rules": {"limits": {"reach_m": {"medium": 1}}}}, 422, "within reach"),
+        # amid fields, some 240 m from the nearest corridor
+        ({"point": [7.8913, 48.4493], "kva": 10}, 422, "no corridor lies within 60 m"),
         ({"point": HERE, "kva": 10, "rules": {"limits": {"bus": 1}}}, 400, "rules.limits.bus"),
         ({"point": HERE, "kva": 10, "rules": {"conductor": {"rope": {}}}}, 400, "rules.conductor.rope"),
     ],
