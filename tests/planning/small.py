@@ -99,7 +99,7 @@ def random_question(seed: int, *, feeders: int = 1, cut: bool = False) -> Questi
     tables = parse_grid("\n".join(lines))
     n = len(tables.nodes)
     xy = rng.uniform(-SIDE_M, SIDE_M, (n, 2)) / HERE.scale + [HERE.lon, HERE.lat]
-    xy = xy[np.argsort(np.argsort(tables.nodes.id.astype(str)))]  # by id, however the grid is cut
+    xy = xy[np.argsort(np.argsort(np.asarray(tables.nodes.id, str)))]  # by id, however the grid is cut
     ends = {id: xy[k] for k, id in enumerate(tables.nodes.id.tolist())}
     drawn = [
         ends[node]
@@ -107,7 +107,7 @@ def random_question(seed: int, *, feeders: int = 1, cut: bool = False) -> Questi
         for node in pair
     ]
     uk = rng.uniform(3, 6, len(tables.transformers))
-    uk = uk[np.argsort(np.argsort(tables.transformers.id.astype(str)))]
+    uk = uk[np.argsort(np.argsort(np.asarray(tables.transformers.id, str)))]
     tables = replace(
         tables,
         nodes=replace(tables.nodes, xy=xy),
