@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import (
+    atlas,
     citus,
     geojson,
     http,
@@ -38,6 +39,7 @@ THEMES: tuple[tuple[tuple[str, ...], Theme], ...] = (
     (geojson.NAMES, geojson.contests),
     (planning.NAMES, planning.contests),
     (http.NAMES, http.contests),
+    (atlas.NAMES, atlas.contests),
     (tiles.NAMES, tiles.contests),
     (citus.NAMES, citus.contests),
 )
