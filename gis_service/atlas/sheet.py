@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -125,7 +124,7 @@ class TableRows(NamedTuple):
         """Whether one of the table's columns has this name outside."""
         if name == "county_code":
             return True
-        return name not in _INSIDE and any(one.name == name for one in fields(self.table))
+        return name not in _INSIDE and name in self.table.__dataclass_fields__
 
     def column(self, name: str) -> Column:
         """One of the table's columns, by the name it has outside; AttributeError where there is none."""

@@ -56,7 +56,7 @@ def tile_response(
     if made.thinned:
         headers["Tile-Thinned"] = ", ".join(f"{one.layer} {one.features}/{one.of}" for one in made.thinned)
     if not made.data:
-        return HttpResponse(status=204, headers=headers)
+        return HttpResponse(status=204, content_type=media_type, headers=headers)
     data = made.data
     if media_type != "image/png" and len(data) >= WORTH_COMPRESSING and _takes_gzip(request):
         headers["Content-Encoding"] = "gzip"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, urlencode
 
 WORLD, FAR_NORTH = "-180,-90,180,90", "100,70,120,80"
@@ -35,6 +35,28 @@ def addresses(collections: list[str], *, county: str, id_of: dict[str, str]) -> 
             yield f"{one}/items?{urlencode(asked)}"
         for id in {id_of.get(name, "nothing"), county, "nothing"}:
             yield f"{one}/items/{quote(id, safe='')}"
+
+
+def tile_addresses(collections: list[str], tiles: Iterable[tuple[int, int, int]]) -> Iterator[str]:
+    """Tiles (level, column, row) of every collection and of all of them, and what is told of tilesets."""
+    yield f"/tiles/{','.join(collections)}.json"
+    yield "/ogc/tiles"
+    yield "/ogc/tiles/WebMercatorQuad"
+    yield "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities"
+    yield "/wmts/1.0.0/WMTSCapabilities.xml"
+    for name in collections:
+        yield f"/tiles/{name}.json"
+        yield f"/ogc/collections/{name}/tiles"
+        yield f"/ogc/collections/{name}/tiles/WorldCRS84Quad"
+    # of findings somebody is told less who sees some counties: they stand alone
+    several = ",".join(name for name in collections if name != "topology_issue")
+    for z, x, y in tiles:
+        yield f"/tiles/{several}/{z}/{x}/{y}.mvt"
+        yield f"/ogc/tiles/WebMercatorQuad/{z}/{y}/{x}?f=png&collections={several}"
+        yield f"/wmts/1.0.0/line_section/default/WebMercatorQuad/{z}/{y}/{x}.png"
+        for name in collections:
+            yield f"/tiles/{name}/{z}/{x}/{y}.mvt"
+            yield f"/ogc/collections/{name}/tiles/WebMercatorQuad/{z}/{y}/{x}"
 
 
 def _items(county: str, id: str) -> Iterator[dict[str, str]]:

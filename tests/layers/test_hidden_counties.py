@@ -15,15 +15,18 @@ from urllib.parse import unquote
 
 import httpx
 import pytest
+from shapely.geometry import shape
 
 from gis_service.ingest.package import GridPackage
 from gis_service.network.tables import GridTables
 from gis_service.network.text import parse_grid
 from layers.scope import write_token
+from layers.source import Box
+from layers.tiles.matrix import WEB_MERCATOR, Tile
 from tests.counties import one_county
 from tests.drawn import package_of
 from tests.grid_database import GridDatabase
-from tests.layers.addresses import addresses
+from tests.layers.addresses import addresses, tile_addresses
 from tests.live import MAP_KEY, LiveEngine, empty, load
 from tests.web.test_problems import problem
 
@@ -114,12 +117,27 @@ def packed(tables: GridTables) -> GridPackage:
     return package
 
 
-def answers(engine: LiveEngine, **headers: str) -> dict[str, tuple[int, str, bytes]]:
+def tiles_around(engine: LiveEngine) -> list[Tile]:
+    """Some tiles in which something lies that somebody may see."""
+    places = [
+        Box(*shape(one["geometry"]).bounds)
+        for layer in ("line_section", "switch", "customer_point")
+        for one in engine.ask(f"/ogc/collections/{layer}/items?limit=1000")["features"]
+    ]
+    deep = {tile: None for box in places for tile in WEB_MERCATOR.tiles(box, 14)}
+    return [Tile(0, 0, 0), *list(deep)[:: max(1, len(deep) // 6)]]
+
+
+def answers(engine: LiveEngine, tiles: list[Tile], **headers: str) -> dict[str, tuple[int, str, bytes]]:
     """Every answer, without the times that it was made at."""
     engine.catch_up()
     listed = engine.ask("/ogc/collections")["collections"]
+    names = [one["id"] for one in listed]
     found = {}
-    for address in addresses([one["id"] for one in listed], county=HIDDEN, id_of=ID_OF):
+    for address in (
+        *addresses(names, county=HIDDEN, id_of=ID_OF),
+        *tile_addresses(names, tiles),
+    ):
         answer = engine.get(address, headers=headers)
         found[address] = (
             answer.status_code,
@@ -134,17 +152,22 @@ def test_the_answers_are_those_of_a_database_without_the_other_county(
 ) -> None:
     load(grid(SEEN_GRID, HIDDEN_GRID, JOINED))
     bearer = {"Authorization": f"Bearer {TOKEN}"}
-    scoped = answers(live_engine, **bearer)
-    open_to_all = answers(live_engine)
+    live_engine.catch_up()
+    tiles = tiles_around(live_engine)
+    scoped = answers(live_engine, tiles, **bearer)
+    open_to_all = answers(live_engine, tiles)
     empty(grid_database)
     load(packed(one_county(parse_grid(SEEN_GRID + HIDDEN_GRID + JOINED), SEEN)))
-    alone = answers(live_engine)
-    for address, answer in answers(live_engine, **bearer).items():
+    alone = answers(live_engine, tiles)
+    for address, answer in answers(live_engine, tiles, **bearer).items():
         assert scoped[address] == answer, address
         # of findings those who see some counties are told less, since others may be hidden
         assert alone[address] == answer or "/topology_issue/" in address, address
     # the attack is one: those who may see the other county are told of it
-    assert sum(HIDDEN.encode() in body for _, _, body in open_to_all.values()) > len(open_to_all) / 2
+    told = [HIDDEN.encode() in body for address, (*_, body) in open_to_all.items() if "/items" in address]
+    assert sum(told) > len(told) / 2
+    tiles_told = [body for address, (*_, body) in open_to_all.items() if address.endswith(".mvt")]
+    assert sum(MARK.encode() in body for body in tiles_told) > 5
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +194,11 @@ def told(answer: httpx.Response, asked: str) -> bytes:
 
 
 def test_no_answer_has_the_mark_of_the_hidden_county(bordering: LiveEngine) -> None:
-    listed = bordering.ask("/ogc/collections")["collections"]
-    for address in addresses([one["id"] for one in listed], county=HIDDEN, id_of=ID_OF):
+    names = [one["id"] for one in bordering.ask("/ogc/collections")["collections"]]
+    for address in (
+        *addresses(names, county=HIDDEN, id_of=ID_OF),
+        *tile_addresses(names, tiles_around(bordering)),
+    ):
         mark = "&" if "?" in address else "?"
         said = told(bordering.get(f"{address}{mark}token={TOKEN}"), address)
         assert MARK.encode() not in said, address
