@@ -13,6 +13,7 @@ from benchmarks import (
     geojson,
     http,
     loading,
+    maps,
     outage_demo,
     outage_graphs,
     outage_sql,
@@ -41,6 +42,7 @@ THEMES: tuple[tuple[tuple[str, ...], Theme], ...] = (
     (http.NAMES, http.contests),
     (atlas.NAMES, atlas.contests),
     (tiles.NAMES, tiles.contests),
+    (maps.NAMES, maps.contests),
     (citus.NAMES, citus.contests),
 )
 """Each with the names that its contests' names begin with: what is not asked for is not prepared."""

@@ -66,7 +66,7 @@ def contests(setting: Setting) -> Iterator[Contest]:
             cluster,
             f"tiles_{setting.customers}",
             edition=f"1 {province_edition()}",
-            fill=lambda session: _fill(session, setting.customers),
+            fill=lambda session: fill(session, setting.customers),
             setting=setting,
         )
         with closing(connect(dsn)) as session:
@@ -106,7 +106,8 @@ def _ours(sources: tuple[Drawable, ...], tile: Tile) -> bytes:
     return make_tile(Asked(sources, WEB_MERCATOR, tile, _PROPERTIES), GRID).data
 
 
-def _fill(session: connection, customers: int) -> None:
+def fill(session: connection, customers: int) -> None:
+    """The tables of a province: geometry in Web Mercator, in the order of a curve, with an index."""
     with session.cursor() as cursor:
         cursor.execute("CREATE EXTENSION postgis")
         for layer in _LAYERS:

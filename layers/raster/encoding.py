@@ -25,14 +25,18 @@ _LEVEL = 1
 _JPEG_QUALITY = 88
 
 
-def encoded(pixels: Pixels, format: str) -> bytes:
-    """A picture as a file; JPEG knows no alpha, so that its ground must have been laid.
+def encoded(pixels: Pixels, format: str, ground: tuple[int, int, int] | None = None) -> bytes:
+    """A picture as a file, laid on a ground if one is given; JPEG knows no alpha, and is to be given one.
 
     Raises
     ------
     KeyError
         For a format that is not one of these.
     """
+    if format == PNG and ground is not None:
+        return _png(pixels, _RGB, rows_on_ground(pixels, *ground))
+    if ground is not None:
+        pixels = on_ground(pixels, ground)
     if format == PNG:
         opaque = is_opaque(pixels)
         return _png(pixels, _RGB if opaque else _RGBA, packed_rows(pixels, 3 if opaque else 4))
@@ -68,6 +72,29 @@ def _png(pixels: Pixels, kind: int, rows: U8, palette: U8 | None = None) -> byte
 
 def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", isal_zlib.crc32(name + data))
+
+
+@compiled
+def rows_on_ground(pixels: Pixels, red: int, green: int, blue: int) -> U8:
+    """Rows as a PNG without alpha has them, of a picture laid on an opaque ground."""
+    height, width = pixels.shape[0], pixels.shape[1]
+    rows = np.empty(height * (1 + width * 3), np.uint8)
+    at = 0
+    for y in range(height):
+        rows[at] = 0
+        at += 1
+        words = pixels[y].view(np.uint32)
+        for x in range(width):
+            if words[x, 0] == 0:
+                rows[at], rows[at + 1], rows[at + 2] = red, green, blue
+            else:
+                alpha = np.int64(pixels[y, x, 3])
+                clear = 255 - alpha
+                rows[at] = (pixels[y, x, 0] * alpha + red * clear + 127) // 255
+                rows[at + 1] = (pixels[y, x, 1] * alpha + green * clear + 127) // 255
+                rows[at + 2] = (pixels[y, x, 2] * alpha + blue * clear + 127) // 255
+            at += 3
+    return rows
 
 
 @compiled

@@ -35,4 +35,5 @@ def warm_drawing() -> None:
                 easel.add(style, [patch], labels=True)
     pixels = easel.finished()
     encoded(pixels, PNG)
-    encoded(on_ground(pixels, (255, 255, 255)), PNG)
+    encoded(pixels, PNG, (255, 255, 255))
+    on_ground(pixels, (255, 255, 255))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from layers.raster import JPEG, draw, encoded, on_ground
+from layers.raster import JPEG, draw, encoded
 from layers.source import Counties
 from layers.style import Cartography
 from layers.wms.asking import MapAsked
@@ -24,9 +24,8 @@ def make_map(asked: MapAsked, cartography: Cartography, counties: Counties, *, w
     """The map that was asked for; `warned`: what is missing is said in the picture as well."""
     picture = draw(asked.frame, asked.layers, cartography, moment=asked.moment, counties=counties)
     pixels = picture.pixels
-    if not asked.transparent or asked.format == JPEG:
-        pixels = on_ground(pixels, asked.ground)
+    ground = asked.ground if not asked.transparent or asked.format == JPEG else None
     if picture.missing and warned:
         named = ", ".join(picture.missing[:12]) + (" …" if len(picture.missing) > 12 else "")
         pixels = notice(pixels, f"Incomplete: county {named} cannot be read now")
-    return MapMade(encoded(pixels, asked.format), asked.format, picture.missing)
+    return MapMade(encoded(pixels, asked.format, ground), asked.format, picture.missing)
