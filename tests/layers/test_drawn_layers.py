@@ -268,3 +268,53 @@ def test_polygons_of_a_later_load_than_the_world_are_not_taken_for_its_own(
     sheets, lost = stored.sheets(engine, source.atlas.sheets, world, stored.runs(world)[0])
     assert (list(sheets), lost) == ([NORTH], [SOUTH])
     assert source.look(Sight(WORLD)).missing == ()
+
+
+def test_a_county_that_cannot_be_read_is_named_and_picked_up_later(catalog: Catalog) -> None:
+    """As when the node of its shards does not answer: the others are drawn, nobody takes that for all."""
+    source: Any = drawn(catalog, "corridor")
+    stored = source.atlas.stored["corridor"]
+    read = stored.read
+
+    def without_south(counties: Collection[str]) -> Any:
+        return read([county for county in counties if county != SOUTH])[0], [SOUTH]
+
+    object.__setattr__(stored, "read", without_south)
+    seen = source.look(Sight(WORLD))
+    assert ({patch.county for patch in seen.patches}, seen.missing) == ({NORTH}, (SOUTH,))
+    assert source.look(Sight(WORLD, counties=frozenset({NORTH}))).missing == ()
+    object.__setattr__(stored, "read", read)
+    seen = source.look(Sight(WORLD))
+    assert ({patch.county for patch in seen.patches}, seen.missing) == ({NORTH, SOUTH}, ())
+
+
+def test_a_moment_is_read_from_the_log_once_as_long_as_nothing_moves(
+    engine: Engine, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm_up(engine)
+    reads: list[datetime] = []
+    read = engine.current.source.switches_at
+
+    def counted(at: datetime) -> Any:
+        reads.append(at)
+        return read(at)
+
+    monkeypatch.setattr(engine.current.source, "switches_at", counted)
+    sight = Sight(WORLD, ("energised",), moment=NOON + HOUR)
+    for layer in ("switch", "line_section", "customer_point", "switch"):
+        drawn(catalog, layer).look(sight)
+    assert len(reads) == 1
+    engine.record_operations([Operated("FU1", open=True, at=NOON + HOUR / 2)])
+    assert lit(drawn(catalog, "customer_point").look(sight))["C3"] is False
+    assert len(reads) == 2
+
+
+def test_sheets_of_a_load_that_is_gone_are_let_go_of(engine: Engine, catalog: Catalog) -> None:
+    source: Any = drawn(catalog, "switch")
+    kept = []
+    for _ in range(3):
+        for layer in STORED:
+            drawn(catalog, layer).look(Sight(WORLD))
+        kept.append(len(source.atlas.sheets))
+        store.load_county(PACKAGE, SOUTH, replace=True)
+    assert kept == [kept[0]] * 3
