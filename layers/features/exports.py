@@ -112,6 +112,7 @@ def _flatgeobuf(table: Any, shapes: Any, description: Description, system: Syste
     pyogrio.write_arrow(
         table,
         out,
+        layer=description.id,  # without one the file tells the name of a buffer, another each time
         driver="FlatGeobuf",
         geometry_name=_GEOMETRY,
         geometry_type=description.geometry,

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import orjson
 
-from tests.cluster.questions import Question
+from tests.cluster.asking import Question
 from tests.live import LiveEngine
 
 PAGES = 12
@@ -95,7 +95,11 @@ class Both:
         )
 
     def _comparable(self, question: Question, answer: httpx.Response) -> Comparable:
-        headers = {name: answer.headers[name] for name in _HEADERS if name in answer.headers}
+        headers = {
+            name: _ADDRESS.sub(b"http://engine", answer.headers[name].encode()).decode()
+            for name in _HEADERS
+            if name in answer.headers
+        }
         content = _ADDRESS.sub(b"http://engine", answer.content)
         if question.route in _OF_THE_PROCESS:
             content = orjson.dumps(_OF_THE_PROCESS[question.route](content))

@@ -8,53 +8,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import cycle
 from typing import Any
-from urllib.parse import quote
 
 from gis_service.network.tables import Lines
 from gis_service.sources import TITLES
+from layers.source import Box
+from tests.cluster.asking import JSON, Question, get, post
 from tests.cluster.corpus import Grid
+from tests.cluster.map_questions import map_questions
 
-JSON, GEOJSON, CSV, LINES = "application/json", "application/geo+json", "text/csv", "application/x-ndjson"
+GEOJSON, CSV, LINES = "application/geo+json", "text/csv", "application/x-ndjson"
 TRACES = ("upstream", "downstream", "connected", "subnetwork", "shortest_path", "loops", "isolation")
 LAYERS = ("substations", "nodes", "sources", "lines", "switches", "transformers", "districts", "customers")
 LONG_AGO, SOON = "2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 NOBODY = "no such thing"
 LONG_AGO_TIME = datetime.fromisoformat(LONG_AGO)
-
-
-@dataclass(frozen=True)
-class Question:
-    """One request; `route` is its address as the interface is described, `body` bytes go as they are."""
-
-    route: str
-    path: str
-    method: str = "GET"
-    query: tuple[tuple[str, str], ...] = ()
-    body: Any = None
-    accept: str = JSON
-    content_type: str = JSON
-
-    def __str__(self) -> str:
-        query = "&".join(f"{name}={value}" for name, value in self.query)
-        body = "" if self.body is None else repr(self.body)[:300]
-        return f"{self.method} {self.path}{'?' if query else ''}{query} {body} ({self.accept})"
-
-
-def get(route: str, *query: tuple[str, str], accept: str = JSON, **parts: str) -> Question:
-    """A GET; the parts of the address by name."""
-    path = route
-    for name, value in parts.items():
-        path = path.replace(f"{{{name}}}", quote(value, safe=""))
-    return Question(route, path, query=query, accept=accept)
-
-
-def post(route: str, body: Any, *, accept: str = JSON, **parts: str) -> Question:
-    """A POST with a JSON body."""
-    return replace(get(route, accept=accept, **parts), method="POST", body=body)
 
 
 class Asker:
@@ -86,9 +57,11 @@ class Asker:
         yield from self.traces()
         yield from self.outages()
         yield from self.supplies()
+        yield from self.schemes()
         yield from self.single_elements()
         yield from self.records()
         yield from self.layers()
+        yield from self.maps()
 
     def about_the_process(self) -> Iterator[Question]:
         for route in ("/healthz", "/readyz", "/metrics", "/v1/docs", "/v1/openapi.json", "/v1/"):
@@ -207,6 +180,29 @@ class Asker:
             yield get(f"{items}/{{id}}", ("f", "json"), collection=layer, id=NOBODY)
             yield get(items, ("after", "of-no-page"), collection=layer)
 
+    def maps(self) -> Iterator[Question]:
+        west, south, east, north = self.grid.package["connectivity_node"].total_bounds.tolist()
+        yield from map_questions(Box(west, south, east, north))
+
+    def schemes(self) -> Iterator[Question]:
+        places = self._some(self.grid.package["customer_point"].geometry.tolist(), 3)
+        for place, independence in zip(places, cycle(("feeder", "busbar", "substation"))):
+            point = [place.x + 0.0003, place.y + 0.0002]
+            for kva in (10, 600):
+                yield post(
+                    "/v1/supply-schemes",
+                    {
+                        "point": point,
+                        "kva": kva,
+                        "k": 2,
+                        "supplies": 1,
+                        "phases": "ABC",
+                        **next(self._worlds),
+                    },
+                )
+            pair = {"supplies": 2, "independence": independence, "rules": {"limits": {"busbar_pu": 1.02}}}
+            yield post("/v1/supply-schemes", {"point": point, "kva": 400, **pair, **next(self._worlds)})
+
     def wrong(self) -> Iterator[Question]:
         """Requests that are refused, for every address."""
         customer, element = self.ids["customers"][0], self.elements[0]
@@ -224,6 +220,10 @@ class Asker:
             key = next(name for name in body if name in ("from", "out"))
             unknown = NOBODY if isinstance(body[key], str) else [NOBODY]
             yield post(route, body | {key: unknown})
+        schemes = post("/v1/supply-schemes", {"point": [0.0, 0.0], "kva": 10})
+        yield from self._wrong_posts(schemes)
+        yield replace(schemes, body={"point": [0.0, 100.0], "kva": 10})
+        yield schemes  # in no county
         path = "/v1/supply-path/{customer_id}"
         yield from self._wrong_posts(post(path, {}, customer_id=customer))
         yield post(path, {}, customer_id=NOBODY)

@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 
 from gis_service.ingest.package import read_package
+from tests.cluster.asking import Question
 from tests.cluster.both import Both
 from tests.cluster.citus_cluster import CitusCluster
 from tests.cluster.corpus import ASKED, Grid, make_grid
 from tests.cluster.interface import all_that_can_be_asked, asked, statuses
-from tests.cluster.questions import Asker, Question, operations
+from tests.cluster.questions import Asker, operations
 from tests.grid_database import GridDatabase
 from tests.live import empty, engine_environment, running_engine
 from tests.store.comparing import assert_same_package

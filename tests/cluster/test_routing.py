@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.asking import Question, get
 from tests.cluster.citus_cluster import CitusCluster
 from tests.cluster.corpus import COUNTIES, Grid, make_grid
-from tests.cluster.questions import Asker, Question, get, operations
+from tests.cluster.questions import Asker, operations
 from tests.cluster.statements import Recorder, Statement, logged
 from tests.live import LiveEngine, engine_environment, running_engine
 
