@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
+from gis_service.atlas.feeders import FEEDER
+from gis_service.atlas.issues import TOPOLOGY_ISSUE
+from gis_service.atlas.outages import OUTAGE_AREA
+from gis_service.sources import TITLES
+
 JSON = "application/json"
+COLLECTIONS = (*TITLES, FEEDER.id, OUTAGE_AREA.id, TOPOLOGY_ISSUE.id)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from typing import Any
 from django.urls import URLPattern, URLResolver
 
 from gis_service import urls
-from gis_service.sources import TITLES
 from gis_service.web.api import api
 from layers.features.parameters import ITEM_PARAMETERS
-from tests.cluster.asking import Question
+from tests.cluster.asking import COLLECTIONS, Question
 
 DOCUMENT: dict[str, Any] = api.get_openapi_schema(path_prefix="/v1/")
 LAYERS = "/ogc/"
@@ -55,7 +54,7 @@ def all_that_can_be_asked() -> set[str]:
     for route in addresses() - DOCUMENT["paths"].keys() - ENDLESS:
         found.add(f"GET {route}")
     items = f"GET {LAYERS}collections/{{collection}}/items"
-    for layer in TITLES:
+    for layer in COLLECTIONS:
         found |= {f"{items} ?{parameter} of {layer}" for parameter in ITEM_PARAMETERS}
         found |= {f"{items}/{{id}} of {layer}", f"GET {LAYERS}collections/{{collection}} of {layer}"}
     return found

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gis_service.sources import TITLES
 from layers.source import Box
 from layers.tiles.matrix import WEB_MERCATOR
-from tests.cluster.asking import Question, get
+from tests.cluster.asking import COLLECTIONS, Question, get
 
 DRAWN = ("line_section", "switch", "power_transformer", "transformer_district", "customer_point")
 _SIZE = (("width", "300"), ("height", "240"))
@@ -29,7 +28,7 @@ def _wms(box: Box) -> Iterator[Question]:
             "/wms", ("service", "WMS"), ("version", version), ("request", "GetCapabilities"), accept="*/*"
         )
     around = ("bbox", ",".join(f"{edge:.6f}" for edge in box))
-    for layer in TITLES:
+    for layer in COLLECTIONS:
         asked = (
             ("version", "1.1.1"),
             ("layers", layer),
@@ -63,11 +62,11 @@ def _tiles(box: Box) -> Iterator[Question]:
         yield get("/ogc/tiles/{grid}/{z}/{y}/{x}", grid=grid.id, accept="*/*", **parts)
         for layers in (",".join(DRAWN), "outage_area,feeder", "county,corridor"):
             yield get("/tiles/{layers}/{z}/{x}/{y}.mvt", layers=layers, accept="*/*", **parts)
-        for layer in TITLES:
+        for layer in COLLECTIONS:
             route = "/ogc/collections/{collection}/tiles/{grid}/{z}/{y}/{x}"
             for form in ("mvt", "png"):
                 yield get(route, ("f", form), collection=layer, grid=grid.id, accept="*/*", **parts)
-    for layer in TITLES:
+    for layer in COLLECTIONS:
         yield get("/ogc/collections/{collection}/tiles", collection=layer)
         yield get("/ogc/collections/{collection}/tiles/{grid}", collection=layer, grid=grid.id)
         yield get("/tiles/{layers}.json", layers=layer)

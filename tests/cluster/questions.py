@@ -14,9 +14,8 @@ from itertools import cycle
 from typing import Any
 
 from gis_service.network.tables import Lines
-from gis_service.sources import TITLES
 from layers.source import Box
-from tests.cluster.asking import JSON, Question, get, post
+from tests.cluster.asking import COLLECTIONS, JSON, Question, get, post
 from tests.cluster.corpus import Grid
 from tests.cluster.map_questions import map_questions
 
@@ -25,6 +24,7 @@ TRACES = ("upstream", "downstream", "connected", "subnetwork", "shortest_path", 
 LAYERS = ("substations", "nodes", "sources", "lines", "switches", "transformers", "districts", "customers")
 LONG_AGO, SOON = "2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 NOBODY = "no such thing"
+ONE_ELEMENT = ("/v1/elements/{id}", "/v1/headroom/{id}")
 LONG_AGO_TIME = datetime.fromisoformat(LONG_AGO)
 
 
@@ -121,11 +121,12 @@ class Asker:
             yield post("/v1/supply-radius", body, accept=(JSON, JSON, GEOJSON)[number % 3])
 
     def single_elements(self) -> Iterator[Question]:
-        for name in LAYERS:
-            for id in self.ids[name]:
-                yield get("/v1/elements/{id}", id=id)
-        for query in self._queries():
-            yield get("/v1/elements/{id}", *query, id=self.elements[0])
+        for route in ONE_ELEMENT:
+            for name in LAYERS:
+                for id in self.ids[name]:
+                    yield get(route, id=id)
+            for query in self._queries():
+                yield get(route, *query, id=self.elements[0])
 
     def records(self) -> Iterator[Question]:
         """The log and the interruptions: whole, by page, of a county, an element, a time."""
@@ -153,7 +154,7 @@ class Asker:
         for route in ("/ogc", "/ogc/", "/ogc/conformance", "/ogc/api"):
             yield get(route)
             yield get(route, ("f", "html"))
-        for layer in TITLES:
+        for layer in COLLECTIONS:
             yield get(f"{base}/{{collection}}", collection=layer)
             yield get(f"{base}/{{collection}}/queryables", collection=layer)
             items = f"{base}/{{collection}}/items"
@@ -174,8 +175,7 @@ class Asker:
                 yield get(items, ("limit", limit), ("f", "geojson"), collection=layer)
             for box in self.boxes():
                 yield get(items, ("bbox", box), ("limit", "40"), collection=layer)
-            frame = self.grid.package[layer]
-            for id in self._some(frame["code" if layer == "county" else "id"].tolist(), 3):
+            for id in self._some(self._ids_of(layer), 3):
                 yield get(f"{items}/{{id}}", collection=layer, id=id)
             yield get(f"{items}/{{id}}", ("f", "json"), collection=layer, id=NOBODY)
             yield get(items, ("after", "of-no-page"), collection=layer)
@@ -227,7 +227,8 @@ class Asker:
         path = "/v1/supply-path/{customer_id}"
         yield from self._wrong_posts(post(path, {}, customer_id=customer))
         yield post(path, {}, customer_id=NOBODY)
-        for route, part, id in ((path, "customer_id", customer), ("/v1/elements/{id}", "id", element)):
+        about = ((path, "customer_id", customer), *((one, "id", element) for one in ONE_ELEMENT))
+        for route, part, id in about:
             yield get(route, **{part: NOBODY})
             yield get(route, ("colour", "red"), **{part: id})
             yield get(route, ("switching", "half"), **{part: id})
@@ -276,6 +277,13 @@ class Asker:
         yield replace(right, body=right.body | {"at": SOON})
         yield replace(right, body=right.body | {"switching": [{"id": NOBODY, "open": True}]})
         yield replace(right, body=right.body | {"at_least": {self.grid.counties[0]: 1_000_000}})
+
+    def _ids_of(self, layer: str) -> list[str]:
+        """Ids of a collection; of one that is worked out, those that the tables tell."""
+        if layer in self.grid.package.layers:
+            ids: list[str] = self.grid.package[layer]["code" if layer == "county" else "id"].tolist()
+            return ids
+        return sorted({one for one in self.grid.tables.switches.feeder_id.tolist() if one} or {NOBODY})
 
     def boxes(self) -> list[str]:
         """Boxes of one element, around a border, over everything, over the 180th meridian, and of nothing."""
