@@ -68,11 +68,17 @@ class Sheets:
         return {name: sheet for name, sheet in found if sheet is not None}
 
     def get(self, key: SheetKey, make: Callable[[], Sheet]) -> Sheet:
-        """The sheet, kept or made: `make` costs little, for others wait for it."""
+        """The sheet, kept or made; of two threads that make it at once the first one's stays.
+
+        What costs is made inside of a sheet, once. To map a county for the first time may take its time, and
+        nobody who looks at others waits for that.
+        """
+        sheet = self.find(key)
+        if sheet is not None:
+            return sheet
+        made = make()
         with self._lock:
-            sheet = self._held.get(key)
-            if sheet is None:
-                sheet = self._held[key] = make()
+            sheet = self._held.setdefault(key, made)
             self._held.move_to_end(key)
             return sheet
 
