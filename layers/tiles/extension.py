@@ -10,7 +10,7 @@ from layers.features.extension import Extension, Related
 from layers.source import Description
 from layers.tiles.documents import CONFORMANCE, JSON, TILESETS, TILESETS_OF_MAPS, TILING_SCHEMES
 from layers.tiles.matrix import MATRIX_SETS, MOST_ZOOM
-from layers.tiles.parameters import FORMATS, MVT, PNG
+from layers.tiles.parameters import FORMATS, MOST_LAYERS, MVT, PNG
 
 _GRID: dict[str, Any] = {
     "name": "tileMatrixSetId",
@@ -27,7 +27,13 @@ _COLLECTIONS: dict[str, Any] = {
     "name": "collections",
     "in": "query",
     "description": "The layers wanted, with commas between; all of them where it is absent.",
-    "schema": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    "schema": {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^[^,]+$"},
+        "minItems": 1,
+        "maxItems": MOST_LAYERS,
+        "uniqueItems": True,
+    },
     "style": "form",
     "explode": False,
 }
