@@ -23,11 +23,15 @@ from gis_service.planning.corridors import Ground, ground_around
 from gis_service.planning.explain import scheme
 from gis_service.planning.layout import lay_out, offers_of
 from gis_service.planning.pairs import Independence, Pairs, best_pairs
+from gis_service.planning.pareto import Front, pareto_front
 from gis_service.planning.plane import Plane
 from gis_service.planning.refusals import refusals
 from gis_service.planning.rules import Level, Rules, overridden
 from gis_service.planning.search import Block, Load, Search
 from gis_service.planning.trees import Trees
+
+MOST_OF_FRONT = 50
+"""Schemes of the Pareto set that one answer tells, the cheapest first."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class SchemeAsked:
     supplies: int = 1
     independence: Independence = "feeder"
     k: int = 3
+    pareto: bool = False
     rules: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -95,6 +100,7 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
     search = Search(offers_of(blocks, load))
     best = list(islice(search.best(), asked.k))
     pairs = best_pairs(search.best(), asked.independence, asked.k) if asked.supplies == 2 else Pairs([], True)
+    front = pareto_front(search) if asked.pareto else Front([], True)
     return {
         "schemes": [scheme(choice, rank) for rank, choice in enumerate(best, start=1)],
         "pairs": [
@@ -106,6 +112,9 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
             for rank, pair in enumerate(pairs.pairs, start=1)
             for supplies in [[scheme(choice, place) for place, choice in enumerate(pair, start=1)]]
         ],
+        "pareto": [
+            scheme(choice, rank) for rank, choice in enumerate(front.choices[:MOST_OF_FRONT], start=1)
+        ],
         "rejected": refusals(search, blocks),
         "rules": {"name": rules.name, "valid_from": rules.valid_from.isoformat()},
         "searched": {
@@ -113,7 +122,10 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
             "corridors": int(ground.id.size),
             "attach_points": sum(len(block.sites.site) for block in blocks),
             "left_out": sum(block.sites.left_out for block in blocks),
-            "whole": pairs.whole and all(routes.whole for block in blocks for routes in block.routes),
+            "whole": pairs.whole
+            and front.whole
+            and len(front.choices) <= MOST_OF_FRONT
+            and all(routes.whole for block in blocks for routes in block.routes),
         },
     }
 

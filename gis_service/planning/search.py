@@ -211,7 +211,7 @@ class Search:
     offers: list[Offers]
 
     @cached_property
-    def _order(self) -> tuple[I64, I64]:
+    def in_order(self) -> tuple[I64, I64]:
         """Screened ways of all offers by cost, then place, conductor and length: which offers, which way."""
         none = np.empty(0, np.int64)
         of = np.concatenate([none, *(np.full(o.screened.size, k) for k, o in enumerate(self.offers))])
@@ -223,7 +223,7 @@ class Search:
 
     def best(self) -> Iterator[Choice]:
         """The cheapest proved choice of every supply point, cheapest first."""
-        of, way = self._order
+        of, way = self.in_order
         done: set[tuple[str, str, int]] = set()
         waiting: list[tuple[int, int]] = []
         for k in range(of.size):

@@ -19,7 +19,7 @@ from gis_service.network.columns import is_any
 from gis_service.planning.corridors import Ground
 from gis_service.planning.plane import Plane
 from gis_service.planning.rules.book import Level, Rules
-from gis_service.planning.supply_tree import LINE, TRANSFORMER, SupplyTree
+from gis_service.planning.supply_tree import TRANSFORMER, SupplyTree
 
 MOST_SITES = 2_000
 """Of one level; the nearest are kept, and an answer says how many were left out."""
@@ -83,9 +83,10 @@ def find_sites(
 ) -> Sites:
     """The places of a level among some nodes and lines that carry the phases and lie within its reach."""
     reach = rules.limits.reach_m.of(level)
-    found = _node_sites(tree, rules, level, nodes, plane, phases, reach)
+    found, left_out = _node_sites(tree, rules, level, nodes, plane, phases, reach)
     if level == "medium":
-        found += _tap_sites(tree, rules, level, lines, plane, ground, phases, reach)
+        taps, more = _tap_sites(tree, rules, level, lines, plane, ground, phases, reach)
+        found, left_out = found + taps, left_out + more
     found.sort(key=lambda one: (round(float(np.hypot(*one[3])), 3), one[0]))
     kept = sorted(found[:MOST_SITES], key=lambda one: one[0])
     return Sites(
@@ -94,7 +95,7 @@ def find_sites(
         np.array([at for _, at, *_ in kept], np.int64),
         np.array([portion for *_, portion, _ in kept], np.float64),
         np.array([metres for *_, metres in kept], np.float64).reshape(-1, 2),
-        len(found) - len(kept),
+        left_out + len(found) - len(kept),
         plane,
     )
 
@@ -104,7 +105,8 @@ _Found = list[tuple[Site, int, float, tuple[float, float]]]
 
 def _node_sites(
     tree: SupplyTree, rules: Rules, level: Level, nodes: I64, plane: Plane, phases: int, reach: float
-) -> _Found:
+) -> tuple[_Found, int]:
+    """The places among some nodes, and how many were further away than the nearest."""
     tables = tree.topology.tables
     metres = plane.metres(tables.nodes.xy[nodes])
     at = tree.positions(nodes)
@@ -113,6 +115,9 @@ def _node_sites(
     kept = (tree.carries[at] & phases) == phases
     kept &= ~tree.bare[at] & _of_level(rules, level, tree.kv[at])
     nodes, metres, at = nodes[kept], metres[kept], at[kept]
+    first = _nearest(np.hypot(*metres.T))
+    left_out = nodes.size - first.size
+    nodes, metres, at = nodes[first], metres[first], at[first]
     ids, counties = tables.nodes.id[nodes], tables.nodes.county[nodes]
     inside = tables.nodes.substation_id[nodes]
     districts = _districts(tree, at) if level == "low" else [-1] * at.size
@@ -125,7 +130,12 @@ def _node_sites(
         elif level == "medium" and inside[k] and tree.head[at[k]] < 0:
             site = Site("bay", str(inside[k]), str(counties[k]), row, None)
         found.append((site, int(at[k]), 1.0, (float(metres[k, 0]), float(metres[k, 1]))))
-    return found
+    return found, left_out
+
+
+def _nearest(far: F64) -> I64:
+    """Which are the nearest `MOST_SITES`, ascending; of equally far ones the first."""
+    return np.sort(np.argsort(far, kind="stable")[:MOST_SITES])
 
 
 def _districts(tree: SupplyTree, at: I64) -> list[int]:
@@ -158,7 +168,8 @@ def _tap_sites(
     ground: Ground,
     phases: int,
     reach: float,
-) -> _Found:
+) -> tuple[_Found, int]:
+    """The taps of the nearest of some lines, and how many lines were further away."""
     lines = tree.topology.tables.lines
     at = tree.positions_of_edges(rows)  # lines are the first edges of a topology
     kept = at > 0
@@ -166,21 +177,22 @@ def _tap_sites(
     kept = (tree.carries[at] & phases) == phases
     kept &= _of_level(rules, level, np.asarray(lines.base_voltage_kv[rows]))
     kept &= is_any(lines.construction[rows], ("overhead", "underground"))
-    rows, at = rows[kept], at[kept]
-    shapes: list[shapely.LineString] = []
-    drawn: list[int] = []
-    for k, row in enumerate(rows.tolist()):
-        xy = plane.metres(lines.coords[int(lines.offsets[row]) : int(lines.offsets[row + 1])])
-        if len(xy) >= 2:
-            shapes.append(shapely.LineString(xy))
-            drawn.append(k)
-    rows, at = rows[drawn], at[drawn]
-    if not drawn:
-        return []
-    made = np.array(shapes, np.object_)
+    begin, stop = np.asarray(lines.offsets[rows]), np.asarray(lines.offsets[rows + 1])
+    kept &= stop - begin >= 2
+    rows, at, begin, stop = rows[kept], at[kept], begin[kept], stop[kept]
+    if not rows.size:
+        return [], 0
+    counts = stop - begin
+    vertices = np.arange(counts.sum()) + np.repeat(begin - (np.cumsum(counts) - counts), counts)
+    metres = plane.metres(np.asarray(lines.coords[vertices]))
+    of = np.repeat(np.arange(rows.size), counts)
+    made: Any = np.asarray(shapely.linestrings(metres, indices=of), np.object_)
     here = shapely.Point(0.0, 0.0)
-    near = shapely.distance(made, here) <= reach
-    made, rows, at = made[near], rows[near], at[near]
+    far = np.asarray(shapely.distance(made, here), np.float64)
+    near = np.flatnonzero(far <= reach)
+    first = near[_nearest(far[near])]
+    left_out = near.size - first.size
+    made, rows, at = made[first], rows[first], at[first]
     fractions = _fractions(made, here, ground, rules.limits.off_corridor_m)
     ids, counties = lines.id[rows], lines.county[rows]
     onwards = tree.topology.edge_to[rows] == tree.node[at]
@@ -191,7 +203,7 @@ def _tap_sites(
                 portion = fraction if onwards[k] else 1.0 - fraction
                 site = Site("line_tap", str(ids[k]), str(counties[k]), -1, fraction)
                 found.append((site, int(at[k]), portion, (x, y)))
-    return found
+    return found, left_out
 
 
 def _fractions(
@@ -222,6 +234,3 @@ def _fractions(
         one.sort(key=lambda tap: (round(float(np.hypot(tap[1], tap[2])), 3), tap[0]))
         del one[MOST_TAPS:]
     return found
-
-
-__all__ = ["LINE", "Site", "Sites", "find_sites"]

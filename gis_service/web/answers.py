@@ -330,7 +330,7 @@ class Searched(Given):
     corridors: int
     attach_points: int
     left_out: Annotated[int, Field(description="attach points beyond the nearest that were looked at")]
-    whole: Annotated[bool, Field(description="false where a search for routes was broken off")]
+    whole: Annotated[bool, Field(description="false where a search was broken off or a list cut short")]
 
 
 class SupplySchemesAnswer(Head):
@@ -338,6 +338,10 @@ class SupplySchemesAnswer(Head):
 
     schemes: list[Scheme]
     pairs: Annotated[list[SchemePair], Field(description="`supplies: 2`: the cheapest pairs")]
+    pareto: Annotated[
+        list[Scheme],
+        Field(description="`pareto: true`: schemes that none beats at once in cost, voltage and losses"),
+    ]
     rejected: Annotated[list[Rejection], Field(description="the nearest supply points that fail")]
     rules: RulesUsed
     searched: Searched

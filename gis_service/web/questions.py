@@ -311,7 +311,13 @@ class SupplySchemesQuestion(Question):
             "examples": [
                 {"point": [7.8828, 48.4588], "kva": 10},
                 {"point": [7.8828, 48.4588], "kva": 400, "supplies": 2, "independence": "feeder"},
-                {"point": [7.8828, 48.4588], "kva": 60, "k": 2, "rules": {"limits": {"busbar_pu": 1.02}}},
+                {
+                    "point": [7.8828, 48.4588],
+                    "kva": 60,
+                    "k": 2,
+                    "pareto": True,
+                    "rules": {"limits": {"busbar_pu": 1.02}},
+                },
             ]
         }
     )
@@ -332,6 +338,9 @@ class SupplySchemesQuestion(Question):
     k: Annotated[
         StrictInt, Field(ge=1, le=20, description="how many schemes, each at another supply point")
     ] = 3
+    pareto: Annotated[
+        StrictBool, Field(description="also the schemes that none beats at once in cost, voltage and losses")
+    ] = False
     rules: Annotated[
         dict[str, Any],
         Field(

@@ -215,6 +215,7 @@ def supply_schemes(request: HttpRequest, question: Annotated[SupplySchemesQuesti
         supplies=question.supplies,
         independence=question.independence,
         k=question.k,
+        pareto=question.pareto,
         rules=question.rules,
     )
     return json_response(engine().supply_schemes(asked, question.context()))

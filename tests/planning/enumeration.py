@@ -85,6 +85,19 @@ def keeps(
     block: Block, place: int, site: Site, conductor: Conductor, length: float, rules: Rules, load: Load
 ) -> bool:
     """Whether one scheme keeps every limit, from the tables of the grid."""
+    return _judged(block, site, conductor, length, rules, load) is not None
+
+
+def voltages(
+    block: Block, site: Site, conductor: Conductor, length: float, rules: Rules, load: Load
+) -> np.ndarray | None:
+    """Magnitudes along the supply path, the new line last; None where a limit is broken."""
+    return _judged(block, site, conductor, length, rules, load)
+
+
+def _judged(
+    block: Block, site: Site, conductor: Conductor, length: float, rules: Rules, load: Load
+) -> np.ndarray | None:
     topology = block.reckoned.tree.topology
     tables = topology.tables
     node_id = tables.nodes.id.tolist()
@@ -112,14 +125,14 @@ def keeps(
             lines = tables.lines
             voltage = float(lines.base_voltage_kv[row])
             if max(before, after) > math.sqrt(3) * voltage * float(lines.rated_current_a[row]):
-                return False
+                return None
             z.append(complex(lines.r_ohm[row], lines.x_ohm[row]) / voltage**2 * part)
             radius += float(lines.length_m[row]) * part
         elif kind == "transformer":
             transformers = tables.transformers
             rated = float(transformers.rated_kva[row])
             if max(before, after) > rated:
-                return False
+                return None
             size = float(transformers.uk_percent[row]) / 100 / (rated / 1000)
             r = float(transformers.pk_kw[row]) / rated / (rated / 1000)
             z.append(complex(r, math.sqrt(size**2 - r**2)))
@@ -128,9 +141,9 @@ def keeps(
             z.append(0j)
         flow.append(after / 1000)
     if load.kva > math.sqrt(3) * kv * conductor.rated_current_a:
-        return False
+        return None
     if radius + length > rules.limits.radius_m(block.level):
-        return False
+        return None
     z.append(complex(conductor.r_ohm_per_km, conductor.x_ohm_per_km) * length / 1000 / kv**2)
     flow.append(load.kva / 1000)
     angle = complex(rules.load.power_factor, math.sqrt(1 - rules.load.power_factor**2))
@@ -142,13 +155,13 @@ def keeps(
         tolerance=1e-13,
     )
     if not found.rounds:
-        return False
+        return None
     volts = np.abs(found.voltage)
     drop = 100 * (volts[level_start] - volts[-1])
-    return bool(
-        drop <= rules.limits.voltage_drop_percent.of(block.level)
-        and volts[-1] >= rules.limits.lowest_pu.of(block.level)
-    )
+    kept = drop <= rules.limits.voltage_drop_percent.of(block.level) and volts[
+        -1
+    ] >= rules.limits.lowest_pu.of(block.level)
+    return volts if kept else None
 
 
 def supply_way(tables: GridTables, site: Site) -> list[str]:

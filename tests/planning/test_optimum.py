@@ -10,9 +10,10 @@ from gis_service.network.tables import GridTables
 from gis_service.planning.explain import scheme
 from gis_service.planning.headroom import headroom_at
 from gis_service.planning.pairs import Independence, best_pairs
+from gis_service.planning.pareto import pareto_front
 from gis_service.planning.rules import Conductor
 from gis_service.planning.search import Load
-from tests.planning.enumeration import Found, every_scheme, keeps, supply_way
+from tests.planning.enumeration import Found, every_scheme, keeps, supply_way, voltages
 from tests.planning.small import Question, random_question
 
 INSTANCES = 1000
@@ -100,3 +101,51 @@ def _without_counties(value: object) -> object:
     if isinstance(value, dict):
         return {key: _without_counties(one) for key, one in value.items() if key != "county_code"}
     return [_without_counties(one) for one in value] if isinstance(value, list) else value
+
+
+def test_the_pareto_set_is_that_of_comparing_every_scheme_with_every_other() -> None:
+    sizes = []
+    for seed in range(60):
+        search = random_question(seed).search
+        every: list[tuple[float, float, float]] = []
+        for offers in search.offers:
+            chains = offers.chains(offers.screened)
+            held = offers.block.reckoned.held[offers.at[offers.screened]]
+            for row, holds in enumerate(offers.holds(chains).tolist()):
+                if holds:
+                    cost = float(offers.cost[offers.screened[row]])
+                    loss = float(chains.loss_after[row] - chains.loss_before[row])
+                    every.append((cost, float(held[row] - chains.end[row]), loss))
+        expected = {
+            one
+            for one in every
+            if not any(
+                other != one and all(a <= b for a, b in zip(other, one, strict=True)) for other in every
+            )
+        }
+        front = pareto_front(search)
+        found = [
+            (
+                choice.cost,
+                float(choice.offers.block.reckoned.held[choice.at] - choice.chains.end[choice.row]),
+                float(choice.chains.loss_after[choice.row] - choice.chains.loss_before[choice.row]),
+            )
+            for choice in front.choices
+        ]
+        assert front.whole
+        assert sorted(found) == found
+        assert set(found) == expected
+        sizes.append(len(found))
+    assert max(sizes) > 3
+
+
+def test_voltages_are_those_of_a_power_flow_over_the_supply_path() -> None:
+    for seed in range(30):
+        question = random_question(seed)
+        for choice in islice(question.search.best(), 3):
+            offers, block = choice.offers, choice.offers.block
+            length = float(offers.routes.found.length[choice.way])
+            flow = voltages(block, choice.site, offers.conductor, length, question.rules, question.load)
+            assert flow is not None
+            assert choice.chains.end[choice.row] == pytest.approx(flow[-1], abs=1e-9)
+            assert choice.chains.attach[choice.row] == pytest.approx(flow[-2], abs=1e-9)

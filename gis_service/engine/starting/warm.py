@@ -79,5 +79,5 @@ def _warm_planning(sample: Engine) -> None:
     sample.planner = Planner(sample.planner.rules, shelf, Trees())
     lon, lat = tables.nodes.xy[0].tolist()
     for kva, rules in ((50.0, {}), (5000.0, {"limits": {"voltage_drop_percent": {"medium": 0.01}}})):
-        sample.supply_schemes(SchemeAsked((lon, lat), kva, supplies=2, rules=rules))
+        sample.supply_schemes(SchemeAsked((lon, lat), kva, supplies=2, pareto=True, rules=rules))
     sample.headroom("n3")
