@@ -21,7 +21,7 @@ from gis_service.atlas.issues import TOPOLOGY_ISSUE, Issues
 from gis_service.atlas.outages import OUTAGE_AREA, Begun, Customer, outage_areas
 from gis_service.atlas.sheets import Sheets
 from gis_service.atlas.stored import ANYWHERE, Measured, StoredLayer
-from gis_service.atlas.veil import veiled
+from gis_service.atlas.veil import REFERENCES, veiled
 from gis_service.engine import Engine
 from gis_service.engine.columns import table_of
 from gis_service.engine.live import energised
@@ -35,6 +35,7 @@ from gis_service.store.by_node import read_by_node
 from gis_service.store.database import in_transaction
 from gis_service.store.pages import causes, lasting_interruptions
 from layers.catalog import Catalog
+from layers.filter.tree import properties_of
 from layers.geojson_columns import Column, Features, NumberColumn, TextColumn, truths
 from layers.postgis import CountyTable, ReadOf
 from layers.sheet import Seen, Sight
@@ -265,12 +266,24 @@ class LiveLayer(DrawnLayer):
 
     def page(self, query: Query) -> Page:
         """The stored features, each with its live state."""
-        page = self.stored.page(query)
+        page = self.stored.page(self._told_as_stored(query))
         return replace(page, features=self._live(page.features, query.counties, query.moment))
 
     def count(self, query: Query, most: int) -> Count | None:
         """How many stored features meet a query."""
-        return self.stored.count(query, most)
+        return self.stored.count(query, most) if self._told_as_stored(query) is query else None
+
+    def _told_as_stored(self, query: Query) -> Query:
+        """The query, without a condition on references: of these a caller may see less than is stored.
+
+        Whoever asks applies it to what the caller is told, so that no guess at a hidden id is answered.
+        """
+        if query.counties is None or query.where is None:
+            return query
+        named = {one.name for one in properties_of(query.where)}
+        if named.isdisjoint(REFERENCES.get(self.stored.description.id, ())):
+            return query
+        return replace(query, where=None)
 
     def feature(self, id: str, counties: Counties = None) -> Features | None:
         """The stored feature with its live state."""

@@ -34,13 +34,14 @@ def pages(source: Source, asked: Asked) -> Iterator[Page]:
     """
     began = time.monotonic()
     query, left = asked.query, asked.query.limit
+    rows = left if asked.live is None else max(_MANY_FOR_ONE * left, _LEAST_ROWS)
     while True:
-        rows = left if asked.live is None else max(_MANY_FOR_ONE * left, _LEAST_ROWS)
         page = source.page(replace(query, limit=min(rows, ROWS_AT_ONCE)))
         condition = both(None if page.sifted else query.where, asked.live)
         if condition is not None:
             page = _sifted(source, query, page, condition, left)
         left -= len(page.features)
+        rows = left if condition is None else 2 * max(rows, _LEAST_ROWS)
         yield page
         if page.after is None or not left:
             return

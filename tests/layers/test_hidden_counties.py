@@ -214,6 +214,30 @@ def test_an_id_of_the_hidden_county_is_as_unknown_as_any(bordering: LiveEngine) 
         assert said[0] == said[1]
 
 
+def test_no_guess_at_a_hidden_reference_is_answered(bordering: LiveEngine) -> None:
+    """What is stored is another value than what this caller is told: filters keep what the latter does."""
+    for layer, field, id, referred in (
+        ("line_section", "to_node", "B1", "zqx-3"),
+        ("switch", "to_node", "B2", "zqx-2"),
+        ("power_transformer", "to_node", "B3", "zqx-7"),
+        ("customer_point", "node_id", "B4", "zqx-5"),
+        ("customer_point", "district_id", "B4", "zqx-D"),
+        ("transformer_district", "transformer_id", "B5", "zqx-T"),
+    ):
+        items = f"/ogc/collections/{layer}/items"
+        conditions = [f"{field} = '{referred}'", f"{field} LIKE 'zqx%'", f"NOT {field} <> '{referred}'"]
+        asked = [*({"filter": one} for one in conditions), {field: referred}]
+        for params in asked:
+            found = bordering.ask(items, params={**params, "token": TOKEN})
+            assert (found["features"], found["numberMatched"]) == ([], 0), params
+            seen = bordering.ask(items, params=params)["features"]
+            assert id in [one["id"] for one in seen], params
+        nulls = bordering.ask(items, params={"filter": f"{field} IS NULL", "token": TOKEN, "limit": 1})
+        assert "numberMatched" not in nulls or nulls["numberMatched"] == 1
+        everything = bordering.ask(items, params={"filter": f"{field} IS NULL", "token": TOKEN})
+        assert id in [one["id"] for one in everything["features"]]
+
+
 def test_who_may_see_another_county_or_none_is_shown_just_that(bordering: LiveEngine) -> None:
     for counties in ([HIDDEN], [], ["450199"], [SEEN, HIDDEN], None):
         token = write_token(MAP_KEY.encode(), counties, datetime.now(UTC) + timedelta(days=1))
