@@ -46,3 +46,30 @@ def moved_counties(before: World, after: World) -> tuple[set[str], set[str]]:
         heads = {world.tied.get(county, county) for county in moved if county in world.versions}
         tied |= {county for county in world.versions if world.tied.get(county, county) in heads}
     return loaded, tied
+
+
+OUTLINE_DEGREES = 0.001
+"""More than an outline is wider than what it holds."""
+
+
+def boxes_of_counties(before: World, after: World, *, live: bool) -> dict[str, F64]:
+    """Where a layer that is worked out may differ between two worlds: county → one box, float64 `(1, 4)`.
+
+    The whole of each county that was loaded; of live ones of each whose state may be another. What its
+    features are made of is not compared, so this is wider than it need be.
+    """
+    loaded, moved = moved_counties(before, after)
+    if before.topology is after.topology and before.current is after.current:
+        return {}
+    found: dict[str, list[tuple[float, float, float, float]]] = {}
+    for world in (before, after):
+        for runs in world.shapes.counties.values():
+            for run in runs:
+                if run.box is not None and run.county in (moved if live else loaded):
+                    found.setdefault(run.county, []).append(run.box)
+    wider = np.array([-1, -1, 1, 1]) * OUTLINE_DEGREES
+    boxes = {county: np.array(of) for county, of in found.items()}
+    return {
+        county: np.concatenate([of[:, :2].min(axis=0), of[:, 2:].max(axis=0)])[None, :] + wider
+        for county, of in boxes.items()
+    }

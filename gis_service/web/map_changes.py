@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from gis_service.atlas import Atlas
+from gis_service.atlas.places import boxes_of_counties
 from gis_service.engine.world import World
 from gis_service.errors import GridError
 from layers.tiles.events import Change, Feed
@@ -21,6 +22,10 @@ log = logging.getLogger("gis_service.web")
 
 LOOK_S = 0.02
 """Seconds between two looks at which world is held; a look is a comparison of two references."""
+
+
+WORKED_OUT = {"feeder": True, "outage_area": True, "topology_issue": False}
+"""Layers that are in no table, and whether they hang on how switches stand."""
 
 
 class MapChanges:
@@ -87,4 +92,8 @@ def change_between(atlas: Atlas, before: World, after: World) -> Change:
     versions = {
         county: one.version for county, one in after.versions.items() if before.versions.get(county) != one
     }
-    return Change(versions, atlas.touched_by_county(before, after))
+    boxes = {county: dict(of) for county, of in atlas.touched_by_county(before, after).items()}
+    for layer, live in WORKED_OUT.items():
+        for county, box in boxes_of_counties(before, after, live=live).items():
+            boxes.setdefault(county, {})[layer] = box
+    return Change(versions, boxes)

@@ -62,7 +62,7 @@ class FeatureViews:
         counted = self.counts.members(source, asked, first, head)
         response = answering.response(parts, asked, head, counted)
         response.headers["Content-Crs"] = f"<{asked.system.uri}>"
-        response.headers["Vary"] = "Accept"
+        response.headers["Vary"] = "Accept, Authorization"
         return response
 
     def item(self, request: HttpRequest, collection: str, id: str) -> HttpResponse:

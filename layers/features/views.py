@@ -123,7 +123,7 @@ class DocumentViews:
 def answer(body: bytes, media_type: str) -> HttpResponse:
     """An answer whose form depends on what was accepted."""
     response = HttpResponse(body, content_type=media_type)
-    response.headers["Vary"] = "Accept"
+    response.headers["Vary"] = "Accept, Authorization"
     if media_type.startswith(HTML):
         # pages have no script, and what a name says cannot become one
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"

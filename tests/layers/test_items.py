@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -129,6 +130,28 @@ def test_live_state_follows_switch_operations(drawn_engine: LiveEngine) -> None:
     drawn_engine.operate({"id": "CB1", "open": True})
     assert state("substation") == {"ST1": True}
     assert drawn_engine.ask("/ogc/collections/switch/items/FU1")["properties"]["energised"] is False
+
+
+def test_outages_and_feeders_are_told_as_of_a_moment(drawn_engine: LiveEngine) -> None:
+    """Expected from the drawing: FU1 has C3 and C4 behind it, and F1 all customers but C6."""
+
+    def told(layer: str, **asked: str) -> list[dict[str, Any]]:
+        answer = drawn_engine.ask(f"/ogc/collections/{layer}/items", params=asked)
+        return [one["properties"] for one in answer["features"]]
+
+    before = datetime.now(UTC).isoformat()
+    drawn_engine.operate({"id": "FU1", "open": True})
+    out = datetime.now(UTC).isoformat()
+    drawn_engine.operate({"id": "FU1", "open": False}, {"id": "CB2", "open": True})
+    (now,) = told("outage_area")
+    assert (now["customers"], now["cause"], now["county_codes"]) == (1, "CB2", f"{NORTH},{SOUTH}")
+    (then,) = told("outage_area", datetime=out)
+    assert (then["customers"], then["critical_special"], then["cause"]) == (2, 1, "FU1")
+    assert before < then["since"] < out
+    assert told("outage_area", datetime=before) == []
+    assert [one["customers"] for one in told("feeder")] == [5, 0]
+    assert [one["customers"] for one in told("feeder", datetime=out)] == [3, 1]
+    assert [one["customers"] for one in told("feeder", datetime=before)] == [5, 1]
 
 
 @pytest.mark.parametrize(

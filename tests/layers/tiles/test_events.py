@@ -150,6 +150,8 @@ def test_a_switch_operation_is_told_with_the_tiles_that_it_changed(drawn_engine:
             assert not changed or tile in named
         assert "corridor" not in data["layers"]
         assert {"switch", "power_transformer", "line_section"} <= data["layers"].keys()
+        assert {"feeder", "outage_area"} <= data["layers"].keys()
+        assert "topology_issue" not in data["layers"]
         drawn_engine.operate({"id": "FU1", "open": False})
         second = next(events)
     with listening(drawn_engine, **{"Last-Event-ID": at}) as events:
