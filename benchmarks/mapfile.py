@@ -153,9 +153,7 @@ def _sql(rule: Rule) -> str:
 
 
 def _outline(name: str, cartography: Cartography) -> list[tuple[tuple[float, float], ...]]:
-    """The closed rings of a sign; the small lines inside it are left out, which spares the peer work."""
-    parts = cartography.marks[name]
-    return [(*part.points, part.points[0]) for part in parts if part.closed and not part.solid]
+    return [(*part.points, part.points[0]) for part in cartography.marks[name]]
 
 
 def _sign(name: str, cartography: Cartography) -> str:

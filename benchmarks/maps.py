@@ -115,8 +115,16 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
 
 
 def still(styles: Cartography) -> Cartography:
-    """Cartography without what hangs on live state, and without labels."""
-    return replace(styles, layers={layer: tuple(map(_still, some)) for layer, some in styles.layers.items()})
+    """Cartography without what hangs on live state, without labels, and with the outlines of signs alone."""
+    outlines = {
+        name: tuple(part for part in parts if part.closed and not part.solid)
+        for name, parts in styles.marks.items()
+    }
+    return replace(
+        styles,
+        layers={layer: tuple(map(_still, some)) for layer, some in styles.layers.items()},
+        marks=outlines,
+    )
 
 
 def _still(style: Style) -> Style:
