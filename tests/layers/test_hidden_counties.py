@@ -212,32 +212,6 @@ def test_no_answer_has_the_mark_of_the_hidden_county(bordering: LiveEngine) -> N
         assert not re.search(rb"77\.\d{3}", said), address
 
 
-@pytest.mark.parametrize(
-    ("layer", "field", "id"),
-    [
-        ("line_section", "to_node", "B1"),
-        ("switch", "to_node", "B2"),
-        ("power_transformer", "to_node", "B3"),
-        ("customer_point", "district_id", "B4"),
-        ("transformer_district", "transformer_id", "B5"),
-    ],
-)
-def test_no_condition_finds_out_an_id_that_is_not_shown(
-    bordering: LiveEngine, layer: str, field: str, id: str
-) -> None:
-    def found(condition: str, token: str) -> list[str]:
-        asked = {"filter": condition, "token": token}
-        page = bordering.ask(f"/ogc/collections/{layer}/items", params=asked)
-        assert page.get("numberMatched", 1) <= max(1, len(page["features"]))
-        return [one["id"] for one in page["features"]]
-
-    whole = write_token(MAP_KEY.encode(), None, datetime.now(UTC) + timedelta(days=1))
-    assert id in found(f"{field} LIKE 'zqx%'", whole)
-    assert found(f"{field} LIKE 'zqx%'", TOKEN) == []
-    assert id in found(f"{field} IS NULL", TOKEN)
-    assert id not in found(f"{field} IS NULL", whole)
-
-
 def test_an_id_of_the_hidden_county_is_as_unknown_as_any(bordering: LiveEngine) -> None:
     for layer, id in ID_OF.items():
         said = []
