@@ -14,7 +14,7 @@ from gis_service.engine.columns import Answer
 from gis_service.engine.corridors import CorridorShelf
 from gis_service.engine.shapes import Shapes
 from gis_service.engine.world import Scene
-from gis_service.errors import Impossible
+from gis_service.errors import CountyAway, Impossible
 from gis_service.kernels.boxes import lines_in_box, points_in_box
 from gis_service.kernels.compiled import I64
 from gis_service.network.tables import ALL_PHASES, GridTables, phase_text
@@ -146,6 +146,8 @@ def _counties(scene: Scene, planner: Planner, plane: Plane, reach: float) -> lis
     areas = planner.corridors.areas(scene.world)
     here = shapely.Point(plane.lon, plane.lat)
     if not any(shapely.intersects(area, here) for area in areas.values()):
+        if scene.world.absent:
+            raise CountyAway(scene.world.absent, "the point lies in none of the others, and may lie there")
         far = {
             county: float(
                 np.hypot(*plane.metres(shapely.get_coordinates(shapely.shortest_line(here, area))[1:])[0])
