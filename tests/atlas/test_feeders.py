@@ -92,9 +92,9 @@ def test_a_feeder_has_the_lines_and_customers_that_a_path_leads_to(
     for one in drawn:
         ids, customers = expected[one["id"]]
         parts = [
-            tables.lines.coords[
-                tables.lines.offsets[lines[id]] : tables.lines.offsets[lines[id] + 1]
-            ].tolist()
+            tables.lines.coords[tables.lines.offsets[lines[id]] : tables.lines.offsets[lines[id] + 1]]
+            .round(7)  # as many decimals as are written
+            .tolist()
             for id in ids
         ]
         told = one["geometry"] and one["geometry"]["coordinates"]
