@@ -83,20 +83,23 @@ def _of_collection(description: Description) -> list[Related]:
 
 
 def _paths() -> Mapping[str, Any]:
+    # operations are called as OGC 20-057, requirement 23 and its table say
     paths = {
-        "/tileMatrixSets": _get("tileMatrixSets", "Tile matrix sets", [], _AS_JSON),
-        "/tileMatrixSets/{tileMatrixSetId}": _get("tileMatrixSet", "A tile matrix set", [_GRID], _AS_JSON),
+        "/tileMatrixSets": _get("getTileMatrixSetsList", "Tile matrix sets", [], _AS_JSON),
+        "/tileMatrixSets/{tileMatrixSetId}": _get("getTileMatrixSet", "A tile matrix set", [_GRID], _AS_JSON),
     }
     for begin, prefix, path, query in (
         ("", "dataset", [], [_COLLECTIONS]),
         ("/collections/{collectionId}", "collection", [_COLLECTION], []),
     ):
-        paths[f"{begin}/tiles"] = _get(f"{prefix}.tilesets", "Tilesets", path, [*_AS_JSON, *query])
+        paths[f"{begin}/tiles"] = _get(
+            f"{prefix}.vector.getTileSetsList", "Tilesets", path, [*_AS_JSON, *query]
+        )
         paths[f"{begin}/tiles/{{tileMatrixSetId}}"] = _get(
-            f"{prefix}.tileset", "A tileset", [*path, _GRID], [*_AS_JSON, *query]
+            f"{prefix}.vector.getTileSet", "A tileset", [*path, _GRID], [*_AS_JSON, *query]
         )
         paths[f"{begin}/tiles/{{tileMatrixSetId}}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"] = _get(
-            f"{prefix}.tile", "A tile", [*path, _GRID, *_PLACE], [*_OF_TILES, *query], (MVT, PNG)
+            f"{prefix}.vector.getTile", "A tile", [*path, _GRID, *_PLACE], [*_OF_TILES, *query], (MVT, PNG)
         )
     return paths
 

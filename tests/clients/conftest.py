@@ -33,8 +33,12 @@ STORED = (
     "corridor",
 )
 PARKS = "town:parks"
-COLLECTIONS = (*STORED, PARKS)
-"""Collections whose features stand in the package or the file as they are served."""
+WORKED_OUT = ("feeder", "outage_area", "topology_issue")
+"""Collections whose features stand nowhere: true of them is what the service tells without a client."""
+
+COLLECTIONS = (*STORED, PARKS, *WORKED_OUT)
+BOX = (107.999, 22.799, 108.004, 22.804)
+"""All that is drawn but the counties lies in here: west, south, east, north."""
 
 Truth = Mapping[str, Any]
 """Geometries by id, lon/lat."""
@@ -62,7 +66,16 @@ class Served:
             key = "code" if name == "county" else "id"
             found[name] = dict(zip(frame[key], frame.geometry, strict=True))
         found[PARKS] = {str(row): shape for row, shape in enumerate(self.parks.geometry, 1)}
+        for name in WORKED_OUT:
+            told = self.engine.ask(f"/ogc/collections/{name}/items", params={"limit": 1000})["features"]
+            found[name] = {one["id"]: shape_of(one) for one in told}
+            assert found[name]
         return found
+
+
+def shape_of(feature: Mapping[str, Any]) -> Any:
+    """The geometry of a GeoJSON feature; None where it is null."""
+    return feature["geometry"] and shapely.geometry.shape(feature["geometry"])
 
 
 def assert_read(found: Mapping[str, Any], truth: Truth) -> None:
@@ -82,7 +95,7 @@ def clients_engine(
     """An engine process with a directory of extra layers."""
     folder = tmp_path_factory.mktemp("clients")
     (folder / "files" / "town").mkdir(parents=True)
-    shapes = [shapely.box(107.0 + east, 22.7, 107.0 + east + 0.1, 22.75) for east in (0.0, 0.2, 0.4)]
+    shapes = [shapely.box(107.9995 + at, 22.8032, 108.0003 + at, 22.8038) for at in (0.0, 0.001, 0.002)]
     parks = geopandas.GeoDataFrame({"name": ["A", "B", "C"]}, geometry=shapes, crs=4326)
     parks.to_crs(3857).to_file(folder / "files" / "town" / "parks.gpkg")
     with pytest.MonkeyPatch.context() as patch:
@@ -101,7 +114,9 @@ def served(
     live, parks = clients_engine
     package = drawn_package()
     districts = package["transformer_district"]
-    outlines = [shapely.box(108 + at, 22.8, 108.01 + at, 22.81) for at in np.arange(len(districts)) * 0.02]
+    outlines = [
+        shapely.box(108.0005 + at, 22.7995, 108.0012 + at, 22.8) for at in np.arange(len(districts)) * 0.001
+    ]
     districts = districts.set_geometry(outlines, crs=4326)
     package = GridPackage.of({**package.layers, "transformer_district": districts})
     with django_db_blocker.unblock():
@@ -109,6 +124,8 @@ def served(
         load(package)
         live.catch_up()
         before = len(live.log_text())
+        # C6 is without supply
+        live.operate({"id": "CB2", "open": True, "reason": "test", "operator": "nobody"})
         yield Served(live, package, parks)
         said = live.log_text()[before:]
         assert "ERROR" not in said, said

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,10 +59,19 @@ def run_qgis(script: Path, *arguments: str, folder: Path) -> str:
     return done.stdout
 
 
-def run_node(script: Path, *arguments: str) -> str:
-    """What a script for Node.js prints."""
+def run_browser(script: Path, asked: Mapping[str, Any], folder: Path) -> Any:
+    """What a script for Node.js tells that drives Chromium, given one JSON document, in another."""
     node = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    assert node is not None
-    done = subprocess.run([node, str(script), *arguments], capture_output=True, text=True, timeout=WITHIN_S)
+    modules = Path(__file__).resolve().parents[2] / "api" / "web" / "node_modules"
+    if node is None or not (modules / "ol").exists():
+        pytest.skip("WEB MAPS ARE NOT TESTED: their packages are not here; run 'npm ci' in api/web")
+    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    chromium = next((found for name in names if name and (found := shutil.which(name))), None)
+    if chromium is None:
+        pytest.skip("WEB MAPS ARE NOT TESTED: no Chromium here; install it (apt-get install chromium)")
+    told = json.dumps({"chromium": chromium, "modules": str(modules), **asked})
+    done = subprocess.run(
+        [node, str(script), told], cwd=folder, capture_output=True, text=True, timeout=WITHIN_S
+    )
     assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+    return json.loads(done.stdout)
