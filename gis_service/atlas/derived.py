@@ -23,6 +23,7 @@ from gis_service.atlas.index import Index
 from gis_service.atlas.plan import Marks, scope_text
 from gis_service.engine.columns import rfc3339
 from gis_service.engine.world import Scene, World
+from gis_service.errors import NotReady
 from gis_service.kernels.compiled import I64
 from layers.arrow_columns import shapes_of
 from layers.geojson_columns import Features, NumberColumn, TextColumn
@@ -32,6 +33,10 @@ from layers.source import Box, Count, Counties, Description, Key, Page, Query, w
 
 MOST_KEPT = 8
 """Sets of features of one layer: of several scopes, and of moments that people look at."""
+
+
+class BeingMade(NotReady):
+    """Features that take their time, and are not through yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +141,15 @@ class DerivedLayer:
         return None if row is None else taken(made.features, np.array([row], np.int64))
 
     def look(self, sight: Sight) -> Seen:
-        """What lies in a box; patches of several counties share their sheet."""
-        made = self._made(sight.moment, sight.counties)
+        """What lies in a box; patches of several counties share their sheet.
+
+        While the features are being made all counties are missing, for a map has other layers to show.
+        """
+        try:
+            made = self._made(sight.moment, sight.counties)
+        except BeingMade:
+            world = self._atlas.engine.current.get()
+            return Seen([], tuple(within(sorted(world.versions), sight.counties)))
         near = made.index.rows(sight.box)
         of, ids = made.features.properties, made.features.ids
         assert isinstance(ids, TextColumn)

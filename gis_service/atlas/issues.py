@@ -16,9 +16,9 @@ import numpy as np
 import shapely
 from shapely.geometry import shape
 
+from gis_service.atlas.derived import BeingMade
 from gis_service.checks import RULES, Finding, check_grid
 from gis_service.engine.world import Scene
-from gis_service.errors import NotReady
 from gis_service.network.tables import GridTables
 from gis_service.network.topology import Topology
 from layers.geojson_columns import Features, Geometries
@@ -98,7 +98,7 @@ class Issues:
 
         Raises
         ------
-        NotReady
+        BeingMade
             While they are looked for.
         """
         found = self._findings(scene.topology)
@@ -130,7 +130,7 @@ class Issues:
                 self._check = check = _Check(topology, time.monotonic() + self.patience_s)
                 threading.Thread(target=check.run, name="check", daemon=True).start()
         if not check.done.wait(max(0.0, check.until - time.monotonic())):
-            raise NotReady("the grid is being checked since it was loaded: ask again in a moment")
+            raise BeingMade("the grid is being checked since it was loaded: ask again in a moment")
         if check.fault is not None:
             with self._lock:
                 if self._check is check:
