@@ -1,6 +1,7 @@
 # Sourced by bootstrap.sh: what has to come from apt. Uses its `say`, `fail` and `logged`.
 # Each need is tested by what the program later does, not by package names, so that a machine that has it
-# from elsewhere is left alone.
+# from elsewhere is left alone. What only some tests need (chromium, gdal-bin, python3-qgis, Citus) is left to
+# whoever wants these tests: without it they are skipped, and say so.
 
 # The newest PostgreSQL server that has PostGIS, as sharding/pg_programs.py looks for it.
 have_postgis() {
