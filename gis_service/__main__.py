@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from gis_service.errors import GridError, NotReady
 from gis_service.home import engine_dsn, prepare_environment
+from gis_service.map_key import tokens_required
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(arguments: argparse.Namespace) -> None:
     """Run a parsed `migrate` or `serve`; the environment has been prepared."""
     engine_dsn()
+    if arguments.command == "serve":
+        tokens_required()
     import django
 
     django.setup()
@@ -73,10 +76,8 @@ def run(arguments: argparse.Namespace) -> None:
             said = " ".join(str(error).split())
             raise NotReady(f"the engine's database does not answer: {said}") from error
     else:
-        from gis_service.map_key import tokens_required
         from gis_service.web.server import serve
 
-        tokens_required()
         serve(arguments.host, arguments.port, arguments.threads, arguments.extra_layers)
 
 
