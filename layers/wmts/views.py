@@ -165,7 +165,7 @@ def _sections(given: Mapping[str, str]) -> tuple[str, ...]:
     if text is None or not text.strip():
         return SECTIONS
     asked = [one.strip() for one in text.split(",")]
-    if "All" in asked:
+    if any(one.lower() == "all" for one in asked):  # ets-wmts10 asks for `all`
         return SECTIONS
     for one in asked:
         if one not in SECTIONS:

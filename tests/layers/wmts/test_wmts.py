@@ -176,6 +176,7 @@ def test_sections_are_those_asked_for(still_engine: LiveEngine) -> None:
         "ServiceMetadataURL",
     ]
     assert parts(Sections="All") == everything
+    assert parts(Sections="all") == everything
     assert parts(Sections="ServiceProvider") == ["ServiceProvider", "ServiceMetadataURL"]
     assert parts(AcceptVersions="2.0.0,1.0.0") == everything
     plain = {"service": "WMTS", "request": "GetCapabilities"}
