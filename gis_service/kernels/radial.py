@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gis_service.kernels.compiled import B1, F64, I32, I64, U8, compiled
+from gis_service.kernels.powerflow import C128
 
 
 @compiled
@@ -132,7 +133,7 @@ class Chains(NamedTuple):
     end : at the end of the new line
     attach : where it begins
     level : where the lines of the new line's level begin
-    worst : the lowest of all that is fed from the chain, reckoned linearly off the chain
+    worst : the lowest of all that is fed from the chain: off the chain as much lower than there as at present
     loss_before, loss_after : active losses along the chain, in the unit of the flows
     """
 
@@ -149,11 +150,14 @@ _CLOSE = 1e-12
 
 
 @compiled
-def _sweep(r: F64, x: F64, p: F64, q: F64, n: int, v0: float, v_re: F64, v_im: F64) -> float:
+def _sweep(
+    r: F64, x: F64, p: F64, q: F64, more_p: F64, more_q: F64, n: int, v0: float, v_re: F64, v_im: F64
+) -> float:
     """Voltages after each of `n` elements in series, in place, and the losses; -1 where none are found.
 
     `p[k] + j q[k]` flows into element k without the losses; what it does not hand on to the next leaves
-    between the two. Backward and forward in turn: currents from voltages, voltages from currents.
+    between the two, and `more_p[k] + j more_q[k]` leaves behind element k besides. Backward and forward in
+    turn: currents from voltages, voltages from currents.
     """
     i_re, i_im = np.empty(n), np.empty(n)
     for k in range(n):
@@ -161,7 +165,7 @@ def _sweep(r: F64, x: F64, p: F64, q: F64, n: int, v0: float, v_re: F64, v_im: F
     loss = 0.0
     for _ in range(_ROUNDS):
         for k in range(n - 1, -1, -1):
-            s_p, s_q = p[k], q[k]
+            s_p, s_q = p[k] + more_p[k], q[k] + more_q[k]
             i_re[k], i_im[k] = 0.0, 0.0
             if k + 1 < n:
                 s_p -= p[k + 1]
@@ -198,6 +202,8 @@ def chain_voltages(
     after_share: F64,
     deepest: F64,
     held: F64,
+    edge_loss: C128,
+    below_loss: C128,
     at: I64,
     portion: F64,
     load: F64,
@@ -224,6 +230,8 @@ def chain_voltages(
         How much lower, in per unit at most, some node below each position lies than the position itself.
     held
         The voltage at the beginning of each position's chain.
+    edge_loss, below_loss
+        What each edge, and all below each position, loses at present: side branches draw that as well.
     at, portion
         Where each new line begins: a position, or that portion of its edge.
     load, new_load, new_r, new_x
@@ -246,18 +254,26 @@ def chain_voltages(
             depth += 1
             p = parent[p]
         rs, xs, flow = np.empty(depth + 1), np.empty(depth + 1), np.empty(depth + 1)
+        more_p, more_q = np.zeros(depth + 1), np.zeros(depth + 1)
         v_re, v_im = np.empty(depth + 1), np.empty(depth + 1)
         for k in range(depth):
             p = way[depth - 1 - k]
             part = portion[c] if p == at[c] else 1.0
             rs[k], xs[k], flow[k] = r[p] * part, x[p] * part, before[p]
+            aside = below_loss[p]
+            if k + 1 < depth:
+                after = way[depth - 2 - k]
+                aside = aside - edge_loss[after] - below_loss[after]
+            else:
+                aside = aside + (1.0 - part) * edge_loss[p]
+            more_p[k], more_q[k] = aside.real, aside.imag
         v0 = held[at[c]]
-        loss_before[c] = _sweep(rs, xs, flow * cosine, flow * sine, depth, v0, v_re, v_im)
+        loss_before[c] = _sweep(rs, xs, flow * cosine, flow * sine, more_p, more_q, depth, v0, v_re, v_im)
         for k in range(depth):
             p = way[depth - 1 - k]
             flow[k] = after_all[p] + after_share[p] * load[c]
         rs[depth], xs[depth], flow[depth] = new_r[c], new_x[c], new_load[c]
-        loss_after[c] = _sweep(rs, xs, flow * cosine, flow * sine, depth + 1, v0, v_re, v_im)
+        loss_after[c] = _sweep(rs, xs, flow * cosine, flow * sine, more_p, more_q, depth + 1, v0, v_re, v_im)
         if loss_after[c] < 0.0:
             continue
         size = np.sqrt(v_re * v_re + v_im * v_im)

@@ -12,11 +12,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from gis_service.kernels.compiled import B1, F64, I32, I64
-from gis_service.kernels.radial import Chains, chain_voltages, largest_below, last_down, sum_down, tightest
+from gis_service.kernels.powerflow import C128, radial_flow
+from gis_service.kernels.radial import (
+    Chains,
+    chain_voltages,
+    largest_below,
+    last_down,
+    sum_down,
+    sum_up,
+    tightest,
+)
 from gis_service.planning.rules.book import Rules
 from gis_service.planning.supply_tree import LINE, SOURCE, SWITCH, TRANSFORMER, SupplyTree
 
@@ -140,10 +151,43 @@ class Reckoned:
         )
 
     @cached_property
+    def present(self) -> Present:
+        """Voltages and losses without the customer: a power flow over all that each held voltage feeds."""
+        tree = self.tree
+        volts, edge_loss = np.abs(self.held), np.zeros(tree.size, np.complex128)
+        volts = volts - self.fall.before / self.held
+        angle = complex(self.cosine, self.sine)
+        order = np.argsort(self.begins, kind="stable")
+        cuts = np.flatnonzero(np.diff(self.begins[order], prepend=-2))
+        for first, stop in pairwise([*cuts.tolist(), order.size]):
+            mine = order[first:stop]
+            begin = int(self.begins[mine[0]])
+            if begin < 0:
+                continue
+            number = np.full(tree.size, -1, np.int64)
+            number[mine] = np.arange(mine.size)
+            parent = number[tree.parent[mine]].astype(np.int32)
+            parent[0] = -1
+            load = self.before[mine] / _BASE_KVA
+            taken = load.copy()
+            np.subtract.at(taken, parent[1:], load[1:])
+            z = (self.r + 1j * self.x)[mine]
+            taken_s = (taken * angle).astype(np.complex128)
+            flow = radial_flow(parent, z, taken_s, source=complex(float(self.held[begin])))
+            if flow.rounds:  # else: more than can be supplied, which the limits will say
+                volts[mine] = np.abs(flow.voltage)
+                edge_loss[mine[1:]] = z[1:] * np.abs(flow.current[1:]) ** 2
+        below: C128 = sum_up(tree.parent, edge_loss.real.copy()) + 1j * sum_up(
+            tree.parent, edge_loss.imag.copy()
+        )
+        below -= edge_loss
+        # what lies behind a tap changer is another flow's
+        return Present(volts, edge_loss, below)
+
+    @cached_property
     def _deepest(self) -> F64:
-        fall = self.fall.before / self.held
-        deepest: F64 = np.maximum(largest_below(self.tree.parent, fall) - fall, 0.0)
-        # beyond a tap changer voltage begins anew: what lies there is no concern of the way above it
+        volts = self.present.volts
+        deepest: F64 = np.maximum(volts + largest_below(self.tree.parent, -volts), 0.0)
         return deepest
 
     def chains(
@@ -184,6 +228,8 @@ class Reckoned:
                 self.share_after,
                 self._deepest,
                 self.held,
+                self.present.edge_loss,
+                self.present.below_loss,
                 at.astype(np.int64),
                 np.asarray(portion, np.float64),
                 np.full(n, kva * scale),
@@ -214,6 +260,14 @@ class Falls:
         upper = self.fixed[above] + self.per_kva[above] * kva
         fall: F64 = np.where(portion < 1.0, upper + portion * (whole - upper), whole)
         return fall
+
+
+class Present(NamedTuple):
+    """By position: voltage, and what the edge that leads here and all edges below lose, per unit on 1 MVA."""
+
+    volts: F64
+    edge_loss: C128
+    below_loss: C128
 
 
 def reckon(tree: SupplyTree, rules: Rules) -> Reckoned:

@@ -98,60 +98,43 @@ def voltages(
 def _judged(
     block: Block, site: Site, conductor: Conductor, length: float, rules: Rules, load: Load
 ) -> np.ndarray | None:
-    topology = block.reckoned.tree.topology
-    tables = topology.tables
-    node_id = tables.nodes.id.tolist()
-    graph, elements = _graph(topology.tables)
-    customers = [
-        (str(tables.customers.node_id[k]), float(tables.customers.contracted_kva[k]))
-        for k in range(len(tables.customers))
-    ]
-    way = supply_way(topology.tables, site)
-    end = way[-1]
-    share = rules.load.share
+    tables = block.reckoned.tree.topology.tables
+    grid = _Grid(tables, rules)
+    way = supply_way(tables, site)
     z: list[complex] = []
     flow: list[float] = []
+    aside: list[complex] = []
     level_start, radius = 0, 0.0
-    kv = float(dict(zip(node_id, tables.nodes.base_voltage_kv.tolist(), strict=True))[end])
     for a, b in pairwise(way):
-        kind, row = elements[a, b]
-        below = nx.descendants(graph, b) | {b}
-        inside = [kva for node, kva in customers if node in below]
-        before = sum(inside) * float(share(np.array([max(len(inside), 1)]))[0])
-        after = (sum(inside) + load.kva) * float(share(np.array([len(inside) + 1]))[0])
-        tapped = site.fraction is not None and (a, b) == (way[-2], way[-1])
-        part = site.fraction if site.fraction is not None and tapped else 1.0
-        if kind == "line":
-            lines = tables.lines
-            voltage = float(lines.base_voltage_kv[row])
-            if max(before, after) > math.sqrt(3) * voltage * float(lines.rated_current_a[row]):
-                return None
-            z.append(complex(lines.r_ohm[row], lines.x_ohm[row]) / voltage**2 * part)
-            radius += float(lines.length_m[row]) * part
-        elif kind == "transformer":
-            transformers = tables.transformers
-            rated = float(transformers.rated_kva[row])
-            if max(before, after) > rated:
-                return None
-            size = float(transformers.uk_percent[row]) / 100 / (rated / 1000)
-            r = float(transformers.pk_kw[row]) / rated / (rated / 1000)
-            z.append(complex(r, math.sqrt(size**2 - r**2)))
+        kind, row = grid.elements[a, b]
+        before, after = grid.load(b), grid.load(b, load.kva)
+        if max(before, after) > grid.capacity(kind, row):
+            return None
+        last = (a, b) == (way[-2], way[-1])
+        part = site.fraction if site.fraction is not None and last else 1.0
+        z.append(grid.z(kind, row) * part)
+        radius += float(tables.lines.length_m[row]) * part if kind == "line" else 0.0
+        if kind == "transformer":
             level_start, radius = len(z), 0.0
-        else:
-            z.append(0j)
         flow.append(after / 1000)
+        if last:
+            aside.append(grid.losses_below(b) + (1 - part) * grid.losses[b])
+        else:
+            onwards = way[way.index(b) + 1]
+            aside.append(grid.losses_below(b) - grid.losses_below(onwards) - grid.losses[onwards])
+    kv = grid.kv[way[-1]]
     if load.kva > math.sqrt(3) * kv * conductor.rated_current_a:
         return None
     if radius + length > rules.limits.radius_m(block.level):
         return None
     z.append(complex(conductor.r_ohm_per_km, conductor.x_ohm_per_km) * length / 1000 / kv**2)
     flow.append(load.kva / 1000)
-    angle = complex(rules.load.power_factor, math.sqrt(1 - rules.load.power_factor**2))
-    taken = [one - after for one, after in zip(flow, [*flow[1:], 0.0], strict=True)]
+    taken = [(one - after) * grid.angle for one, after in zip(flow, [*flow[1:], 0.0], strict=True)]
+    taken = [one + more for one, more in zip(taken, [*aside, 0.0], strict=True)]
     found = radial_flow(
         np.arange(-1, len(z), dtype=np.int32),
         np.array([0, *z], np.complex128),
-        np.array([0, *taken], np.complex128) * angle,
+        np.array([0, *taken], np.complex128),
         tolerance=1e-13,
     )
     if not found.rounds:
@@ -162,6 +145,72 @@ def _judged(
         -1
     ] >= rules.limits.lowest_pu.of(block.level)
     return volts if kept else None
+
+
+class _Grid:
+    """A grid away from its sources, as its tables are written, and what flows in it at present."""
+
+    def __init__(self, tables: GridTables, rules: Rules) -> None:
+        self.tables, self.rules = tables, rules
+        self.graph, self.elements = _graph(tables)
+        self.kv = dict(zip(tables.nodes.id.tolist(), tables.nodes.base_voltage_kv.tolist(), strict=True))
+        self.angle = complex(rules.load.power_factor, math.sqrt(1 - rules.load.power_factor**2))
+        self.losses: dict[str, complex] = {}
+        for source in tables.sources.node_id.tolist():
+            self._flow(source)
+
+    def load(self, node: str, more: float = 0.0) -> float:
+        """kVA through the element above a node, with a customer more below it."""
+        below = nx.descendants(self.graph, node) | {node}
+        customers = self.tables.customers
+        inside = [
+            float(customers.contracted_kva[k])
+            for k, at in enumerate(customers.node_id.tolist())
+            if at in below
+        ]
+        count = len(inside) + (1 if more else 0)
+        return (sum(inside) + more) * float(self.rules.load.share(np.array([max(count, 1)]))[0])
+
+    def losses_below(self, node: str) -> complex:
+        """Per unit on 1 MVA."""
+        return sum((self.losses[one] for one in nx.descendants(self.graph, node)), 0j)
+
+    def z(self, kind: str, row: int) -> complex:
+        """Per unit on 1 MVA."""
+        if kind == "line":
+            lines = self.tables.lines
+            return complex(lines.r_ohm[row], lines.x_ohm[row]) / float(lines.base_voltage_kv[row]) ** 2
+        if kind == "switch":
+            return 0j
+        transformers = self.tables.transformers
+        rated = float(transformers.rated_kva[row])
+        size = float(transformers.uk_percent[row]) / 100 / (rated / 1000)
+        r = float(transformers.pk_kw[row]) / rated / (rated / 1000)
+        return complex(r, math.sqrt(size**2 - r**2))
+
+    def capacity(self, kind: str, row: int) -> float:
+        """kVA; switches of these grids have no rating."""
+        if kind == "line":
+            lines = self.tables.lines
+            return math.sqrt(3) * float(lines.base_voltage_kv[row]) * float(lines.rated_current_a[row])
+        return math.inf if kind == "switch" else float(self.tables.transformers.rated_kva[row])
+
+    def _flow(self, source: str) -> None:
+        order = [source, *(b for _, b in nx.bfs_edges(self.graph, source))]
+        above = {b: a for a, b in nx.bfs_edges(self.graph, source)}
+        parent = [-1, *(order.index(above[one]) for one in order[1:])]
+        z = [0j, *(self.z(*self.elements[above[one], one]) for one in order[1:])]
+        taken = [
+            (self.load(one) - sum(self.load(after) for after in self.graph.successors(one)))
+            / 1000
+            * self.angle
+            for one in order
+        ]
+        found = radial_flow(
+            np.array(parent, np.int32), np.array(z, np.complex128), np.array(taken, np.complex128)
+        )
+        for k, one in enumerate(order):
+            self.losses[one] = z[k] * abs(found.current[k]) ** 2 if found.rounds else 0j
 
 
 def supply_way(tables: GridTables, site: Site) -> list[str]:
