@@ -99,7 +99,7 @@ def _judged(
     block: Block, site: Site, conductor: Conductor, length: float, rules: Rules, load: Load
 ) -> np.ndarray | None:
     tables = block.reckoned.tree.topology.tables
-    grid = _Grid(tables, rules)
+    grid = _grid_of(tables, rules)
     way = supply_way(tables, site)
     z: list[complex] = []
     flow: list[float] = []
@@ -145,6 +145,16 @@ def _judged(
         -1
     ] >= rules.limits.lowest_pu.of(block.level)
     return volts if kept else None
+
+
+_made: list[tuple[GridTables, Rules, _Grid]] = []
+
+
+def _grid_of(tables: GridTables, rules: Rules) -> _Grid:
+    """The grid of one question is made once."""
+    if not _made or _made[0][0] is not tables or _made[0][1] is not rules:
+        _made[:] = [(tables, rules, _Grid(tables, rules))]
+    return _made[0][2]
 
 
 class _Grid:
