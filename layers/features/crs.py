@@ -94,9 +94,10 @@ class System:
         """A box of this system in lon/lat, its edges bent as they are there."""
         left, bottom, right, top = numbers
         edge = max((right - left) / _EDGE_POINTS, (top - bottom) / _EDGE_POINTS, 1e-9)
-        outline: BaseGeometry = shapely.transform(
-            shapely.segmentize(shapely.box(*numbers), edge), self.to_lonlat
-        )
+        box: BaseGeometry = shapely.box(*numbers)
+        if (left, bottom) != (right, top):  # a box may be a point, which has no edges
+            box = shapely.segmentize(box, edge)
+        outline: BaseGeometry = shapely.transform(box, self.to_lonlat)
         return outline
 
 

@@ -260,6 +260,14 @@ def test_a_box_of_another_system_keeps_what_meets_it_there(still_engine: LiveEng
     found = still_engine.ask(ITEMS.format("customer_point"), params=asked)["features"]
     assert sorted(one["id"] for one in found) == sorted(expected["id"])
     assert 0 < len(found) < len(frame)
+    spot = ",".join(map(repr, map(float, (*box[:2], *box[:2]))))
+    point = still_engine.ask(ITEMS.format("customer_point"), params={**asked, "bbox": spot})
+    assert point["features"] == []  # the corner of the margin
+
+
+def test_items_are_told_with_a_slash_behind_them_as_well(still_engine: LiveEngine) -> None:
+    path = ITEMS.format("customer_point")
+    assert still_engine.ask(f"{path}/")["features"] == still_engine.ask(path)["features"]
 
 
 @pytest.mark.parametrize(
