@@ -28,6 +28,5 @@ def feature_urls(
         path(collection, require_safe(of.collection)),
         path(f"{collection}/queryables", require_safe(of.queryables)),
         path(f"{collection}/items", require_safe(features.items)),
-        path(f"{collection}/items/", require_safe(features.items)),
         path(f"{collection}/items/<path:id>", require_safe(features.item)),
     ]

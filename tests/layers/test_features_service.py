@@ -265,11 +265,6 @@ def test_a_box_of_another_system_keeps_what_meets_it_there(still_engine: LiveEng
     assert point["features"] == []  # the corner of the margin
 
 
-def test_items_are_told_with_a_slash_behind_them_as_well(still_engine: LiveEngine) -> None:
-    path = ITEMS.format("customer_point")
-    assert still_engine.ask(f"{path}/")["features"] == still_engine.ask(path)["features"]
-
-
 @pytest.mark.parametrize(
     "value",
     [
