@@ -1,5 +1,6 @@
 """Feeders as features: what each supplies in a state, drawn as the lines that it supplies.
 
+One that supplies nothing is drawn as what it supplies normally: where it is dark is what a map has to show.
 What a feeder supplies is what `/v1/supply-area` says of it; where a closed tie joins two, both have what they
 feed together.
 """
@@ -91,6 +92,10 @@ def _feeder(scene: Scene, row: int, heads: I64, counties: Counties) -> _Feeder:
     head = int(heads[0])
     area = supply_area(topology, scene.state, [Ref("feeder", row)])
     lines = shown(topology.rows_of_edges(area.edges)["line_section"], tables.lines, counties)
+    drawn = lines
+    if not lines.size:
+        normally = supply_area(topology, scene.world.normal, [Ref("feeder", row)])
+        drawn = shown(topology.rows_of_edges(normally.edges)["line_section"], tables.lines, counties)
     customers = shown(area.customers, tables.customers, counties)
     counted = scene.world.tallies.of(customers)
     districts = shown(np.array(counted.districts, np.int64), tables.districts, counties)
@@ -106,7 +111,7 @@ def _feeder(scene: Scene, row: int, heads: I64, counties: Counties) -> _Feeder:
         int(districts.size),
         math.fsum(tables.lines.length_m[lines].tolist()),
         bool(energised(scene, "switch", heads).any()),
-        lines,
+        drawn,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,8 @@ def brute(tables: GridTables) -> BruteGrid:
     return BruteGrid(tables, set(tables.switches.id[tables.switches.open]))
 
 
-def by_paths(tables: GridTables, seen: Counties) -> dict[str, tuple[list[str], set[str]]]:
-    """Feeder → the lines that it supplies, and the customers, path by path."""
+def by_paths(tables: GridTables, seen: Counties) -> dict[str, tuple[list[str], set[str], list[str]]]:
+    """Feeder → the lines and customers that it supplies, path by path, and the lines that it is drawn as."""
     grid = brute(tables)
     normal = BruteGrid(tables, set(tables.switches.id[tables.switches.normal_open]))
     supplied = grid.supplied()
@@ -59,11 +60,14 @@ def by_paths(tables: GridTables, seen: Counties) -> dict[str, tuple[list[str], s
         if seen is not None and tables.switches.county[rows[0]] not in seen:
             continue
         keys = {f"switch:{tables.switches.id[row]}" for row in rows}
-        lines = [
-            id
-            for id, county in zip(tables.lines.id, tables.lines.county, strict=True)
-            if (seen is None or county in seen) and keys & grid.upstream(key=f"line_section:{id}")
-        ]
+        lines, normally = (
+            [
+                id
+                for id, county in zip(tables.lines.id, tables.lines.county, strict=True)
+                if (seen is None or county in seen) and keys & state.upstream(key=f"line_section:{id}")
+            ]
+            for state in (grid, normal)
+        )
         customers = set()
         c = tables.customers
         for id, county, node, phases in zip(c.id, c.county, c.node_id, c.phases.tolist(), strict=True):
@@ -76,7 +80,7 @@ def by_paths(tables: GridTables, seen: Counties) -> dict[str, tuple[list[str], s
             )
             if id in supplied and (seen is None or county in seen) and any(keys & set(way) for way in ways):
                 customers.add(id)
-        found[feeder] = lines, customers
+        found[feeder] = lines, customers, lines or normally
     return found
 
 
@@ -90,17 +94,28 @@ def test_a_feeder_has_the_lines_and_customers_that_a_path_leads_to(
     assert {one["id"] for one in drawn} == set(expected)
     lines = {id: row for row, id in enumerate(tables.lines.id)}
     for one in drawn:
-        ids, customers = expected[one["id"]]
+        ids, customers, shown = expected[one["id"]]
         parts = [
             tables.lines.coords[tables.lines.offsets[lines[id]] : tables.lines.offsets[lines[id] + 1]]
             .round(7)  # as many decimals as are written
             .tolist()
-            for id in ids
+            for id in shown
         ]
         told = one["geometry"] and one["geometry"]["coordinates"]
         assert sorted(told or []) == sorted(parts)
         assert one["properties"]["customers"] == len(customers)
         assert one["properties"]["length_m"] == sum(float(tables.lines.length_m[lines[id]]) for id in ids)
+
+
+def test_a_feeder_that_is_switched_off_is_drawn_as_it_normally_is() -> None:
+    tables = parse_grid(DRAWN)
+    (head,) = (tables.switches.id == "CB1").nonzero()[0]
+    open = tables.switches.open.copy()
+    open[head] = True
+    off, _ = features(layer_over(replace(tables, switches=replace(tables.switches, open=open))))
+    on, _ = features(layer_over(tables))
+    assert (off["properties"]["energised"], off["properties"]["length_m"]) == (True, 0.0)
+    assert off["geometry"] == on["geometry"]
 
 
 def test_the_drawn_feeders_are_told_whole() -> None:
