@@ -1,9 +1,9 @@
 """The whole test suite against a private test cluster, which is stopped afterwards whatever happens.
 
-`python -m scripts.run_tests [pytest arguments]` runs four pytest processes: what needs no database and what
-needs a Citus cluster beside the engine's other tests, then those of the business API (two Django processes
-have two settings, and one pytest run cannot hold both). With `--cluster` it runs only what needs Citus, and
-asks of every grid what else is asked of a few. The exit code is 0 when every run passed.
+`python -m scripts.run_tests [pytest arguments]` runs five pytest processes: what needs no database, the maps,
+and what needs a Citus cluster beside the engine's other tests, then those of the business API (two Django
+processes have two settings, and one pytest run cannot hold both). With `--cluster` it runs only what needs
+Citus, and asks of every grid what else is asked of a few. The exit code is 0 when every run passed.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ WITHOUT_DATABASE = tuple(
     for part in ("kernels", "network", "tracing", "importers", "ingest", "checks", "engine", "atlas")
 )
 WITH_CLUSTER = "tests/cluster"
+OF_MAPS = ("tests/atlas", "tests/clients", "tests/layers")
 NO_TESTS_COLLECTED = 5
 EVERY_GRID = (
     "GRIDGIS_EVERY_GRID"  # the cluster's tests ask their questions of all grids, not of those most unlike
 )
-KEPT = ("GRIDGIS_HYPOTHESIS", EVERY_GRID)
+KEPT = ("GRIDGIS_HYPOTHESIS", "GRIDGIS_EVERY_CONTEST", EVERY_GRID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ MODEL = Run("model", "gis_service.settings", WITHOUT_DATABASE)
 ENGINE = Run(
     "engine",
     "gis_service.settings",
-    ("tests", *(f"--ignore={path}" for path in (*API_TESTS, *WITHOUT_DATABASE, WITH_CLUSTER))),
+    ("tests", *(f"--ignore={path}" for path in (*API_TESTS, *WITHOUT_DATABASE, *OF_MAPS, WITH_CLUSTER))),
 )
+MAPS = Run("map", "gis_service.settings", OF_MAPS, "_maps")
 API = Run("business API", "api.settings", tuple(path for path in API_TESTS if Path(path).is_dir()))
 CLUSTER = Run("cluster", "gis_service.settings", (WITH_CLUSTER,), "_spread")
 
@@ -60,7 +62,7 @@ CLUSTER = Run("cluster", "gis_service.settings", (WITH_CLUSTER,), "_spread")
 def main(arguments: list[str]) -> int:
     """Run what was asked for; 0 passed, 1 failed or impossible here."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    beside, runs, arguments = _chosen([MODEL, CLUSTER], [ENGINE, API], arguments)
+    beside, runs, arguments = _chosen([MODEL, MAPS, CLUSTER], [ENGINE, API], arguments)
     if arguments[:1] == ["--cluster"]:
         beside, runs, arguments = [], [CLUSTER], arguments[1:]
         os.environ[EVERY_GRID] = "1"
@@ -94,7 +96,7 @@ def _chosen(
     groups: dict[str, list[str]] = {}
     for one in named:
         part = "/".join(Path(one).parts[:2]).split("::")[0]
-        owner = next((run.name for run in (MODEL, CLUSTER, API) if part in run.arguments), ENGINE.name)
+        owner = next((run.name for run in (MODEL, MAPS, CLUSTER, API) if part in run.arguments), ENGINE.name)
         groups.setdefault(owner, []).append(one)
     return (
         [replace(run, arguments=tuple(groups[run.name])) for run in beside if run.name in groups],

@@ -6,6 +6,7 @@ What is true is read off the package that was loaded and the file that was writt
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -98,10 +99,11 @@ def clients_engine(
     shapes = [shapely.box(107.9995 + at, 22.8032, 108.0003 + at, 22.8038) for at in (0.0, 0.001, 0.002)]
     parks = geopandas.GeoDataFrame({"name": ["A", "B", "C"]}, geometry=shapes, crs=4326)
     parks.to_crs(3857).to_file(folder / "files" / "town" / "parks.gpkg")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRIDGIS_EXTRA_LAYERS", str(folder / "files"))
-        with running_engine(migrated_database.dsn, folder) as live:
-            yield live, parks
+    with ExitStack() as kept:
+        with pytest.MonkeyPatch.context() as patch:  # for this engine alone
+            patch.setenv("GRIDGIS_EXTRA_LAYERS", str(folder / "files"))
+            live = kept.enter_context(running_engine(migrated_database.dsn, folder))
+        yield live, parks
 
 
 @pytest.fixture(scope="module")
