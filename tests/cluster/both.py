@@ -26,6 +26,7 @@ Comparable = tuple[int, dict[str, str], bytes]
 
 _MOMENT = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _ADDRESS = re.compile(rb"http://127\.0\.0\.1:\d+")
+_ESTIMATE = re.compile(rb',?"numberMatchedEstimate":\d+')  # two planners' guesses
 _HEADERS = ("content-type", "content-disposition", "allow", "link", "retry-after", "location", "vary")
 
 
@@ -100,7 +101,7 @@ class Both:
             for name in _HEADERS
             if name in answer.headers
         }
-        content = _ADDRESS.sub(b"http://engine", answer.content)
+        content = _ESTIMATE.sub(b"", _ADDRESS.sub(b"http://engine", answer.content))
         if question.route in _OF_THE_PROCESS:
             content = orjson.dumps(_OF_THE_PROCESS[question.route](content))
         return answer.status_code, headers, _MOMENT.sub(self._moment, content)

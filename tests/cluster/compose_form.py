@@ -73,6 +73,7 @@ class Form:
             self.addresses["business-database"] = self.addresses["coordinator"]
             for secret in ("engine-db-password", "api-db-password"):
                 (self.directory / "secrets" / secret).write_text(password + "\n")
+            (self.directory / "secrets" / "map-key").write_text(secrets.token_hex(32) + "\n")
             yield
 
     def command(self, service: str) -> list[str]:

@@ -200,7 +200,12 @@ class Asker:
                         **next(self._worlds),
                     },
                 )
-            pair = {"supplies": 2, "independence": independence, "rules": {"limits": {"busbar_pu": 1.02}}}
+            pair = {
+                "supplies": 2,
+                "independence": independence,
+                "rules": {"limits": {"busbar_pu": 1.02}},
+                "pareto": True,
+            }
             yield post("/v1/supply-schemes", {"point": point, "kva": 400, **pair, **next(self._worlds)})
 
     def wrong(self) -> Iterator[Question]:
