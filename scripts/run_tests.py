@@ -25,16 +25,22 @@ from sharding.local import DATABASES, ClusterError, LocalCluster
 from sharding.pg_programs import NoServerPrograms, find_server
 
 API_TESTS = ("tests/api", "tests/browser")
-WITHOUT_DATABASE = tuple(
-    f"tests/{part}"
-    for part in ("kernels", "network", "tracing", "importers", "ingest", "checks", "engine", "atlas")
+MODEL_PARTS = (
+    "kernels",
+    "network",
+    "tracing",
+    "planning",
+    "importers",
+    "ingest",
+    "checks",
+    "engine",
+    "atlas",
 )
+WITHOUT_DATABASE = tuple(f"tests/{part}" for part in MODEL_PARTS)
 WITH_CLUSTER = "tests/cluster"
-OF_MAPS = ("tests/atlas", "tests/clients", "tests/layers")
+OF_MAPS = ("tests/clients", "tests/layers")
 NO_TESTS_COLLECTED = 5
-EVERY_GRID = (
-    "GRIDGIS_EVERY_GRID"  # the cluster's tests ask their questions of all grids, not of those most unlike
-)
+EVERY_GRID = "GRIDGIS_EVERY_GRID"  # the cluster's tests ask of all grids, not of those most unlike
 KEPT = ("GRIDGIS_HYPOTHESIS", "GRIDGIS_EVERY_CONTEST", EVERY_GRID)
 
 
