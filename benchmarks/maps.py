@@ -197,8 +197,6 @@ class Inked:
         stray = (self.ink & ~_wider(other.ink)).sum() + (other.ink & ~_wider(self.ink)).sum()
         return bool(stray <= 0.01 * (self.ink | other.ink).sum())
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 def _wider(ink: npt.NDArray[np.bool_], by: int = 2) -> npt.NDArray[np.bool_]:
     held = np.pad(ink, by)

@@ -32,7 +32,7 @@ class Study:
     load: C128
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Voltages:
     """The voltage at each new load, equal to others within what the solvers were asked for."""
 
@@ -40,8 +40,6 @@ class Voltages:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Voltages) and bool(np.abs(self.values - other.values).max() < 1e-6)
-
-    __hash__ = None  # type: ignore[assignment]  # equal within a tolerance is not transitive
 
 
 def contests(setting: Setting) -> Iterator[Contest | LeftOut]:

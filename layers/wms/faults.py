@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
+from layers.printable import printable
 from layers.source import LayerError
 
 OLD, NEW = "1.1.1", "1.3.0"
@@ -56,12 +57,3 @@ def report(fault: ServiceFault, version: str) -> bytes:
         '"http://schemas.opengis.net/wms/1.1.1/exception_1_1_1.dtd">\n'
         f'<ServiceExceptionReport version="1.1.1">\n{text}\n</ServiceExceptionReport>\n'
     ).encode()
-
-
-def printable(text: str) -> str:
-    """Without the characters that XML 1.0 cannot hold (section 2.2)."""
-    return "".join(
-        one
-        for one in text
-        if one in "\t\n\r" or " " <= one <= "\ud7ff" or "\ue000" <= one <= "\ufffd" or one >= "\U00010000"
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
-from layers.wms.faults import printable
+from layers.printable import printable
 
 Piece = str
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
+from layers.printable import printable
 from layers.source import Box
 from layers.tiles.matrix import MATRIX_SETS, MOST_ZOOM, TILE_PX, TileMatrixSet
-from layers.wmts.faults import printable
 from layers.wmts.offered import Offer
 
 VERSION = "1.0.0"

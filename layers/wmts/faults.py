@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
+from layers.printable import printable
 from layers.source import LayerError
 
 STATUSES = {"OperationNotSupported": 501, "NoApplicableCode": 500}
@@ -50,12 +51,3 @@ def report(fault: ServiceFault) -> bytes:
         f"<ExceptionText>{escape(printable(str(fault)))}</ExceptionText>\n"
         "</Exception>\n</ExceptionReport>\n"
     ).encode()
-
-
-def printable(text: str) -> str:
-    """Without the characters that XML 1.0 cannot hold (section 2.2)."""
-    return "".join(
-        one
-        for one in text
-        if one in "\t\n\r" or " " <= one <= "\ud7ff" or "\ue000" <= one <= "\ufffd" or one >= "\U00010000"
-    )
