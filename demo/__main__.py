@@ -85,7 +85,9 @@ def _run(stack: ExitStack, grid: DemoGrid) -> None:
     if load_demo_grid(cluster.dsn(DATABASES["engine"]), here.home, run, grid):
         _say(f"the {grid.name} is loaded; later starts keep it")
 
-    _say("starting the engine and the business API …")
+    _say(
+        "starting the engine and the business API (a first start compiles the kernels, which takes minutes) …"
+    )
     serve_engine = [*python, "gis_service", "serve", "--port", str(here.engine_port)]
     engine = start("the engine", serve_engine, "engine")
     serve_api = [*python, "api", "serve", "--port", str(here.api_port)]

@@ -12,7 +12,9 @@ from typing import Any
 from demo.children import Child
 from demo.surroundings import HOST, DemoError
 
-READY_SECONDS = 240  # the first start compiles the kernels
+READY_SECONDS = (
+    900  # the first start compiles all kernels: three minutes were seen on two cores with nothing else to do
+)
 
 
 def require_free_port(port: int, *, who: str, variable: str) -> None:

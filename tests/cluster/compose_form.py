@@ -28,7 +28,7 @@ from sharding.pg_account import our_account
 from tests.live import ROOT, free_port
 
 NODES = ("coordinator", "worker-1", "worker-2")
-READY_WITHIN_S = 240
+READY_WITHIN_S = 600
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::-([^}]*))?\}")
 
 

@@ -51,7 +51,7 @@ class RunningDemo:
         self._reader.start()
 
     def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 600
         while "Ctrl-C stops everything" not in self.printed:
             assert self.process.poll() is None, self.printed
             assert time.monotonic() < deadline, self.printed
