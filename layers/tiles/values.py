@@ -28,6 +28,7 @@ _STRING, _DOUBLE, _UNSIGNED, _SIGNED, _BOOL = (
 _NUMBER_ROOM = 16
 _FNV_START, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _HIGH = np.uint64(0x7FF0000000000000)
+_MINUS_ZERO = np.int64(-(2**63))  # as bits; told as 0.0, since a reader that compares values takes both for one
 _HALF = np.uint64(32)
 
 
@@ -215,6 +216,8 @@ def _put_numbers(
     last, before = -1, 0  # the number of the value before, and that: most are told in runs
     for row in range(len(values)):
         value = values[row]
+        if kind == DOUBLE and value == _MINUS_ZERO:
+            value = np.int64(0)
         if (len(known) and not known[row]) or (
             kind == DOUBLE and np.uint64(value) & _HIGH == _HIGH  # no number, or infinite
         ):

@@ -123,6 +123,14 @@ def test_counties_share_one_layer_and_one_table_of_values() -> None:
     assert [one.properties["kind"] for one in found.features] == ["breaker", "fuse", "fuse"] * 2
 
 
+def test_zero_with_and_without_a_sign_is_one_value() -> None:
+    found = layer(
+        patch(Geometries.points(units([(1, 1)] * 3)), f=pa.array([0.0, -0.0, 0.0], pa.float64())), fields=("f",)
+    )
+    assert found is not None
+    assert [str(value) for value in found.values] == ["0.0"]
+
+
 @given(
     st.lists(
         st.tuples(
