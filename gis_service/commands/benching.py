@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 from pathlib import Path
 
 from gis_service.errors import InvalidInput, NotReady
@@ -50,6 +52,8 @@ def run_bench(arguments: argparse.Namespace) -> int:
         raise NotReady(
             f"the benchmarks need {error.name}: run them from a checkout after make test"
         ) from error
+    # so that the servers and peers it has started end with it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     quick = arguments.quick
     setting = Setting(
         data=(arguments.data or home() / "bench").absolute(),
