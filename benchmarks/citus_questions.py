@@ -157,9 +157,9 @@ def _ask(engine: http.client.HTTPConnection, asked: Request) -> bytes:
 
 
 def _timeless(answer: bytes) -> bytes:
-    """An answer without moments, versions and addresses, which differ by their nature."""
+    """An answer without moments, versions, addresses and estimates, which differ by their nature."""
     answer = _ADDRESS.sub(b"", _MOMENT.sub(b'""', answer))
-    return re.sub(rb'"(number|version|\d{6})":\d+', b"", answer)
+    return re.sub(rb'"(number|version|numberMatchedEstimate|\d{6})":\d+', b"", answer)
 
 
 def _analyse(dsn: str) -> None:
