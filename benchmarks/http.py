@@ -7,29 +7,25 @@ connections, a random switch each time. A figure is the time of a request: the i
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.http_tables import fill
 from benchmarks.pairing import LeftOut, Match
-from benchmarks.processes import serving
-from benchmarks.province import COUNTIES, SEED, Ground, ground, province_edition
-from benchmarks.server import connect, database, server
+from benchmarks.processes import engine_serving, serving
+from benchmarks.province import Ground, ground
+from benchmarks.served import served_database
+from benchmarks.server import server
 from benchmarks.setting import Setting
 from gis_service.errors import NotReady
-from gis_service.home import DSN_VARIABLE
 
 NAMES = ("http-outage-counts", "http-outage-lists")
 CUSTOMERS, SWITCHES, COMPARED, CONNECTIONS = 300_000, 2_000, 40, 16
@@ -64,25 +60,17 @@ def contests(setting: Setting) -> Iterator[Match | LeftOut]:
     customers = min(CUSTOMERS, setting.customers)
     here = ground(setting, customers)
     with server(setting) as cluster:
-        dsn = database(
-            cluster,
-            f"served_{customers}",
-            edition=f"1 {province_edition()}",
-            fill=lambda _: _fill(cluster.dsn(f"served_{customers}"), here, setting),
-            setting=setting,
-        )
+        dsn = served_database(cluster, here, setting)
         switches = setting.data / "switches.txt"
         ids = _ids(here, setting.some(SWITCHES))
         switches.write_text("\n".join(ids) + "\n")
         script = setting.data / "ask.lua"
         script.write_text(_SCRIPT)
-        engine = [sys.executable, "-m", "gis_service", "serve", "--port", "{port}"]
         peer = [sys.executable, "-m", "gunicorn", "-k", "gthread", "-w", "1", "--threads", str(CONNECTIONS)]
         peer += ["--keep-alive", "75", "--log-level", "warning", "-b", "127.0.0.1:{port}"]
         peer += ["benchmarks.http_peer:application"]
-        home = {"GRIDGIS_HOME": str(setting.data / "served"), DSN_VARIABLE: dsn}
         with (
-            serving(engine, home, ready="/readyz", log=setting.data / "gis_service.log") as ours,
+            engine_serving(setting, dsn) as ours,
             serving(
                 peer,
                 {"PEER_DSN": dsn, "DJANGO_SETTINGS_MODULE": ""},
@@ -103,26 +91,6 @@ def contests(setting: Setting) -> Iterator[Match | LeftOut]:
                     goal=15.0,
                     rounds=3,
                 )
-
-
-def _fill(dsn: str, here: Ground, setting: Setting) -> None:
-    """The engine's tables by its own commands, then those of the peer."""
-    customers = len(here.topology.tables.customers)
-    package = setting.data / f"draft-{secrets.token_hex(4)}"
-    counties = str(max(1, min(COUNTIES, customers // 1000)))
-    environment = os.environ | {DSN_VARIABLE: dsn}
-    generate = ["generate", "province", "--counties", counties, "--customers", str(customers)]
-    generate += ["--seed", str(SEED), "--shapes", "squares", "-o", str(package)]
-    try:
-        for arguments in (["migrate"], generate, ["load", str(package)]):
-            command = [sys.executable, "-m", "gis_service.cli", *arguments]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise NotReady(f"gridgis {arguments[0]}: {done.stderr.strip()[-500:]}")
-    finally:
-        shutil.rmtree(package, ignore_errors=True)
-    with closing(connect(dsn)) as session:
-        fill(session, here)
 
 
 def _ids(here: Ground, number: int) -> list[str]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from benchmarks.setting import Setting
 from gis_service.errors import NotReady
+from gis_service.home import DSN_VARIABLE
 
 
 @contextmanager
@@ -53,6 +56,13 @@ def serving(command: list[str], environment: Mapping[str, str], *, ready: str, l
         finally:
             started.terminate()
             started.wait(30)
+
+
+def engine_serving(setting: Setting, dsn: str) -> AbstractContextManager[str]:
+    """The address of an engine over a database, ready when the block begins."""
+    command = [sys.executable, "-m", "gis_service", "serve", "--port", "{port}"]
+    told = {"GRIDGIS_HOME": str(setting.data / "served"), DSN_VARIABLE: dsn}
+    return serving(command, told, ready="/readyz", log=setting.data / "gis_service.log")
 
 
 def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

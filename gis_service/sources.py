@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from psycopg2 import sql
 
 from gis_service.atlas import DRAWN_FROM_MEMORY, Atlas
 from gis_service.atlas.derived import DerivedLayer
-from gis_service.atlas.feeders import FEEDER, feeders
+from gis_service.atlas.feeders import FEEDER, Feeders
 from gis_service.atlas.issues import TOPOLOGY_ISSUE, Issues
 from gis_service.atlas.outages import OUTAGE_AREA, Begun, Customer, outage_areas
+from gis_service.atlas.paging import count_in, feature_of, page_of
 from gis_service.atlas.sheets import Sheets
 from gis_service.atlas.stored import ANYWHERE, Measured, StoredLayer
 from gis_service.atlas.veil import REFERENCES, veiled
@@ -88,7 +90,7 @@ def grid_catalog(engine: Engine) -> Catalog:
     return Catalog(
         [
             *drawn,
-            DerivedLayer(FEEDER, atlas, feeders, around),
+            DerivedLayer(FEEDER, atlas, Feeders().parts, around),
             DerivedLayer(OUTAGE_AREA, atlas, partial(outage_areas, begun_of=_begun), around),
             DerivedLayer(TOPOLOGY_ISSUE, atlas, Issues().features, around, live=False),
         ]
@@ -121,7 +123,27 @@ def _table(layer: Layer, places: Places) -> CountyTable:
         counties_of_id=places.counties_of_id,
         extent_of=places.extent,
         key=layer.key,
+        told=told_columns(layer),
     )
+
+
+def told_columns(layer: Layer) -> dict[str, sql.Composable]:
+    """Columns as the engine understands what is absent from them, so that one thing is told everywhere.
+
+    Phases that are not given are all three, those of a customer are what its node has; letters stand in one
+    order. A name of no characters is none, and what is not said to be remote controlled is not.
+    """
+    found: dict[str, sql.Composable] = {}
+    for column in layer.columns:
+        name = sql.Identifier(column.name)
+        if column.name == "phases":
+            given = name if layer.name == "customer_point" else sql.SQL("coalesce({}, 'ABC')").format(name)
+            found["phases"] = sql.SQL("translate('ABCN', translate('ABCN', {}, ''), '')").format(given)
+        elif column.name == "name":
+            found["name"] = sql.SQL("nullif({}, '')").format(name)
+        elif column.type == "bool" and not column.required:
+            found[column.name] = sql.SQL("coalesce({}, false)").format(name)
+    return found
 
 
 def _reading(counties: Collection[str], read: ReadOf) -> tuple[list[pa.Table], Collection[str]]:
@@ -265,13 +287,26 @@ class LiveLayer(DrawnLayer):
         return replace(of, fields=(*stored, lit))
 
     def page(self, query: Query) -> Page:
-        """The stored features, each with its live state."""
-        page = self.stored.page(self._told_as_stored(query))
+        """The features, each with its live state; from memory where no condition is on what is stored."""
+        query = self._told_as_stored(query)
+        if query.where is None and self._is_held:
+            return page_of(self.atlas, self.description, query)
+        page = self.stored.page(query)
         return replace(page, features=self._live(page.features, query.counties, query.moment))
 
     def count(self, query: Query, most: int) -> Count | None:
-        """How many stored features meet a query."""
-        return self.stored.count(query, most) if self._told_as_stored(query) is query else None
+        """How many stored features meet a query; of a box alone exactly, from memory."""
+        if self._told_as_stored(query) is not query:
+            return None
+        if query.where is None and query.box is not None and self._is_held:
+            found = count_in(self.atlas, self.description.id, query.box, query.counties)
+            return None if found is None else Count(found, True)
+        return self.stored.count(query, most)
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether places and columns lie in memory."""
+        return self.description.id in DRAWN_FROM_MEMORY
 
     def _told_as_stored(self, query: Query) -> Query:
         """The query, without a condition on references: of these a caller may see less than is stored.
@@ -286,7 +321,14 @@ class LiveLayer(DrawnLayer):
         return replace(query, where=None)
 
     def feature(self, id: str, counties: Counties = None) -> Features | None:
-        """The stored feature with its live state."""
+        """The feature with its live state; that of a county which is not held from the tables."""
+        if self._is_held:
+            scene = self.engine.scene()
+            row = scene.topology.ids.row(self.description.id, id)
+            if row is not None:
+                return feature_of(self.atlas, self.description, row, scene, counties)
+            if not within(scene.world.absent, counties):
+                return None
         found = self.stored.feature(id, counties)
         return None if found is None else self._live(found, counties, None)
 

@@ -8,7 +8,7 @@ its own features and no others. Whole rows never travel: columns are named one b
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import shapely
 from psycopg2 import DataError, extensions, sql
 
-from layers.filter.statement import condition
+from layers.filter.statement import Told, condition
 from layers.filter.tree import is_live
 from layers.geojson_columns import Features, Geometries, column_of
 from layers.row_estimate import planned_rows
@@ -71,6 +71,8 @@ class CountyTable:
         A box around the layer in some counties, from whoever knows it cheaply.
     key
         The column of the id; `county_code` beside it except in the table of counties itself.
+    told
+        How some columns are told where that is not how they are stored; in conditions as well.
     """
 
     description: Description
@@ -79,6 +81,7 @@ class CountyTable:
     counties_of_id: CountiesOfId
     extent_of: ExtentOf
     key: str = "id"
+    told: Told = field(default_factory=dict)
 
     @property
     def _county_name(self) -> str:
@@ -226,7 +229,7 @@ class CountyTable:
         if query.where is not None:
             if is_live(query.where):
                 raise TypeError("what is live is in no table")
-            conditions.append(condition(query.where))
+            conditions.append(condition(query.where, self.told))
         return conditions
 
     def _all(self, counties: Collection[str], conditions: Collection[sql.Composable]) -> sql.Composable:
@@ -254,7 +257,7 @@ class CountyTable:
 
         def read(cursor: extensions.cursor, some: Collection[str]) -> pa.Table:
             statement = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}, {} LIMIT {}").format(
-                sql.SQL(", ").join(map(sql.Identifier, schema.names)),
+                sql.SQL(", ").join(map(self._column, schema.names)),
                 sql.Identifier(self.description.id),
                 self._all(some, conditions),
                 self._county,
@@ -268,6 +271,12 @@ class CountyTable:
             return parts[0], away
         rows = pa.concat_tables(parts) if parts else schema.empty_table()
         return sorted_by(rows, self._county_name, self.key).slice(0, limit), away
+
+    def _column(self, name: str) -> sql.Composable:
+        told = self.told.get(name)
+        return (
+            sql.Identifier(name) if told is None else sql.SQL("{} AS {}").format(told, sql.Identifier(name))
+        )
 
     def _features(self, rows: pa.Table) -> Features:
         properties = {field.name: column_of(rows[field.name]) for field in self.description.fields}

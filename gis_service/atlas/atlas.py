@@ -150,6 +150,21 @@ class Atlas:
                         found.setdefault(run.county, {})[layer] = boxes
         return found
 
+    def sheet(self, world: World, layer: str, run: CountyRun) -> Sheet:
+        """The sheet of one county's rows of a layer that the engine holds."""
+        self._tidied(world)
+        return self._sheets(world, layer, [run])[0][run.county]
+
+    def columns(
+        self, world: World, layer: str, run: CountyRun, sheet: Sheet, fields: Iterable[str]
+    ) -> dict[str, Column]:
+        """Some stored columns of a sheet, those that there are."""
+        size = sheet.nbytes
+        found = self._columns(world, layer, run, sheet, fields)
+        if sheet.nbytes != size:
+            self.sheets.tidy()
+        return found
+
     def _boxes(self, world: World, layer: str, run: CountyRun, rows: I64) -> F64:
         if layer not in self.stored:
             return boxes_of_rows(world.topology.tables, layer, rows)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -27,8 +28,9 @@ from gis_service.errors import NotReady
 from gis_service.kernels.compiled import I64
 from layers.arrow_columns import shapes_of
 from layers.geojson_columns import Features, NumberColumn, TextColumn
-from layers.rows import picked, taken
+from layers.rows import blank, joined, picked, taken
 from layers.sheet import Patch, Seen, Sight
+from layers.sheet_features import column_at
 from layers.source import Box, Count, Counties, Description, Key, Page, Query, within
 
 MOST_KEPT = 8
@@ -40,12 +42,22 @@ class BeingMade(NotReady):
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
-    """All features of a layer in one state and scope, by (county, id); `keys` are aligned with them."""
+class Part:
+    """The features of one county in one state and scope, by id; never changed once made.
 
+    Whoever makes features gives a part again where it is still right: where they lie is then not found anew.
+    """
+
+    county: str
     features: Features
-    keys: list[Key]
-    missing: tuple[str, ...] = ()
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The ids in order."""
+        ids = self.features.ids
+        assert isinstance(ids, TextColumn)
+        data = ids.data.tobytes()
+        return [data[begin:end].decode() for begin, end in pairwise(ids.offsets.tolist())]
 
     @cached_property
     def index(self) -> Index:
@@ -55,21 +67,17 @@ class Made:
     @cached_property
     def row_of(self) -> dict[str, int]:
         """Row by id."""
-        return {key.id: row for row, key in enumerate(self.keys)}
+        return {id: row for row, id in enumerate(self.ids)}
 
-    @cached_property
-    def runs(self) -> list[tuple[str, int, int]]:
-        """Counties in order, each with its first row and the one behind its last."""
-        found: list[tuple[str, int, int]] = []
-        first = 0
-        for county, keys in groupby(self.keys, key=lambda key: key.county):
-            last = first + sum(1 for _ in keys)
-            found.append((county, first, last))
-            first = last
-        return found
+    def rows(self, box: Box | None, after: Key | None) -> I64:
+        """Ascending rows of the features behind a key that have a point in a box."""
+        rows = np.arange(len(self.features)) if box is None else self._meeting(box)
+        if after is None or after.county < self.county:
+            return rows
+        first = len(self.ids) if after.county > self.county else bisect_right(self.ids, after.id)
+        return rows[rows >= first]
 
-    def meeting(self, box: Box) -> I64:
-        """Ascending rows of the features that have a point in a box."""
+    def _meeting(self, box: Box) -> I64:
         near = self.index.rows(box)
         shapes = shapes_of(taken(self.features, near).geometry)
         met = np.zeros(near.size, np.bool_)
@@ -78,8 +86,28 @@ class Made:
         return near[met]
 
 
-Make = Callable[[Scene, Counties], tuple[Features, list[Key]]]
-"""The features of a scene as far as some counties may be seen, by (county, id), and their keys."""
+def parted(features: Features, keys: Sequence[Key]) -> list[Part]:
+    """Features by (county, id), whose keys these are, county by county."""
+    found: list[Part] = []
+    first = 0
+    for county, those in groupby(keys, key=lambda key: key.county):
+        last = first + sum(1 for _ in those)
+        rows = np.arange(first, last)
+        assert features.ids is not None
+        found.append(Part(county, replace(taken(features, rows), ids=column_at(features.ids, rows))))
+        first = last
+    return found
+
+
+class Made(NamedTuple):
+    """All features of a layer in one state and scope, county by county, and the counties that are missing."""
+
+    parts: list[Part]
+    missing: tuple[str, ...] = ()
+
+
+Make = Callable[[Scene, Counties], list[Part]]
+"""The features of a scene as far as some counties may be seen, by county."""
 
 ExtentOf = Callable[[Counties], Box | None]
 
@@ -120,28 +148,42 @@ class DerivedLayer:
     def page(self, query: Query) -> Page:
         """Features by (county, id); a condition is left to whoever asks."""
         made = self._made(query.moment, query.counties)
-        rows = np.arange(len(made.keys)) if query.box is None else made.meeting(query.box)
-        if query.after is not None:
-            rows = rows[rows >= bisect_right(made.keys, query.after)]
-        chosen = rows[: query.limit]
-        last = made.keys[chosen[-1]] if rows.size > chosen.size else None
-        return Page(taken(made.features, chosen), last, made.missing)
+        chosen: list[tuple[Part, I64]] = []
+        left = query.limit + 1  # whether others follow
+        for part in made.parts:
+            rows = part.rows(query.box, query.after)[:left]
+            left -= rows.size
+            if rows.size:
+                chosen.append((part, rows))
+            if not left:
+                break
+        last = None
+        if not left:
+            part, rows = chosen.pop()
+            if rows.size > 1:
+                chosen.append((part, rows[:-1]))
+            part, rows = chosen[-1]
+            last = Key(part.county, part.ids[int(rows[-1])])
+        features = [taken(part.features, rows) for part, rows in chosen]
+        return Page(joined(features) if features else blank(self.description), last, made.missing)
 
     def count(self, query: Query, most: int) -> Count | None:  # noqa: ARG002  # it costs nothing
         """How many there are; None where a condition has to be looked at."""
         if query.where is not None:
             return None
-        made = self._made(query.moment, query.counties)
-        return Count(len(made.keys) if query.box is None else made.meeting(query.box).size, True)
+        parts = self._made(query.moment, query.counties).parts
+        return Count(sum(part.rows(query.box, None).size for part in parts), True)
 
     def feature(self, id: str, counties: Counties = None) -> Features | None:
         """The feature of an id as it is now."""
-        made = self._made(None, counties)
-        row = made.row_of.get(id)
-        return None if row is None else taken(made.features, np.array([row], np.int64))
+        for part in self._made(None, counties).parts:
+            row = part.row_of.get(id)
+            if row is not None:
+                return taken(part.features, np.array([row], np.int64))
+        return None
 
     def look(self, sight: Sight) -> Seen:
-        """What lies in a box; patches of several counties share their sheet.
+        """What lies in a box.
 
         While the features are being made all counties are missing, for a map has other layers to show.
         """
@@ -150,18 +192,17 @@ class DerivedLayer:
         except BeingMade:
             world = self._atlas.engine.current.get()
             return Seen([], tuple(within(sorted(world.versions), sight.counties)))
-        near = made.index.rows(sight.box)
-        of, ids = made.features.properties, made.features.ids
-        assert isinstance(ids, TextColumn)
         live = [field.name for field in self.description.fields if field.live and field.name in sight.fields]
-        columns = {name: of[name] for name in sight.fields if name in of and name not in live}
         patches: list[Patch] = []
-        for county, first, last in made.runs:
-            rows = near[(near >= first) & (near < last)]
+        for part in made.parts:
+            rows = part.index.rows(sight.box)
             if rows.size:
+                of, ids = part.features.properties, part.features.ids
+                assert isinstance(ids, TextColumn)
+                columns = {name: of[name] for name in sight.fields if name in of and name not in live}
                 state = {name: picked(of[name], rows) for name in live}
                 told = {name: one for name, one in state.items() if isinstance(one, NumberColumn)}
-                patches.append(Patch(county, rows, made.features.geometry, ids, columns, told))
+                patches.append(Patch(part.county, rows, part.features.geometry, ids, columns, told))
         return Seen(patches, made.missing)
 
     def stamp(self, sight: Sight) -> str:
@@ -180,7 +221,7 @@ class DerivedLayer:
                     shown = None if counties is None else frozenset(within(scene.world.versions, counties))
                     seen = within(scene.world.versions, counties)
                     missing = tuple(within(scene.world.narrowed(scene.missing, seen), counties))
-                    made = Made(*self._make(scene, shown), missing)
+                    made = Made(self._make(scene, shown), missing)
                     self._kept[key] = made
                     while len(self._kept) > MOST_KEPT:
                         self._kept.popitem(last=False)

@@ -8,18 +8,23 @@ feed together.
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from gis_service.atlas.derived import Part
 from gis_service.atlas.veil import shown
 from gis_service.engine.columns import vertices_of
 from gis_service.engine.live import energised
 from gis_service.engine.world import Scene
-from gis_service.kernels.compiled import I64
+from gis_service.kernels.compiled import I32, I64
 from gis_service.network.ids import Ref
+from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
 from gis_service.tracing.areas import supply_area
+from gis_service.tracing.change import Change
 from layers.geojson_columns import Features, Geometries
 from layers.source import Counties, Description, Field, Key
 
@@ -43,7 +48,13 @@ FEEDER = Description(
 )
 
 
+MOST_SCOPES = 4
+"""Scopes whose feeders are kept to be made anew from."""
+
+
 class _Feeder(NamedTuple):
+    """A feeder as it is told, and the nodes that this hangs on: those of its area and of its heads."""
+
     key: Key
     name: str | None
     base_voltage_kv: float
@@ -54,18 +65,91 @@ class _Feeder(NamedTuple):
     length_m: float
     energised: bool
     lines: I64
+    nodes: I32
 
 
-def feeders(scene: Scene, counties: Counties) -> tuple[Features, list[Key]]:
-    """Feeders whose head switch is in the counties, with what they supply in these; by (county, id)."""
-    topology = scene.topology
-    switches = topology.tables.switches
-    found = []
-    for row in range(len(topology.feeders.ids)):
-        heads = topology.feeders.head_row[topology.feeders.head_of == row]
-        if counties is None or str(switches.county[int(heads[0])]) in counties:
-            found.append(_feeder(scene, row, heads, counties))
-    found.sort(key=lambda one: one.key)
+class _Known(NamedTuple):
+    """The feeders of a scope in one state, by row, and what is made of them."""
+
+    topology: Topology
+    state: SwitchState
+    feeders: dict[int, _Feeder]
+    parts: list[Part]
+
+
+class Feeders:
+    """The feeders of one engine's grid; those that a change of switches does not reach are not made again.
+
+    What a feeder supplies hangs on the nodes below it alone: while none of them is the end of a switch that
+    moved, and all have the phases that they had, it supplies what it did. Asked by one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Counties, _Known] = OrderedDict()
+
+    def parts(self, scene: Scene, counties: Counties) -> list[Part]:
+        """Feeders whose head switch is in the counties, with what they supply in these; by county."""
+        topology = scene.topology
+        known = self._known.get(counties)
+        if known is None or known.topology is not topology:
+            mine = _rows_of(topology, counties)
+            made = {row: _feeder(scene, row, heads, counties) for row, heads in mine.items()}
+            parts = _parts(topology, made, {}, {one.key.county for one in made.values()})
+        else:
+            reached = _reached(known, scene.state)
+            again = {row: _feeder(scene, row, _heads(topology, row), counties) for row in reached}
+            made = {**known.feeders, **again}
+            kept = {part.county: part for part in known.parts}
+            parts = _parts(topology, made, kept, {one.key.county for one in again.values()})
+        self._known[counties] = _Known(topology, scene.state, made, parts)
+        self._known.move_to_end(counties)
+        while len(self._known) > MOST_SCOPES:
+            self._known.popitem(last=False)
+        return parts
+
+
+def _rows_of(topology: Topology, counties: Counties) -> dict[int, I64]:
+    """The feeders whose first head switch is in the counties, each with the rows of its heads."""
+    county = topology.tables.switches.county
+    heads = {row: _heads(topology, row) for row in range(len(topology.feeders.ids))}
+    return {row: of for row, of in heads.items() if counties is None or str(county[int(of[0])]) in counties}
+
+
+def _heads(topology: Topology, row: int) -> I64:
+    found: I64 = topology.feeders.head_row[topology.feeders.head_of == row]
+    return found
+
+
+def _reached(known: _Known, state: SwitchState) -> list[int]:
+    """The feeders that a change of switches may have made others."""
+    topology = known.topology
+    switched = np.flatnonzero(known.state.open != state.open)
+    if not switched.size:
+        return []
+    change = Change(topology, known.state, state, switched=switched)
+    edges = topology.first_edge("switch") + switched
+    mark = np.zeros(topology.n_nodes + 2, np.bool_)  # the root, and what is not known
+    for nodes in (change.changed_nodes(), topology.edge_from[edges], topology.edge_to[edges]):
+        mark[nodes] = True
+    return [row for row, one in known.feeders.items() if mark[one.nodes].any()]
+
+
+def _parts(
+    topology: Topology, made: Mapping[int, _Feeder], kept: Mapping[str, Part], anew: Collection[str]
+) -> list[Part]:
+    """The features of each county, those that are kept but for some counties."""
+    by_county: dict[str, list[_Feeder]] = {}
+    for one in made.values():
+        by_county.setdefault(one.key.county, []).append(one)
+    return [
+        _part(topology, county, sorted(by_county[county], key=lambda one: one.key))
+        if county in anew
+        else kept[county]
+        for county in sorted(by_county)
+    ]
+
+
+def _part(topology: Topology, county: str, found: list[_Feeder]) -> Part:
     lines = np.concatenate([np.empty(0, np.int64), *(one.lines for one in found)])
     offsets, coords = vertices_of(topology.tables.lines, lines)
     parts = np.cumsum([0, *(one.lines.size for one in found)])
@@ -83,7 +167,7 @@ def feeders(scene: Scene, counties: Counties) -> tuple[Features, list[Key]]:
         "energised": np.array([one.energised for one in found], np.bool_),
     }
     geometry = Geometries.of_multilines(parts, offsets, coords)
-    return Features.of(geometry, columns, ids), [one.key for one in found]
+    return Part(county, Features.of(geometry, columns, ids))
 
 
 def _feeder(scene: Scene, row: int, heads: I64, counties: Counties) -> _Feeder:
@@ -112,7 +196,13 @@ def _feeder(scene: Scene, row: int, heads: I64, counties: Counties) -> _Feeder:
         math.fsum(tables.lines.length_m[lines].tolist()),
         bool(energised(scene, "switch", heads).any()),
         drawn,
+        np.concatenate([area.nodes, *_ends(topology, heads)]).astype(np.int32),
     )
+
+
+def _ends(topology: Topology, switches: I64) -> list[I64]:
+    edges = topology.first_edge("switch") + switches
+    return [topology.edge_from[edges].astype(np.int64), topology.edge_to[edges].astype(np.int64)]
 
 
 def _substation(topology: Topology, edge: int, counties: Counties) -> str | None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from gis_service.kernels.compiled import F64, I64
 from gis_service.kernels.extents import boxes_around
@@ -61,6 +62,19 @@ class Index:
         if not found:
             return _NO_ROWS
         return found[0] if len(found) == 1 else np.union1d(found[0], found[1])
+
+    def inside(self, rows: I64, box: Box) -> npt.NDArray[np.bool_]:
+        """Which of some rows have their own box within one that does not cross the 180th meridian."""
+        places = self._places[rows]
+        if box.west > box.east:
+            return np.zeros(rows.size, np.bool_)
+        found: npt.NDArray[np.bool_] = (
+            (places[:, 0] >= box.west)
+            & (places[:, 1] >= box.south)
+            & (places[:, -2] <= box.east)
+            & (places[:, -1] <= box.north)
+        )
+        return found
 
     def _rows(self, box: Box, around: Box) -> I64:
         if (

@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from shapely.geometry import shape
 
-from gis_service.atlas.derived import BeingMade
+from gis_service.atlas.derived import BeingMade, Part, parted
 from gis_service.checks import RULES, Finding, check_grid
 from gis_service.engine.world import Scene
 from gis_service.network.tables import GridTables
@@ -90,8 +90,8 @@ class Issues:
         self._lock = threading.Lock()
         self._check: _Check | None = None
 
-    def features(self, scene: Scene, counties: Counties) -> tuple[Features, list[Key]]:
-        """Findings filed under the counties; by (county, id).
+    def features(self, scene: Scene, counties: Counties) -> list[Part]:
+        """Findings filed under the counties, by county.
 
         To those who may see some counties alone, the sentence of a rule that looks at more than one element
         is the rule's own: the other elements may be hidden.
@@ -121,7 +121,7 @@ class Issues:
         }
         told = {name: np.array(values, object) for name, values in columns.items()}
         xy = np.array([_place(one) for one in those], np.float64).reshape(-1, 2)
-        return Features.of(Geometries.points(xy), told, told["id"]), keys
+        return parted(Features.of(Geometries.points(xy), told, told["id"]), keys)
 
     def _findings(self, topology: Topology) -> list[Finding]:
         with self._lock:

@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from shapely.geometry import shape
 
+from gis_service.atlas.derived import Part, parted
 from gis_service.atlas.veil import shown
 from gis_service.engine.columns import Answer, rfc3339
 from gis_service.engine.world import Scene
@@ -77,8 +78,8 @@ class _Part(NamedTuple):
     customers: I64
 
 
-def outage_areas(scene: Scene, counties: Counties, begun_of: BegunOf) -> tuple[Features, list[Key]]:
-    """The outage areas of a scene as far as they lie in the counties; by (county, id)."""
+def outage_areas(scene: Scene, counties: Counties, begun_of: BegunOf) -> list[Part]:
+    """The outage areas of a scene as far as they lie in the counties, by county."""
     parts = _parts(scene, counties)
     customers = scene.tables.customers
     asked = [row for part in parts for row in part.customers[:MOST_ASKED].tolist()]
@@ -95,7 +96,7 @@ def outage_areas(scene: Scene, counties: Counties, begun_of: BegunOf) -> tuple[F
         kind: Any = {"integer": np.int64, "number": np.float64}.get(field.type, object)
         columns[field.name] = np.array([one[field.name] for one, _ in made], kind)
     geometry = geometries_of("Polygon", np.array([area for _, area in made], object))
-    return Features.of(geometry, columns, columns["id"]), keys
+    return parted(Features.of(geometry, columns, columns["id"]), keys)
 
 
 def _parts(scene: Scene, counties: Counties) -> list[_Part]:

@@ -9,7 +9,7 @@ from gis_service.checks.connection import parts
 from gis_service.checks.subject import Subject
 from gis_service.kernels.reach import components
 from gis_service.network.switching import SwitchState, conducting, loaded_state, normal_state
-from gis_service.network.tables import phase_text
+from gis_service.network.tables import ALL_PHASES, phase_text
 from gis_service.tracing.supply import node_phases, supplied_at
 
 
@@ -50,7 +50,7 @@ def switches_not_normal(subject: Subject) -> None:
 def phases_never_present(subject: Subject) -> None:
     """Customers with a phase that no switching brings to their node, where some phase does arrive."""
     topology = subject.topology
-    node, given = topology.customer_node, np.asarray(topology.tables.customers.phases, np.uint8)
+    node, given = topology.customer_node, np.asarray(topology.tables.customers.phases) & np.uint8(ALL_PHASES)
     there = np.append(_ever(subject), np.uint8(0))[node]  # the last one, where a node is not known
     missing = given & ~there
     for row in np.flatnonzero((there != 0) & (missing != 0)).tolist():

@@ -36,7 +36,7 @@ TABLE_OF_LAYER = {
 EDGE_LAYERS = ("line_section", "switch", "power_transformer", "energy_source")
 
 GEOMETRY_COLUMNS = {"xy", "coords", "offsets"}
-PHASE_TEXTS = [phase_text(mask) for mask in range(8)]
+PHASE_TEXTS = [phase_text(mask) for mask in range(16)]
 
 
 def rfc3339(moment: datetime) -> str:

@@ -20,8 +20,10 @@ from gis_service.network.forests import grow, normal_phases, supply_forests
 from gis_service.network.ids import IdIndex
 from gis_service.network.stored import topology_arrays
 from gis_service.network.switching import conducting_edges
-from gis_service.network.tables import GridTables, Text
+from gis_service.network.tables import ALL_PHASES, GridTables, Text
 from gis_service.network.topology import Feeders, Inside, Switchgear, Topology
+
+_SUPPLY = np.uint8(ALL_PHASES)  # what a neutral is named beside
 
 
 def build_topology(tables: GridTables) -> Topology:
@@ -48,7 +50,7 @@ def build_topology(tables: GridTables) -> Topology:
         ]
     )
     edge_phases = np.concatenate(
-        [np.asarray(t.phases) for t in (lines, switches, transformers, sources)], dtype=np.uint8
+        [np.asarray(t.phases) & _SUPPLY for t in (lines, switches, transformers, sources)], dtype=np.uint8
     )
     _hang(edge_from, edge_to, edge_phases, root)
     edge_length_m: F64 = np.zeros(edge_from.size)
@@ -60,7 +62,7 @@ def build_topology(tables: GridTables) -> Topology:
     forests = grow(arcs, edge_from, edge_to, edge_phases, normally, root)
     customer_node = ids.rows("connectivity_node", tables.customers.node_id)
     customer_node[customer_node < 0] = root  # what supplies them is not here, so nothing here takes it away
-    customer_needs = _customer_needs(np.asarray(tables.customers.phases), customer_node, forests)
+    customer_needs = _customer_needs(np.asarray(tables.customers.phases) & _SUPPLY, customer_node, forests)
     district_transformer = ids.rows("power_transformer", tables.districts.transformer_id)
     edge_rank = _rank(lines.id, switches.id, transformers.id, sources.id)
     normally[first_transformer : first_transformer + len(transformers)] = 0

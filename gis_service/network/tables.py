@@ -3,8 +3,8 @@
 Every table is frozen, one column per field, all of one length, **sorted by (county, id)**. A number
 column is a NumPy array, a text column an object array of `str`; or, where a province must fit into memory, a
 column of `network.columns`, which answers like one. An absent text is `""`, an absent number `nan`. Phases
-are bit masks (`A` 1, `B` 2, `C` 4). Geometry is flat: `xy` is float64 `(n, 2)` lon/lat; lines carry
-`offsets` int64 `(n + 1,)` into `coords` float64 `(m, 2)`.
+are bit masks (`A` 1, `B` 2, `C` 4, and `N` 8, which carries no supply). Geometry is flat: `xy` is float64
+`(n, 2)` lon/lat; lines carry `offsets` int64 `(n + 1,)` into `coords` float64 `(m, 2)`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ Offsets = npt.NDArray[np.int64]
 
 PHASE_A, PHASE_B, PHASE_C = 1, 2, 4
 ALL_PHASES = PHASE_A | PHASE_B | PHASE_C
+NEUTRAL = 8
+"""Named beside phases; stands in the columns of tables alone, and no network knows it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +185,11 @@ def phase_mask(text: str | None, *, absent: int = ALL_PHASES) -> int:
     return mask
 
 
+def given_phases(text: str | None, *, absent: int = ALL_PHASES) -> int:
+    """The mask of a phase string as it stands in a table: `phase_mask` with `NEUTRAL` where `N` is named."""
+    return phase_mask(text, absent=absent) | (NEUTRAL if text and "N" in text else 0)
+
+
 def phase_text(mask: int) -> str:
-    """The phase letters of a mask, in the order ABC."""
-    return "".join(letter for bit, letter in ((1, "A"), (2, "B"), (4, "C")) if mask & bit)
+    """The phase letters of a mask, in the order ABCN."""
+    return "".join(letter for bit, letter in ((1, "A"), (2, "B"), (4, "C"), (8, "N")) if mask & bit)

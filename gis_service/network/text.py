@@ -104,7 +104,7 @@ def _add(rows: dict[str, dict[str, dict[str, Any]]], county: str, words: list[st
         elif layer == "switches" and word in ("open", "normal_open"):
             row[word] = True
         elif not equals:
-            row["phases"] = t.phase_mask(word)
+            row["phases"] = t.given_phases(word)
         else:
             raise ValueError(f"unknown word {word!r}")
     if id in rows[layer]:

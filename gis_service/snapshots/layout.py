@@ -21,7 +21,7 @@ import xxhash
 Arrays = Mapping[str, npt.NDArray[Any]]
 Meta = dict[str, Any]
 
-FORMAT = 1
+FORMAT = 2
 """Rises with every change of this layout and of what the arrays of a county mean."""
 
 UNFINISHED = ".part"

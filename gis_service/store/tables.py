@@ -143,6 +143,6 @@ def _masks(values: Any, absent: int) -> t.Masks:
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.unify_dictionaries().combine_chunks()
     known = np.array(
-        [t.phase_mask(text, absent=absent) for text in coded.dictionary.to_pylist()], dtype=np.uint8
+        [t.given_phases(text, absent=absent) for text in coded.dictionary.to_pylist()], dtype=np.uint8
     )
     return known[coded.indices.to_numpy()] if len(coded) else np.empty(0, dtype=np.uint8)

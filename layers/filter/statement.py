@@ -6,6 +6,9 @@ nothing that a caller wrote is ever read as SQL.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from psycopg2 import sql
 
 from layers.filter.tree import Call, Expression, Property, Shape, Value
@@ -15,7 +18,8 @@ _INFIX = {"=", "<>", "<", ">", "<=", ">=", "+", "-", "*"}
 _FORMS = {
     "not": "(NOT {})",
     "isNull": "({} IS NULL)",
-    "casei": "lower({})",
+    # a database of the C locale would fold letters of English alone
+    "casei": 'lower({} COLLATE "und-x-icu")',
     "between": "({} BETWEEN {} AND {})",
     "like": "({} LIKE {} ESCAPE '\\')",
     # what cannot be divided is not known
@@ -28,26 +32,32 @@ _FORMS = {
 _CASTS = {"string": "text", "boolean": "boolean", "number": "float8", "integer": "float8"}
 
 
-def condition(expression: Expression) -> sql.Composable:
+Told = Mapping[str, sql.Composable]
+"""How a column is told where that is not how it is stored, by its name."""
+
+AS_STORED: Told = MappingProxyType({})
+
+
+def condition(expression: Expression, told: Told = AS_STORED) -> sql.Composable:
     """The expression in SQL; numbers are double precision, and texts are ordered by code point."""
     if isinstance(expression, Property):
-        return _property(expression)
+        return _property(expression, told)
     if isinstance(expression, Value):
         return sql.SQL("{}::" + _CASTS[expression.type]).format(sql.Literal(expression.value))
     if isinstance(expression, Shape):
         return sql.SQL("ST_GeomFromWKB(decode({}, 'hex'), 4326)").format(sql.Literal(expression.wkb.hex()))
-    return _call(expression)
+    return _call(expression, told)
 
 
-def _property(one: Property) -> sql.Composable:
+def _property(one: Property, told: Told) -> sql.Composable:
     if one.type == "geometry":
         return _GEOMETRY_COLUMN
-    name = sql.Identifier(one.name)
+    name = told.get(one.name) or sql.Identifier(one.name)
     return sql.SQL("{}::float8").format(name) if one.type in ("number", "integer") else name
 
 
-def _call(call: Call) -> sql.Composable:
-    args = [condition(one) for one in call.args]
+def _call(call: Call, told: Told) -> sql.Composable:
+    args = [condition(one, told) for one in call.args]
     if call.op in ("and", "or"):
         return sql.SQL("({})").format(sql.SQL(f" {call.op.upper()} ").join(args))
     if call.op == "in":

@@ -28,7 +28,9 @@ _STRING, _DOUBLE, _UNSIGNED, _SIGNED, _BOOL = (
 _NUMBER_ROOM = 16
 _FNV_START, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _HIGH = np.uint64(0x7FF0000000000000)
-_MINUS_ZERO = np.int64(-(2**63))  # as bits; told as 0.0, since a reader that compares values takes both for one
+_MINUS_ZERO = np.int64(
+    -(2**63)
+)  # as bits; told as 0.0, since a reader that compares values takes both for one
 _HALF = np.uint64(32)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gis_service.atlas import Atlas
 from gis_service.atlas.derived import DerivedLayer
-from gis_service.atlas.feeders import FEEDER, feeders
+from gis_service.atlas.feeders import FEEDER, Feeders
 from gis_service.engine import Engine
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.held import HeldTables
@@ -32,7 +32,7 @@ CODES = ["450101", "450102", "450103"]
 
 def layer_over(tables: GridTables) -> DerivedLayer:
     atlas = Atlas(Engine(CurrentWorld(HeldTables(tables))))
-    return DerivedLayer(FEEDER, atlas, feeders, lambda _: None)
+    return DerivedLayer(FEEDER, atlas, Feeders().parts, lambda _: None)
 
 
 def features(layer: DerivedLayer, counties: Counties = None, **more: Any) -> list[dict[str, Any]]:
@@ -176,7 +176,7 @@ def test_what_was_made_is_kept(counties: Counties, monkeypatch: pytest.MonkeyPat
 
     def counting(*asked: Any) -> Any:
         made.append(1)
-        return feeders(*asked)
+        return Feeders().parts(*asked)
 
     layer = layer_over(parse_grid(DRAWN))
     monkeypatch.setattr(layer, "_make", counting)

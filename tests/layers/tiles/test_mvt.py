@@ -125,7 +125,8 @@ def test_counties_share_one_layer_and_one_table_of_values() -> None:
 
 def test_zero_with_and_without_a_sign_is_one_value() -> None:
     found = layer(
-        patch(Geometries.points(units([(1, 1)] * 3)), f=pa.array([0.0, -0.0, 0.0], pa.float64())), fields=("f",)
+        patch(Geometries.points(units([(1, 1)] * 3)), f=pa.array([0.0, -0.0, 0.0], pa.float64())),
+        fields=("f",),
     )
     assert found is not None
     assert [str(value) for value in found.values] == ["0.0"]
