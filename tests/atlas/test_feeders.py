@@ -17,6 +17,7 @@ from gis_service.atlas.feeders import FEEDER, Feeders
 from gis_service.engine import Engine
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.held import HeldTables
+from gis_service.engine.world import Scene
 from gis_service.network.tables import GridTables
 from gis_service.network.text import parse_grid
 from layers.geojson_writer import whole_collection
@@ -193,3 +194,59 @@ def test_a_grid_without_feeders_has_none() -> None:
     assert features(layer) == []
     assert layer.look(Sight(Box(-180, -90, 180, 90))).patches == []
     assert np.size(layer.page(Query(1)).features.geometry.coords) == 0
+
+
+@settings(max_examples=150)
+@given(
+    cut_grids().map(lambda it: it[1]),
+    st.none() | st.frozensets(st.sampled_from(CODES)),
+    st.lists(st.lists(st.integers(0, 20), min_size=1, max_size=3), min_size=1, max_size=5),
+)
+def test_feeders_after_operations_are_those_made_from_nothing(
+    tables: GridTables, seen: Counties, operations: list[list[int]]
+) -> None:
+    """Whatever is switched, and in loops and islands: what is kept is what would be made anew."""
+    world = Engine(CurrentWorld(HeldTables(tables))).current.get()
+    kept = Feeders()
+    state = world.current
+    for rows in [[], *operations]:
+        switches = sorted({row % len(tables.switches) for row in rows} if len(tables.switches) else ())
+        state = state.with_switching(switches, [not state.open[row] for row in switches])
+        scene = Scene(world.switched(state, {}), state, world.last_load)
+        assert told(kept, scene, seen) == told(Feeders(), scene, seen)
+
+
+def told(made: Feeders, scene: Scene, seen: Counties) -> list[Any]:
+    return [
+        (part.county, orjson.loads(whole_collection([part.features], {}))["features"])
+        for part in made.parts(scene, seen)
+    ]
+
+
+def test_an_operation_makes_again_what_its_county_shows_and_leaves_the_others() -> None:
+    tables = parse_grid(TWO_COUNTIES)
+    world = Engine(CurrentWorld(HeldTables(tables))).current.get()
+    kept = Feeders()
+    before = kept.parts(Scene(world, world.current, world.last_load), None)
+    (row,) = (tables.switches.id == "FU2").nonzero()[0].tolist()
+    state = world.current.with_switching([row], [True])
+    after = kept.parts(Scene(world.switched(state, {}), state, world.last_load), None)
+    assert [part.county for part in before] == ["450101", "450102"]
+    assert after[0] is before[0]
+    assert values_of(before[1].features.properties["customers"]) == [1]
+    assert values_of(after[1].features.properties["customers"]) == [0]
+
+
+TWO_COUNTIES = """
+@450101
+S1 source n1
+CB1 breaker n1 n2 feeder=F1
+L1 line n2 n3
+C1 customer n3
+@450102
+S2 source m1
+CB2 breaker m1 m2 feeder=F2
+FU2 fuse m2 m3
+L2 line m3 m4
+C2 customer m4
+"""
