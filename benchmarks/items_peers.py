@@ -1,6 +1,6 @@
 """pygeoapi and TiPg as their documentations advise to run them, one worker each, in their own environment.
 
-What they need does not go together with what the engine needs, so they are not among its packages.
+What they bring along is much, and nothing of it is of use to the engine.
 """
 
 from __future__ import annotations

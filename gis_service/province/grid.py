@@ -84,7 +84,7 @@ def _counties(values: pa.Array) -> Any:
 
 def _masks(values: pa.Array, *, absent: int) -> t.Masks:
     coded = Coded.of(values)
-    known = np.array([t.given_phases(word, absent=absent) for word in coded.words], np.uint8)
+    known = np.array([t.phase_mask(word, absent=absent) for word in coded.words], np.uint8)
     return known[coded.codes] if len(coded) else np.empty(0, np.uint8)
 
 
