@@ -92,7 +92,7 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
                         name, theirs = quickest(ways, asked, told)
                         yield Contest(
                             name=f"items-{peer.name}-{layer}-{limit}-{kind}",
-                            work=f"{_WORDS[kind]} of {limit:,} of {len(table):,} features of {layer}, by HTTP",
+                            work=f"{_WORDS[kind]} of {limit:,} of {len(table):,} {layer} features",
                             peer=name,
                             ours=partial(Client(ours).get, _ours),
                             theirs=theirs,
