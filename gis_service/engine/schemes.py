@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from gis_service.engine.building_areas import read_areas, refuse_areas, refuse_closed
 from gis_service.engine.columns import Answer
 from gis_service.engine.corridors import CorridorShelf
 from gis_service.engine.shapes import Shapes
@@ -20,6 +21,7 @@ from gis_service.kernels.compiled import I64
 from gis_service.network.tables import ALL_PHASES, GridTables, phase_text
 from gis_service.network.texts import frozen
 from gis_service.planning.corridors import Ground, ground_around
+from gis_service.planning.disjoint import disjoint_pairs
 from gis_service.planning.explain import scheme
 from gis_service.planning.layout import lay_out, offers_of
 from gis_service.planning.pairs import Independence, Pairs, best_pairs
@@ -27,7 +29,7 @@ from gis_service.planning.pareto import Front, pareto_front
 from gis_service.planning.plane import Plane
 from gis_service.planning.refusals import refusals
 from gis_service.planning.rules import Level, Rules, overridden
-from gis_service.planning.search import Block, Load, Search
+from gis_service.planning.search import Block, Choice, Load, Search
 from gis_service.planning.trees import Trees
 
 MOST_OF_FRONT = 50
@@ -36,15 +38,21 @@ MOST_OF_FRONT = 50
 
 @dataclass(frozen=True)
 class SchemeAsked:
-    """A new customer: where, how large, and how many schemes are wanted."""
+    """A new customer: where, how large, and how many schemes are wanted.
+
+    avoid, must_pass : GeoJSON areas that routes keep out of, and that each route passes in any order
+    """
 
     point: tuple[float, float]
     kva: float
     phases: int = ALL_PHASES
     supplies: int = 1
     independence: Independence = "feeder"
+    disjoint: bool = False
     k: int = 3
     pareto: bool = False
+    avoid: Sequence[Mapping[str, Any]] = ()
+    must_pass: Sequence[Mapping[str, Any]] = ()
     rules: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -63,10 +71,10 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
     Raises
     ------
     InvalidInput
-        For rules that cannot be.
+        For rules or areas that cannot be.
     Impossible
-        When the point lies in no county, the load is beyond every level, or no supplied grid is within reach;
-        the sentence says what would make it possible.
+        When the point lies in no county, the load is beyond every level, no supplied grid is within reach, or
+        the areas leave no way; the sentence says what would make it possible.
     CountyAway, NotReady
         When the corridors of a county near the point cannot be read.
     """
@@ -74,6 +82,7 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
     plane = Plane(*asked.point)
     levels = _levels(rules, asked.kva)
     reach = max(rules.limits.reach_m.of(level) for level in levels)
+    areas = read_areas(plane, asked.avoid, asked.must_pass)
     counties = _counties(scene, planner, plane, reach)
     ground = ground_around(plane, planner.corridors.corridors(scene.world, counties), reach)
     nodes, lines = _near(scene.world.shapes, scene.tables, plane, reach)
@@ -88,6 +97,7 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
         levels,
         nodes=nodes,
         lines=lines,
+        areas=areas,
     )
     if not any(block.sites.site for block in blocks):
         within = ", ".join(f"{rules.limits.reach_m.of(one):,.0f} m at {one} voltage" for one in levels)
@@ -96,22 +106,19 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
             f"{asked.kva:g} kVA lies within reach ({within}): raise rules.limits.reach_m, or ask of a switch "
             "state that supplies it"
         )
+    refuse_areas(areas, reach)
     _refuse_without_ways(blocks, ground, rules)
     search = Search(offers_of(blocks, load))
     best = list(islice(search.best(), asked.k))
-    pairs = best_pairs(search.best(), asked.independence, asked.k) if asked.supplies == 2 else Pairs([], True)
+    pairs = Pairs([], True)
+    if asked.supplies == 2 and asked.disjoint:
+        pairs = disjoint_pairs(blocks, load, asked.independence, asked.k)
+    elif asked.supplies == 2:
+        pairs = best_pairs(search.best(), asked.independence, asked.k)
     front = pareto_front(search) if asked.pareto else Front([], True)
     return {
         "schemes": [scheme(choice, rank) for rank, choice in enumerate(best, start=1)],
-        "pairs": [
-            {
-                "rank": rank,
-                "cost": round(sum(one["cost"]["total"] for one in supplies), 2),
-                "supplies": supplies,
-            }
-            for rank, pair in enumerate(pairs.pairs, start=1)
-            for supplies in [[scheme(choice, place) for place, choice in enumerate(pair, start=1)]]
-        ],
+        "pairs": [_pair(pair, rank) for rank, pair in enumerate(pairs.pairs, start=1)],
         "pareto": [
             scheme(choice, rank) for rank, choice in enumerate(front.choices[:MOST_OF_FRONT], start=1)
         ],
@@ -127,6 +134,17 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
             and len(front.choices) <= MOST_OF_FRONT
             and all(routes.whole for block in blocks for routes in block.routes),
         },
+    }
+
+
+def _pair(pair: tuple[Choice, Choice], rank: int) -> Answer:
+    supplies = [scheme(choice, place) for place, choice in enumerate(pair, start=1)]
+    first, second = ([point["id"] for point in one["single_points"]] for one in supplies)
+    return {
+        "rank": rank,
+        "cost": round(sum(one["cost"]["total"] for one in supplies), 2),
+        "supplies": supplies,
+        "single_points": [id for id in first if id in second],
     }
 
 
@@ -188,6 +206,7 @@ def _refuse_without_ways(blocks: list[Block], ground: Ground, rules: Rules) -> N
     """Say what is missing where not one way leads from the point to any place."""
     if any(routes.found.cost.size for block in blocks for routes in block.routes):
         return
+    refuse_closed(blocks)
     beside = rules.limits.off_corridor_m
     nearest = float(ground.nearest_m(np.zeros((1, 2)))[0])
     if nearest > beside:

@@ -133,7 +133,17 @@ def _feet(
     return first, edge[:filled].copy(), at[:filled].copy(), off[:filled].copy()
 
 
-def find_feet(points: F64, offsets: I64, coords: F64, usable: B1, *, within: float, most: int) -> Feet:
+def find_feet(
+    points: F64,
+    offsets: I64,
+    coords: F64,
+    usable: B1,
+    *,
+    within: float,
+    most: int,
+    of: I64 | None = None,
+    begin: F64 | None = None,
+) -> Feet:
     """The feet of points on some lines.
 
     Parameters
@@ -146,6 +156,9 @@ def find_feet(points: F64, offsets: I64, coords: F64, usable: B1, *, within: flo
         bool `(n_lines,)`: which lines count.
     within, most
         How far away a foot may be, and how many lines a point may have one on.
+    of, begin
+        int64 and float64 `(n_lines,)`, for lines that are pieces of longer ones: of which one, and how far
+        along it each piece begins. Feet are then those of the longer lines.
 
     Cost: O(points · segments nearby).
     """
@@ -160,6 +173,9 @@ def find_feet(points: F64, offsets: I64, coords: F64, usable: B1, *, within: flo
     steps[offsets[:-1][counts > 0]] = 0.0
     total = np.cumsum(steps)
     along = total[ends] - total[offsets[line[ends]]]
+    if begin is not None:
+        along = along + begin[line[ends]]
+    whose = line[ends] if of is None else of[line[ends]]
     segments = np.concatenate([coords[ends], coords[ends + 1]], axis=1)
     west, south = segments[:, [0, 2]].min(), segments[:, [1, 3]].min()
     wide, high = segments[:, [0, 2]].max() - west, segments[:, [1, 3]].max() - south
@@ -170,9 +186,9 @@ def find_feet(points: F64, offsets: I64, coords: F64, usable: B1, *, within: flo
         *_feet(
             np.ascontiguousarray(points, np.float64),
             segments,
-            line[ends].astype(np.int64),
+            whose.astype(np.int64),
             along,
-            int(counts.size),
+            int(whose.max()) + 1,
             float(west),
             float(south),
             float(cell),

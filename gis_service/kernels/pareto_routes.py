@@ -3,6 +3,10 @@
 A label is one way to a vertex; of all ways, those are kept to which none other is at once as cheap and as
 short. Labels are settled in the order (cost, length, vertex, edge, label before), so with vertices and edges
 numbered by their ids the answer does not depend on how the graph happens to be stored.
+
+A way may have to pass some *marks* (bits at vertices, in any order). Then a label is a way to a vertex that
+has passed certain marks, and gives way only to one that has passed those and perhaps more. Such a way may
+come back along an edge, and pays for it each time.
 """
 
 from __future__ import annotations
@@ -24,8 +28,9 @@ class Labels(NamedTuple):
     cost, length : float64 (n,)
     edge : int32 (n,), the last edge; -1 at a seed
     before : int32 (n,), the label before; at a seed `-1 - k` for seed k
-    earlier : int32 (n,), the label that was settled at the same vertex before; -1 if none
-    latest : int32 (n_vertices,), the label that was settled there last, plus 1; 0 where there is none
+    earlier : int32 (n,), the label settled before at the same vertex with the same marks; -1 if none
+    latest : int32 (n_vertices * n_sets,), at `vertex * n_sets + marks` the label that was settled there last,
+        plus 1; 0 where there is none
     whole : whether the search ended by itself, and not by `most`
     """
 
@@ -39,6 +44,10 @@ class Labels(NamedTuple):
     whole: bool
 
 
+_NO_MARKS = np.empty(0, np.int64)
+"""Not looked at where there is one set of marks, the empty one."""
+
+
 @compiled
 def _search(
     indptr: I64,
@@ -46,9 +55,12 @@ def _search(
     edge: I32,
     cost: F64,
     length: F64,
+    marks: I64,
+    sets: int,
     seeds: I64,
     seed_cost: F64,
     seed_length: F64,
+    seed_marks: I64,
     reach: float,
     most: int,
     latest: I32,
@@ -65,13 +77,21 @@ def _search(
     heap = [(0.0, 0.0, np.int64(0), np.int64(0), np.int64(0)) for _ in range(0)]
     for k in range(seeds.size):
         if seed_length[k] <= reach and np.isfinite(seed_cost[k]):
-            heappush(heap, (seed_cost[k], seed_length[k], np.int64(seeds[k]), np.int64(-1), np.int64(-1 - k)))
+            begin = seeds[k]
+            at = begin * sets + (seed_marks[k] | marks[begin]) if sets > 1 else begin
+            heappush(heap, (seed_cost[k], seed_length[k], np.int64(at), np.int64(-1), np.int64(-1 - k)))
     whole = True
     while len(heap):
-        c, d, v, e, b = heappop(heap)
+        c, d, at, e, b = heappop(heap)
+        v, passed = at // sets, at % sets
         # `spare` is how much shorter than a bit over the reach the shortest label here is; 0: none yet
         left = reach + 1.0 - d
-        if left <= spare[v]:
+        beaten = False
+        for others in range(passed, sets):
+            if others & passed == passed and left <= spare[v * sets + others]:
+                beaten = True
+                break
+        if beaten:
             continue
         if n == most:
             whole = False
@@ -84,20 +104,21 @@ def _search(
             l_edge = np.append(l_edge, np.empty(n, np.int32))
             l_before = np.append(l_before, np.empty(n, np.int32))
             l_earlier = np.append(l_earlier, np.empty(n, np.int32))
-        spare[v] = left
+        spare[at] = left
         l_vertex[n] = v
         l_cost[n] = c
         l_length[n] = d
         l_edge[n] = e
         l_before[n] = b
-        l_earlier[n] = latest[v] - 1
-        latest[v] = n + 1
+        l_earlier[n] = latest[at] - 1
+        latest[at] = n + 1
         for arc in range(indptr[v], indptr[v + 1]):
             f, w = edge[arc], head[arc]
             cw = c + cost[f]
             dw = d + length[f]
-            if np.isfinite(cw) and dw <= reach and reach + 1.0 - dw > spare[w]:
-                heappush(heap, (cw, dw, np.int64(w), np.int64(f), np.int64(n)))
+            onto = w * sets + (passed | marks[w]) if sets > 1 else np.int64(w)
+            if np.isfinite(cw) and dw <= reach and reach + 1.0 - dw > spare[onto]:
+                heappush(heap, (cw, dw, np.int64(onto), np.int64(f), np.int64(n)))
         n += 1
     return (
         l_vertex[:n].copy(),
@@ -120,6 +141,9 @@ def pareto_routes(
     seed_length: F64,
     reach: float,
     most: int,
+    marks: I64 | None = None,
+    seed_marks: I64 | None = None,
+    n_marks: int = 0,
 ) -> Labels:
     """All ways from the seeds that are not both dearer and longer than another, up to a length.
 
@@ -133,13 +157,30 @@ def pareto_routes(
         The greatest length, included.
     most
         The greatest number of labels; beyond it the answer is not whole.
+    marks, seed_marks, n_marks
+        int64 `(n_vertices,)` and `(n_seeds,)`: as bits, what a way passes at each vertex and has passed
+        when it begins; bits from 0 to `n_marks - 1`. All 0 by default.
 
-    Cost: O(labels · degree · log labels), whatever the size of the graph.
+    Cost: O(labels · degree · log labels), whatever the size of the graph; labels grow with `2 ** n_marks`.
     """
+    sets = 1 << n_marks
     # zeros come from the system untouched: vertices that the search never meets cost nothing
-    latest, spare = np.zeros(arcs.indptr.size - 1, np.int32), np.zeros(arcs.indptr.size - 1)
+    n = (arcs.indptr.size - 1) * sets
+    latest, spare = np.zeros(n, np.int32), np.zeros(n)
     found = _search(
-        *arcs, cost, length, seeds, seed_cost, seed_length, float(reach), int(most), latest, spare
+        *arcs,
+        cost,
+        length,
+        _NO_MARKS if marks is None else marks,
+        sets,
+        seeds,
+        seed_cost,
+        seed_length,
+        np.zeros(seeds.size, np.int64) if seed_marks is None else seed_marks,
+        float(reach),
+        int(most),
+        latest,
+        spare,
     )
     return Labels(*found[:6], latest, found[6])
 
@@ -176,11 +217,16 @@ def _arrive(
     foot_at: F64,
     foot_off: F64,
     straight: F64,
+    start_marks: I64,
+    foot_marks: I64,
+    straight_marks: I64,
+    sets: int,
     off_cost: float,
     off_reach: float,
     reach: float,
 ) -> tuple[I64, F64, F64, I32, I32, F64]:
     places = foot_first.size - 1
+    every = sets - 1
     first = np.zeros(places + 1, np.int64)
     room = 1024
     a_cost = np.empty(room)
@@ -191,17 +237,18 @@ def _arrive(
     n = 0
     for p in range(places):
         ways = [(0.0, 0.0, np.int64(0), np.int64(0), 0.0) for _ in range(0)]
-        if straight[p] <= off_reach and straight[p] <= reach:
+        if straight[p] <= off_reach and straight[p] <= reach and straight_marks[p] == every:
             ways.append((straight[p] * off_cost, straight[p], np.int64(-1), np.int64(0), straight[p]))
         for k in range(foot_first[p], foot_first[p + 1]):
             e = foot_edge[k]
-            if not np.isfinite(cost[e]):
-                continue
-            rate = cost[e] / length[e] if length[e] > 0.0 else 0.0
+            usable = np.isfinite(cost[e])
+            rate = cost[e] / length[e] if usable and length[e] > 0.0 else 0.0
             for s in range(start_edge.size):
-                if start_edge[s] == e:
+                if start_edge[s] == e and start_marks[s] | foot_marks[k] == every:
                     along = abs(start_at[s] - foot_at[k])
                     off = start_off[s] + foot_off[k]
+                    if not usable and along > 0.0:
+                        continue
                     if along + off <= reach:
                         ways.append(
                             (rate * along + off * off_cost, along + off, np.int64(k), np.int64(-1 - s), off)
@@ -209,13 +256,19 @@ def _arrive(
             for side in range(2):
                 v = edge_from[e] if side == 0 else edge_to[e]
                 along = foot_at[k] if side == 0 else length[e] - foot_at[k]
+                if not usable and along > 0.0:  # who stands at the end of an edge need not use it
+                    continue
                 more = rate * along + foot_off[k] * off_cost
-                label = labels.latest[v] - 1
-                while label >= 0:
-                    d = labels.length[label] + along + foot_off[k]
-                    if d <= reach:
-                        ways.append((labels.cost[label] + more, d, np.int64(k), np.int64(label), foot_off[k]))
-                    label = labels.earlier[label]
+                for passed in range(sets):
+                    if passed | foot_marks[k] != every:
+                        continue
+                    label = labels.latest[v * sets + passed] - 1
+                    while label >= 0:
+                        d = labels.length[label] + along + foot_off[k]
+                        if d <= reach:
+                            c = labels.cost[label] + more
+                            ways.append((c, d, np.int64(k), np.int64(label), foot_off[k]))
+                        label = labels.earlier[label]
         ways.sort()
         shortest = np.inf
         for c, d, via, onward, off in ways:
@@ -259,6 +312,10 @@ def arrivals(
     off_cost: float,
     off_reach: float,
     reach: float,
+    start_marks: I64 | None = None,
+    foot_marks: I64 | None = None,
+    straight_marks: I64 | None = None,
+    n_marks: int = 0,
 ) -> Arrivals:
     """The ways to places beside the graph that are not both dearer and longer than another.
 
@@ -270,10 +327,18 @@ def arrivals(
     start, feet
         Where the one start and the places meet the edges.
     straight
-        float64 `(n_places,)`: metres from the start to each place as the crow flies.
+        float64 `(n_places,)`: metres from the start to each place as the crow flies. An infinite distance
+        here, or of a foot, closes what joins it.
     off_cost, off_reach
         Cost of a metre away from edges, and how long a way without any edge may be.
+    start_marks, foot_marks, straight_marks, n_marks
+        int64: the marks that are passed between the start and each of its feet, between each foot and its
+        place, and straight from the start to each place. Only ways that pass all marks arrive.
     """
+
+    def marks(given: I64 | None, size: int) -> I64:
+        return np.zeros(size, np.int64) if given is None else given
+
     return Arrivals(
         *_arrive(
             edge_from,
@@ -286,6 +351,10 @@ def arrivals(
             start.off,
             *feet,
             straight,
+            marks(start_marks, start.edge.size),
+            marks(foot_marks, feet.edge.size),
+            marks(straight_marks, straight.size),
+            1 << n_marks,
             float(off_cost),
             float(off_reach),
             float(reach),

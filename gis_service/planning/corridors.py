@@ -21,8 +21,11 @@ from gis_service.kernels.compiled import B1, F64, I32, I64
 from gis_service.kernels.feet import Feet, find_feet
 from gis_service.network.tables import Lines, Text
 from gis_service.network.texts import frozen
+from gis_service.planning.areas import NOWHERE, Areas
 from gis_service.planning.plane import Plane, line_lengths
 from gis_service.planning.rules.book import CONSTRUCTIONS, Construction, Rules
+
+_SAME_M = 1e-7
 
 UNKNOWN = -1
 """Of `ducts_free`: nobody has counted."""
@@ -98,6 +101,9 @@ class Ground:
     offsets, metres : the geometry, in metres from the point
     edge_from, edge_to : int32 (n,), vertices
     vertex : object (n_vertices,), ids
+    corridor : int64 (n,), ascending: edges of one number are pieces of one corridor
+    begin : float64 (n,), metres along its corridor at which each edge begins
+    areas : what a route must not enter and what it must pass; the edges are cut at their borders
     """
 
     plane: Plane
@@ -111,11 +117,34 @@ class Ground:
     edge_from: I32
     edge_to: I32
     vertex: npt.NDArray[np.object_]
+    corridor: I64
+    begin: F64
+    areas: Areas = NOWHERE
 
     @cached_property
     def length(self) -> F64:
-        """Metres of each corridor."""
+        """Metres of each edge."""
         return line_lengths(self.offsets, self.metres)
+
+    @cached_property
+    def along(self) -> F64:
+        """Of each vertex of the geometry, metres from the beginning of its edge."""
+        steps = np.zeros(len(self.metres))
+        steps[1:] = np.hypot(*np.diff(self.metres, axis=0).T)
+        total = np.cumsum(steps)
+        return total - np.repeat(total[self.offsets[:-1]], np.diff(self.offsets))
+
+    @cached_property
+    def _whole(self) -> bool:
+        return not self.begin.any() and bool(np.array_equal(self.corridor, np.arange(self.corridor.size)))
+
+    @cached_property
+    def marks(self) -> I64:
+        """What is passed at each vertex, as `Areas.passed`."""
+        found = np.zeros(self.vertex.size, np.int64)
+        for ends, at in ((self.edge_from, self.offsets[:-1]), (self.edge_to, self.offsets[1:] - 1)):
+            np.bitwise_or.at(found, ends, self.areas.passed_at(self.metres[at]))
+        return found
 
     @cached_property
     def arcs(self) -> Arcs:
@@ -154,10 +183,45 @@ class Ground:
     def feet(self, points: F64, usable: B1, within_m: float, most: int) -> Feet:
         """Where points meet the corridors: the nearest place of each of the `most` nearest usable ones.
 
-        Ties go to the corridor that comes first.
+        Of a corridor in pieces it is the nearest place of all of them. Ties go to the corridor that comes
+        first. A foot to which the way would enter an area that is to be avoided is infinitely far off.
         """
-        found = find_feet(points, self.offsets, self.metres, usable, within=within_m, most=most)
-        return found._replace(at=np.minimum(found.at, self.length[found.edge]))
+        found = find_feet(
+            points,
+            self.offsets,
+            self.metres,
+            usable,
+            within=within_m,
+            most=most,
+            of=self.corridor,
+            begin=self.begin,
+        )
+        edge, at = self._piece(found.edge, found.at)
+        if self.areas.avoid is None or not edge.size:
+            return found._replace(edge=edge, at=at)
+        asked = np.repeat(points, np.diff(found.first), axis=0)
+        closed = self.areas.closes(asked, self.points_at(edge, at))
+        return found._replace(edge=edge, at=at, off=np.where(closed, np.inf, found.off))
+
+    def points_at(self, edge: I64, at: F64) -> F64:
+        """Places along edges, `(n, 2)`."""
+        shapes: Any = self.shapes[edge]
+        made: F64 = shapely.get_coordinates(shapely.line_interpolate_point(shapes, at))
+        return made
+
+    def _piece(self, corridor: I64, at: F64) -> tuple[I64, F64]:
+        """The edge at some metres along some corridors, and how far along it that is."""
+        edge, along = corridor, at
+        if not self._whole:
+            edge = np.empty(corridor.size, np.int64)
+            for k, (one, metres) in enumerate(zip(corridor.tolist(), at.tolist(), strict=True)):
+                first, stop = np.searchsorted(self.corridor, [one, one + 1])
+                behind = int(np.searchsorted(self.begin[first:stop], metres + _SAME_M, side="right"))
+                edge[k] = first + max(behind - 1, 0)
+            along = at - self.begin[edge]
+        length = self.length[edge]
+        along = np.where(along < _SAME_M, 0.0, along)
+        return edge, np.where(along > length - _SAME_M, length, along)
 
 
 def ground_around(plane: Plane, counties: Sequence[Corridors], reach_m: float) -> Ground:
@@ -198,6 +262,8 @@ def ground_around(plane: Plane, counties: Sequence[Corridors], reach_m: float) -
         at[: order.size].astype(np.int32),
         at[order.size :].astype(np.int32),
         vertex.astype(np.object_),
+        np.arange(order.size),
+        np.zeros(order.size),
     )
 
 

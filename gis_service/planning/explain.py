@@ -8,7 +8,7 @@ import numpy as np
 
 from gis_service.kernels.radial import way_up
 from gis_service.planning.reckoned import Reckoned
-from gis_service.planning.routes import Stretch
+from gis_service.planning.routes import Routes, Stretch
 from gis_service.planning.search import Choice
 from gis_service.planning.sites import Site, Sites
 from gis_service.planning.supply_tree import SOURCE, SupplyTree
@@ -37,15 +37,7 @@ def scheme(choice: Choice, rank: int) -> Answer:
             "geometry": {"type": "LineString", "coordinates": routes.line(choice.place, choice.way)},
             "length_m": round(length, 3),
             "construction": routes.construction,
-            "corridors": [
-                {
-                    "id": str(routes.ground.id[one.edge]),
-                    "county_code": str(routes.ground.county[one.edge]),
-                    "kind": str(routes.ground.kind[one.edge]),
-                    "length_m": round(one.length_m, 3),
-                }
-                for one in stretches
-            ],
+            "corridors": _corridors(routes, stretches),
             "off_corridor_m": round(off_m, 3),
         },
         "conductor": offers.conductor.name,
@@ -60,10 +52,39 @@ def scheme(choice: Choice, rank: int) -> Answer:
         "loading": _loading(reckoned, way, offers.load.reckoned_kva),
         "supply_radius_m": round(float(radius), 3),
         "supply_path": [element_id(reckoned.tree, int(one)) for one in way],
+        "single_points": [
+            {"id": element_id(reckoned.tree, one.position), "by_switching": one.by_switching}
+            for one in reckoned.exposure(offers.load.phases).single_points(
+                choice.at, mid_span=choice.site.node < 0
+            )
+        ],
         "feeder": _feeder(reckoned.tree, choice.at),
         "shares_with_customers": _sharing(reckoned, choice.at),
         "unknown": sorted({*unknown, *routes.unknown(choice.way)}),
     }
+
+
+def _corridors(routes: Routes, stretches: list[Stretch]) -> list[Answer]:
+    """The corridors along a route; pieces that follow each other on one are told as one."""
+    ground = routes.ground
+    told: list[Answer] = []
+    before = -1
+    for one in stretches:
+        if ground.corridor[one.edge] == before:
+            told[-1]["length_m"] += one.length_m
+            continue
+        before = int(ground.corridor[one.edge])
+        told.append(
+            {
+                "id": str(ground.id[one.edge]),
+                "county_code": str(ground.county[one.edge]),
+                "kind": str(ground.kind[one.edge]),
+                "length_m": one.length_m,
+            }
+        )
+    for corridor in told:
+        corridor["length_m"] = round(corridor["length_m"], 3)
+    return told
 
 
 def attach(sites: Sites, place: int, reckoned: Reckoned) -> Answer:

@@ -9,7 +9,9 @@ import numpy as np
 from gis_service.kernels.compiled import I64
 from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
+from gis_service.planning.areas import NOWHERE, Areas
 from gis_service.planning.corridors import Ground
+from gis_service.planning.cutting import within
 from gis_service.planning.routes import find_routes
 from gis_service.planning.rules.book import CONSTRUCTIONS, Level, Rules
 from gis_service.planning.search import Block, Load, Offers
@@ -28,11 +30,14 @@ def lay_out(
     *,
     nodes: I64,
     lines: I64,
+    areas: Areas = NOWHERE,
 ) -> list[Block]:
     """The blocks of some levels around the middle of the ground.
 
     Parameters
     ----------
+    areas
+        What routes must keep out of and what they must pass.
     nodes, lines
         Rows of the nodes and lines that may be within reach; others are not looked at.
     """
@@ -41,6 +46,7 @@ def lay_out(
     if not ends.size:
         return []
     reckoned = trees.around(topology, state, ends, rules)
+    ways = within(ground, areas)
     blocks: list[Block] = []
     for level in levels:
         sites = find_sites(
@@ -55,12 +61,12 @@ def lay_out(
         )
         built = {one.construction for one in rules.conductor if one.level == level}
         routes = [
-            find_routes(ground, rules, one, sites.metres, rules.limits.reach_m.of(level))
+            find_routes(ways, rules, one, sites.metres, rules.limits.reach_m.of(level))
             for one in CONSTRUCTIONS
             if one in built and sites.site
         ]
         own = rules.transformer_for(load.kva) if level == "medium" else None
-        blocks.append(Block(level, sites, reckoned, routes, own))
+        blocks.append(Block(level, sites, reckoned, routes, own, ground))
     return blocks
 
 

@@ -10,7 +10,7 @@ A voltage is reckoned from where it is held: the low side of the last transforme
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from gis_service.kernels.radial import (
     tightest,
 )
 from gis_service.planning.rules.book import Rules
+from gis_service.planning.single_points import Exposure, exposure
 from gis_service.planning.supply_tree import LINE, SOURCE, SWITCH, TRANSFORMER, SupplyTree
 
 _BASE_KVA = 1000.0
@@ -50,6 +51,13 @@ class Reckoned:
     rated: F64
     capacity: F64
     unknown: B1
+    _exposures: dict[int, Exposure] = field(default_factory=dict)
+
+    def exposure(self, phases: int) -> Exposure:
+        """Which edges are the only way for some phases; kept."""
+        if phases not in self._exposures:
+            self._exposures[phases] = exposure(self.tree, phases)
+        return self._exposures[phases]
 
     @property
     def cosine(self) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from gis_service.kernels.compiled import F64, I64
 from gis_service.kernels.radial import way_up
 from gis_service.planning.explain import attach, element_id
+from gis_service.planning.routes import Routes
 from gis_service.planning.rules.book import Conductor, Construction
 from gis_service.planning.search import Block, Offers, Search
 from gis_service.planning.supply_tree import LINE, TRANSFORMER
@@ -87,7 +88,17 @@ def _told(block: Block, places: I64, ways: list[tuple[Offers, I64]]) -> Answer:
     nearest = int(places[np.argmin(block.sites.distance[places])])
     if not failing:
         limits = block.reckoned.rules.limits
-        beside = float(block.routes[0].ground.nearest_m(block.sites.metres[places]).min())
+        area = closing_area(block, places)
+        if area is not None:
+            return {
+                "attach": attach(block.sites, nearest, block.reckoned),
+                "limit": area,
+                "element": None,
+                "value": None,
+                "allowed": None,
+                "relief": None,
+            }
+        beside = float(block.ground.nearest_m(block.sites.metres[places]).min())
         apart = beside > limits.off_corridor_m
         return {
             "attach": attach(block.sites, nearest, block.reckoned),
@@ -117,6 +128,17 @@ def _told(block: Block, places: I64, ways: list[tuple[Offers, I64]]) -> Answer:
         "allowed": allowed,
         "relief": _cheapest_relief(failing),
     }
+
+
+def closing_area(block: Block, places: I64) -> Literal["avoid", "must_pass"] | None:
+    """Which of a question's areas keep routes from some places, where it is they that do."""
+    if not block.areas or not _reaches(block.anywhere, places):
+        return None
+    return "must_pass" if _reaches(block.past_nothing, places) else "avoid"
+
+
+def _reaches(routes: list[Routes], places: I64) -> bool:
+    return any(bool(np.diff(one.found.first)[places].any()) for one in routes)
 
 
 def _failing(offers: Offers, way: int) -> _Way:

@@ -7,6 +7,7 @@ matter to which no other is at once as cheap and as short; the cheapest feasible
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 import shapely
 import shapely.ops
 
-from gis_service.kernels.compiled import F64
+from gis_service.kernels.compiled import B1, F64, I64
 from gis_service.kernels.feet import Feet
 from gis_service.kernels.pareto_routes import Arrivals, Labels, arrivals, pareto_routes, way_back
 from gis_service.planning.corridors import DUCT, UNKNOWN, Ground
@@ -42,21 +43,147 @@ class Stretch(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Routes:
-    """All routes of one construction; `found` are those to the places, in their order.
+class Joints:
+    """A customer and some places joined to the ground, for one construction.
 
-    rate : way cost per metre of each corridor, inf where it may not be used
+    rate : way cost per metre of each edge, inf where the construction may not go
+    start, feet : where the customer and the places meet the edges; infinitely far off where the way is closed
+    straight : metres from the customer to each place as the crow flies; inf where that way is closed
+    places : float64 (n, 2)
     """
 
     ground: Ground
     construction: Construction
     rate: F64
     off_rate: float
+    off_reach: float
+    reach: float
     start: Feet
     feet: Feet
+    straight: F64
+    places: F64
+
+    @cached_property
+    def _marks(self) -> tuple[I64, I64, I64]:
+        """What is passed on the way to the customer's feet, to the feet of places, and straight to places."""
+        ground, areas = self.ground, self.ground.areas
+        here, start, feet = np.zeros((1, 2)), self.start, self.feet
+        if not areas.must_pass:
+            none = np.zeros(max(start.edge.size, feet.edge.size, self.straight.size), np.int64)
+            return none[: start.edge.size], none[: feet.edge.size], none[: self.straight.size]
+        return (
+            areas.passed(np.repeat(here, start.edge.size, axis=0), ground.points_at(start.edge, start.at)),
+            areas.passed(
+                np.repeat(self.places, np.diff(feet.first), axis=0), ground.points_at(feet.edge, feet.at)
+            ),
+            areas.passed(np.repeat(here, len(self.places), axis=0), self.places),
+        )
+
+    @property
+    def passed_at_start(self) -> I64:
+        """What is passed on the way to each of the customer's feet, as `Areas.passed`."""
+        return self._marks[0]
+
+    def routes(self, shut: B1 | None = None) -> Routes:
+        """The routes; `shut`, bool `(n_edges,)`: edges that may not be used either."""
+        ground, start, off_rate = self.ground, self.start, self.off_rate
+        rate = self.rate if shut is None else np.where(shut, np.inf, self.rate)
+        usable = np.isfinite(rate)
+        length = ground.length
+        cost = np.where(usable, np.where(usable, rate, 0.0) * length, np.inf)
+        edges = start.edge
+        seeds = np.column_stack([ground.edge_from[edges], ground.edge_to[edges]]).astype(np.int64).ravel()
+        along = np.column_stack([start.at, length[edges] - start.at]).ravel()
+        # who stands at the end of an edge need not use it
+        rates = np.where(along > 0.0, np.repeat(rate[edges], 2), 0.0)
+        off = np.repeat(start.off, 2)
+        start_marks, foot_marks, straight_marks = self._marks
+        n_marks = ground.areas.count
+        labels = pareto_routes(
+            ground.arcs,
+            cost=cost,
+            length=length,
+            seeds=seeds,
+            seed_cost=off * off_rate + along * rates,
+            seed_length=off + along,
+            reach=self.reach,
+            most=MOST_LABELS,
+            marks=ground.marks if n_marks else None,
+            seed_marks=np.repeat(start_marks, 2),
+            n_marks=n_marks,
+        )
+        found = arrivals(
+            ground.edge_from,
+            ground.edge_to,
+            cost=cost,
+            length=length,
+            labels=labels,
+            start=start,
+            feet=self.feet,
+            straight=self.straight,
+            off_cost=off_rate,
+            off_reach=self.off_reach,
+            reach=self.reach,
+            start_marks=start_marks,
+            foot_marks=foot_marks,
+            straight_marks=straight_marks,
+            n_marks=n_marks,
+        )
+        return Routes(self, labels, found)
+
+
+@dataclass(frozen=True, eq=False)
+class Routes:
+    """All routes of one construction; `found` are those to the places, in their order."""
+
+    joints: Joints
     labels: Labels
     found: Arrivals
-    places: F64
+
+    @property
+    def ground(self) -> Ground:
+        """The corridors."""
+        return self.joints.ground
+
+    @property
+    def construction(self) -> Construction:
+        """How the line is built."""
+        return self.joints.construction
+
+    @property
+    def rate(self) -> F64:
+        """Way cost per metre of each edge."""
+        return self.joints.rate
+
+    @property
+    def off_rate(self) -> float:
+        """Way cost of a metre away from corridors."""
+        return self.joints.off_rate
+
+    @property
+    def start(self) -> Feet:
+        """Where the customer meets the corridors."""
+        return self.joints.start
+
+    @property
+    def feet(self) -> Feet:
+        """Where the places meet them."""
+        return self.joints.feet
+
+    @property
+    def places(self) -> F64:
+        """The places."""
+        return self.joints.places
+
+    @property
+    def passed(self) -> int:
+        """All that some way passes on from the customer, as bits of `Areas.passed`."""
+        ground = self.ground
+        if not ground.areas.count:
+            return 0
+        starts = self.joints.passed_at_start
+        reached = ground.marks[self.labels.vertex]
+        return int(np.bitwise_or.reduce(np.concatenate([starts, reached]), initial=0))
 
     @property
     def whole(self) -> bool:
@@ -70,7 +197,8 @@ class Routes:
             return []
         end, at = int(self.feet.edge[foot]), float(self.feet.at[foot])
         if label < 0:
-            return [Stretch(end, float(self.start.at[-1 - label]), at)]
+            only = Stretch(end, float(self.start.at[-1 - label]), at)
+            return [only] if only.length_m > 0.0 else []
         ground = self.ground
         vertices, edges, seed = way_back(self.labels, label)
         first = int(self.start.edge[seed // 2])
@@ -124,7 +252,7 @@ def _along(ground: Ground, one: Stretch) -> F64:
     return metres if one.from_m <= one.to_m else metres[::-1]
 
 
-def find_routes(
+def joints(
     ground: Ground,
     rules: Rules,
     construction: Construction,
@@ -133,42 +261,29 @@ def find_routes(
     *,
     feet_of_customer: int = FEET_OF_CUSTOMER,
     feet_of_site: int = FEET_OF_SITE,
-) -> Routes:
-    """The routes from the middle of the plane to some places in it, each no longer than `reach_m`."""
+) -> Joints:
+    """The customer in the middle of the plane and some places in it, joined to the corridors."""
     rate = ground.per_m(rules, construction)
     usable = np.isfinite(rate)
-    off_rate = rules.corridor_cost.off_per_m(construction)
     off_m = rules.limits.off_corridor_m
-    start = ground.feet(np.zeros((1, 2)), usable, off_m, feet_of_customer)
-    feet = ground.feet(places, usable, off_m, feet_of_site)
-    length = ground.length
-    cost = np.where(usable, np.where(usable, rate, 0.0) * length, np.inf)
-    seeds = (
-        np.column_stack([ground.edge_from[start.edge], ground.edge_to[start.edge]]).astype(np.int64).ravel()
+    straight = np.hypot(places[:, 0], places[:, 1])
+    straight[ground.areas.closes(np.zeros_like(places), places)] = np.inf
+    return Joints(
+        ground,
+        construction,
+        rate,
+        rules.corridor_cost.off_per_m(construction),
+        off_m,
+        reach_m,
+        ground.feet(np.zeros((1, 2)), usable, off_m, feet_of_customer),
+        ground.feet(places, usable, off_m, feet_of_site),
+        straight,
+        places,
     )
-    along = np.column_stack([start.at, length[start.edge] - start.at]).ravel()
-    off = np.repeat(start.off, 2)
-    labels = pareto_routes(
-        ground.arcs,
-        cost=cost,
-        length=length,
-        seeds=seeds,
-        seed_cost=off * off_rate + along * np.repeat(rate[start.edge], 2),
-        seed_length=off + along,
-        reach=reach_m,
-        most=MOST_LABELS,
-    )
-    found = arrivals(
-        ground.edge_from,
-        ground.edge_to,
-        cost=cost,
-        length=length,
-        labels=labels,
-        start=start,
-        feet=feet,
-        straight=np.hypot(places[:, 0], places[:, 1]),
-        off_cost=off_rate,
-        off_reach=off_m,
-        reach=reach_m,
-    )
-    return Routes(ground, construction, rate, off_rate, start, feet, labels, found, places)
+
+
+def find_routes(
+    ground: Ground, rules: Rules, construction: Construction, places: F64, reach_m: float
+) -> Routes:
+    """The routes from the middle of the plane to some places in it, each no longer than `reach_m`."""
+    return joints(ground, rules, construction, places, reach_m).routes()

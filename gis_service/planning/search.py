@@ -17,8 +17,11 @@ import numpy as np
 
 from gis_service.kernels.compiled import B1, F64, I64
 from gis_service.kernels.radial import Chains
+from gis_service.planning.areas import NOWHERE, Areas
+from gis_service.planning.corridors import Ground
+from gis_service.planning.cutting import within
 from gis_service.planning.reckoned import Reckoned
-from gis_service.planning.routes import Routes
+from gis_service.planning.routes import Routes, find_routes
 from gis_service.planning.rules.book import Conductor, Level, Rules, Transformer
 from gis_service.planning.sites import Site, Sites
 
@@ -48,13 +51,39 @@ class Load:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """One level: its places in the supplied grid, and the routes to them by construction."""
+    """One level: its places in the supplied grid, and the routes to them by construction.
+
+    ground : the corridors as they are, whatever areas the routes keep to
+    """
 
     level: Level
     sites: Sites
     reckoned: Reckoned
     routes: list[Routes]
     transformer: Transformer | None
+    ground: Ground
+
+    @property
+    def areas(self) -> Areas:
+        """What the routes keep to."""
+        return self.routes[0].ground.areas if self.routes else NOWHERE
+
+    @cached_property
+    def anywhere(self) -> list[Routes]:
+        """The routes as they would be without areas."""
+        return self._within(NOWHERE) if self.areas else self.routes
+
+    @cached_property
+    def past_nothing(self) -> list[Routes]:
+        """The routes as they would be with nothing to pass."""
+        return self._within(Areas(self.areas.avoid)) if self.areas.must_pass else self.routes
+
+    def _within(self, areas: Areas) -> list[Routes]:
+        ground, rules = within(self.ground, areas), self.reckoned.rules
+        return [
+            find_routes(ground, rules, one.construction, self.sites.metres, one.joints.reach)
+            for one in self.routes
+        ]
 
 
 class Limit(NamedTuple):

@@ -35,9 +35,11 @@ class SupplyTree:
     kva, customers : contracted power and number of customers at and below
     kv : base voltage of the node
     loops : whether edges conduct here that are not in the tree
+    part, part_node, part_edge : the part of the network that it is of, and its numbers of nodes and edges
     """
 
     topology: Topology
+    state: SwitchState
     parent: I32
     node: I64
     edge: I64
@@ -48,6 +50,9 @@ class SupplyTree:
     kv: F64
     loops: bool
     bare: B1
+    part: Part
+    part_node: I32
+    part_edge: I64
     _rows: I64
     _places: I64
 
@@ -130,6 +135,7 @@ def supply_tree(topology: Topology, state: SwitchState, nodes: I64) -> SupplyTre
     order = np.argsort(node[1:], kind="stable") + 1
     return SupplyTree(
         topology,
+        state,
         parent,
         node,
         edge,
@@ -140,6 +146,9 @@ def supply_tree(topology: Topology, state: SwitchState, nodes: I64) -> SupplyTre
         kv,
         bool(_in_tree(part, shortest.edge, local)),
         bare,
+        part,
+        local,
+        last,
         node[order],
         order.astype(np.int64),
     )

@@ -265,6 +265,15 @@ class Loading(Given):
     after: float
 
 
+class SinglePoint(Given):
+    """An existing element whose loss alone takes the new customer out."""
+
+    id: str
+    by_switching: Annotated[
+        bool, Field(description="whether closing one open switch would connect the customer again")
+    ]
+
+
 class Scheme(Given):
     """One way to supply the customer."""
 
@@ -282,6 +291,10 @@ class Scheme(Given):
     supply_path: Annotated[
         list[str], Field(description="ids of elements from the source to the attach point")
     ]
+    single_points: Annotated[
+        list[SinglePoint],
+        Field(description="elements of the supply path whose loss alone takes the customer out"),
+    ]
     feeder: str | None
     shares_with_customers: Annotated[int, Field(description="customers of the same feeder")]
     unknown: Annotated[
@@ -295,6 +308,7 @@ class SchemePair(Given):
     rank: int
     cost: float
     supplies: list[Scheme]
+    single_points: Annotated[list[str], Field(description="elements whose loss alone takes both out")]
 
 
 class Relief(Given):
@@ -309,10 +323,12 @@ class Rejection(Given):
     """A supply point near the customer that does not do."""
 
     attach: AttachPoint
-    limit: Annotated[str, Field(description="the limit that binds")]
+    limit: Annotated[
+        str, Field(description="the limit that binds; `avoid` or `must_pass` where an area closes every way")
+    ]
     element: Annotated[str | None, Field(description="the element that would be overloaded")]
     value: Annotated[float | None, Field(description="what stands against the limit; null without a route")]
-    allowed: float
+    allowed: Annotated[float | None, Field(description="null where an area closes every way")]
     relief: Annotated[Relief | None, Field(description="null where no single change was found")]
 
 

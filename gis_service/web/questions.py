@@ -25,12 +25,14 @@ from pydantic import (
 
 from gis_service.engine.context import Context, Switching
 from gis_service.network.tables import phase_mask
+from gis_service.planning.areas import MOST_PASSED
 
 MAX_IDS = 100_000
 LONGEST_ID = 240
 """An id of the grid package, and the name of a layer with its colon."""
 
 MAX_CASES = 1_000
+MOST_AVOIDED = 20
 FIRST_YEAR = 1900
 
 
@@ -303,6 +305,10 @@ class OutageQuestion(Question):
         return self
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
 class SupplySchemesQuestion(Question):
     """Where and how to connect a new customer."""
 
@@ -317,6 +323,18 @@ class SupplySchemesQuestion(Question):
                     "k": 2,
                     "pareto": True,
                     "rules": {"limits": {"busbar_pu": 1.02}},
+                },
+                {
+                    "point": [7.8828, 48.4588],
+                    "kva": 400,
+                    "avoid": [
+                        {
+                            "type": "Polygon",
+                            "coordinates": [
+                                [[7.884, 48.457], [7.886, 48.457], [7.886, 48.459], [7.884, 48.457]]
+                            ],
+                        }
+                    ],
                 },
             ]
         }
@@ -335,12 +353,34 @@ class SupplySchemesQuestion(Question):
     independence: Annotated[
         Literal["feeder", "busbar", "substation"], Field(description="what the two of a pair may not share")
     ] = "feeder"
+    disjoint: Annotated[
+        StrictBool,
+        Field(description="with `supplies: 2`: the routes of a pair share no corridor"),
+    ] = False
     k: Annotated[
         StrictInt, Field(ge=1, le=20, description="how many schemes, each at another supply point")
     ] = 3
     pareto: Annotated[
         StrictBool, Field(description="also the schemes that none beats at once in cost, voltage and losses")
     ] = False
+    avoid: Annotated[
+        list[Area],
+        BeforeValidator(_listed),
+        Field(
+            default_factory=list,
+            max_length=MOST_AVOIDED,
+            description="areas that no route enters: one, or a list; corridors end at their borders",
+        ),
+    ]
+    must_pass: Annotated[
+        list[Area],
+        BeforeValidator(_listed),
+        Field(
+            default_factory=list,
+            max_length=MOST_PASSED,
+            description="areas each of which every route touches, in any order: one, or a list",
+        ),
+    ]
     rules: Annotated[
         dict[str, Any],
         Field(
@@ -349,6 +389,14 @@ class SupplySchemesQuestion(Question):
             "a row of a list is named by its name, level or rating",
         ),
     ]
+
+    @model_validator(mode="after")
+    def _two_to_part(self) -> Self:
+        if self.disjoint and self.supplies != 2:
+            raise ValueError(
+                "`disjoint` parts the routes of two supplies: ask with `supplies: 2`, or leave it out"
+            )
+        return self
 
 
 class SwitchOperation(Strict):

@@ -214,8 +214,11 @@ def supply_schemes(request: HttpRequest, question: Annotated[SupplySchemesQuesti
         phases=phase_mask(question.phases),
         supplies=question.supplies,
         independence=question.independence,
+        disjoint=question.disjoint,
         k=question.k,
         pareto=question.pareto,
+        avoid=[one.model_dump() for one in question.avoid],
+        must_pass=[one.model_dump() for one in question.must_pass],
         rules=question.rules,
     )
     return json_response(engine().supply_schemes(asked, question.context()))

@@ -207,6 +207,18 @@ class Asker:
                 "pareto": True,
             }
             yield post("/v1/supply-schemes", {"point": point, "kva": 400, **pair, **next(self._worlds)})
+            apart = {"supplies": 2, "independence": independence, "disjoint": True}
+            yield post("/v1/supply-schemes", {"point": point, "kva": 400, **apart, **next(self._worlds)})
+            near, far = (_box(point, *where) for where in ((0.0005, 0.0001), (0.002, -0.001)))
+            several = {"type": "MultiPolygon", "coordinates": [near["coordinates"]], "bbox": near["bbox"]}
+            for avoid, must_pass in (
+                ([near], []),
+                ([], [far]),
+                ([several], [far, several]),
+                (self.areas()[-1:], [near]),
+            ):
+                areas = {"avoid": avoid, "must_pass": must_pass}
+                yield post("/v1/supply-schemes", {"point": point, "kva": 10, **areas, **next(self._worlds)})
 
     def wrong(self) -> Iterator[Question]:
         """Requests that are refused, for every address."""
@@ -229,6 +241,17 @@ class Asker:
         yield from self._wrong_posts(schemes)
         yield replace(schemes, body={"point": [0.0, 100.0], "kva": 10})
         yield schemes  # in no county
+        place = self.grid.package["customer_point"].geometry.iloc[0]
+        here = {"point": [place.x, place.y], "kva": 10}
+        for areas in (
+            {"avoid": [_box(here["point"], 0.0, 0.0)]},  # around the point
+            {"must_pass": [_box(here["point"], 1.0, 0.0)]},  # far away
+            {"avoid": _box(here["point"], 1.0, 0.0), "must_pass": _box(here["point"], 1.0, 0.0)},
+            {"must_pass": [_box(here["point"], 0.001, 0.0)] * 5},
+            {"avoid": [{"type": "Point", "coordinates": here["point"]}]},
+            {"disjoint": True},
+        ):
+            yield replace(schemes, body=here | areas)
         path = "/v1/supply-path/{customer_id}"
         yield from self._wrong_posts(post(path, {}, customer_id=customer))
         yield post(path, {}, customer_id=NOBODY)
@@ -409,3 +432,11 @@ def operations(asker: Asker, begin: datetime) -> Iterator[Question]:
     yield post(route, [{"id": switches[0], "open": True, "at": at(1)}])  # late: before what is recorded
     yield post(route, [{"id": id, "open": True, "at": at(2 * len(switches) + 2)} for id in switches[:2]])
     yield post(route, [{"id": switches[-1], "open": False, "at": at(3)}])
+
+
+def _box(point: list[float], east: float, north: float) -> dict[str, Any]:
+    """A square of some 50 m, so many degrees away from a point."""
+    x, y, half = point[0] + east, point[1] + north, 0.0002
+    low, high = [x - half, y - half], [x + half, y + half]
+    ring = [low, [high[0], low[1]], high, [low[0], high[1]], low]
+    return {"type": "Polygon", "coordinates": [ring], "bbox": [*low, *high]}

@@ -2,7 +2,8 @@
 
 Takes from the product the declared places and the corridors each is joined to, nothing else: ways are simple
 paths that networkx lists in a graph cut at every foot, loads are summed by walking, voltages come from the
-sweep over a whole tree.
+sweep over a whole tree. Areas are shapely's: corridors are cut where they meet a border, a piece is closed
+where it runs inside, and whatever touches an area passes it.
 """
 
 from __future__ import annotations
@@ -14,19 +15,35 @@ from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
+import pytest
+import shapely
+from shapely.ops import substring
 
 from gis_service.kernels.powerflow import radial_flow
 from gis_service.network.tables import GridTables
+from gis_service.planning.corridors import Ground
 from gis_service.planning.routes import Routes
 from gis_service.planning.rules import Conductor, Rules
 from gis_service.planning.search import Block, Load
 from gis_service.planning.sites import Site
+
+Part = tuple[int, int]
+"""A corridor, and how many of the customer's doors on it lie before."""
+
+
+class Way(NamedTuple):
+    """A way: its cost, its length, and the corridors that it runs along."""
+
+    cost: float
+    length: float
+    parts: frozenset[Part]
 
 
 class Found(NamedTuple):
     cost: float
     group: tuple[str, str, int]
     site: Site
+    parts: frozenset[Part]
 
 
 def every_scheme(blocks: list[Block], rules: Rules, load: Load) -> Iterator[Found]:
@@ -34,9 +51,8 @@ def every_scheme(blocks: list[Block], rules: Rules, load: Load) -> Iterator[Foun
     for block in blocks:
         for routes in block.routes:
             for place, site in enumerate(block.sites.site):
-                for way_cost, length in simple_ways(
-                    routes, rules, place, rules.limits.reach_m.of(block.level)
-                ):
+                reach = rules.limits.reach_m.of(block.level)
+                for way_cost, length, parts in simple_ways(block.ground, routes, rules, place, reach):
                     for conductor in rules.conductor:
                         if (conductor.level, conductor.construction) != (block.level, routes.construction):
                             continue
@@ -46,39 +62,90 @@ def every_scheme(blocks: list[Block], rules: Rules, load: Load) -> Iterator[Foun
                             fits = [t for t in rules.transformer if t.rated_kva >= load.kva]
                             cost += min(fits, key=lambda one: one.rated_kva).cost
                         if keeps(block, place, site, conductor, length, rules, load):
-                            yield Found(cost, site.group, site)
+                            yield Found(cost, site.group, site, parts)
 
 
-def simple_ways(routes: Routes, rules: Rules, place: int, reach: float) -> Iterator[tuple[float, float]]:
-    """Cost of way and length of every simple path from the customer to a place."""
-    ground, off = routes.ground, rules.corridor_cost.off_per_m(routes.construction)
-    graph = nx.MultiGraph()
-    cuts: dict[int, list[tuple[float, str, float, str]]] = {}
-    for k, edge in enumerate(routes.start.edge.tolist()):
-        cuts.setdefault(edge, []).append((routes.start.at[k], f"s{k}", routes.start.off[k], "start"))
-    for k in range(int(routes.feet.first[place]), int(routes.feet.first[place + 1])):
-        edge = int(routes.feet.edge[k])
-        cuts.setdefault(edge, []).append((routes.feet.at[k], f"f{k}", routes.feet.off[k], "place"))
-    for edge in range(ground.id.size):
-        rate = routes.rate[edge]
-        if not math.isfinite(rate):
-            continue
-        before, at = f"v{ground.edge_from[edge]}", 0.0
-        for where, name, beside, whose in sorted(cuts.get(edge, [])):
-            graph.add_edge(before, name, length=where - at, cost=rate * (where - at))
-            graph.add_edge(name, whose, length=beside, cost=off * beside)
-            before, at = name, where
-        rest = float(ground.length[edge]) - at
-        graph.add_edge(before, f"v{ground.edge_to[edge]}", length=rest, cost=rate * rest)
-    straight = float(np.hypot(*routes.places[place]))
-    if straight <= rules.limits.off_corridor_m:
-        graph.add_edge("start", "place", length=straight, cost=off * straight)
+def simple_ways(ground: Ground, routes: Routes, rules: Rules, place: int, reach: float) -> Iterator[Way]:
+    """Every way from the customer to a place; `ground` is that before any area cut it.
+
+    A state is a place and what has been passed on the way there, so a way may come back after it has passed
+    an area.
+    """
+    graph = _cut_graph(ground, routes, rules, place)
     if "start" not in graph or "place" not in graph:
         return
-    for path in nx.all_simple_edge_paths(graph, "start", "place"):
-        length = sum(graph.edges[edge]["length"] for edge in path)
+    every = (1 << len(routes.ground.areas.must_pass)) - 1
+    states = nx.MultiDiGraph()
+    for a, b, data in graph.edges(data=True):
+        for passed in range(every + 1):
+            onto = passed | data["passes"]
+            for begin, end in ((a, b), (b, a)):
+                if end != "start" and begin != "place":  # a route leaves once and arrives once
+                    states.add_edge((begin, passed), (end, onto), **data)
+    for path in nx.all_simple_edge_paths(states, ("start", 0), ("place", every)):
+        edges = [states.edges[edge] for edge in path]
+        length = sum(one["length"] for one in edges)
         if length <= reach:
-            yield sum(graph.edges[edge]["cost"] for edge in path), length
+            parts = frozenset(one["part"] for one in edges if one["part"] is not None and one["length"] > 0)
+            yield Way(sum(one["cost"] for one in edges), length, parts)
+
+
+def _cut_graph(ground: Ground, routes: Routes, rules: Rules, place: int) -> nx.MultiGraph:
+    areas, ways = routes.ground.areas, routes.ground
+    off = rules.corridor_cost.off_per_m(routes.construction)
+    rates = ground.per_m(rules, routes.construction)
+    graph = nx.MultiGraph()
+    cuts: dict[int, list[tuple[float, str]]] = {}
+
+    def join(a: str, b: str, line: shapely.LineString, rate: float, part: Part | None) -> None:
+        if areas.avoid is not None and shapely.length(shapely.intersection(line, areas.avoid)) > 2e-3:
+            return
+        touched = [shapely.distance(line, area) < 1e-3 for area in areas.must_pass]
+        passes = sum(1 << k for k, touches in enumerate(touched) if touches)
+        graph.add_edge(a, b, length=line.length, cost=rate * line.length, passes=passes, part=part)
+
+    def foot(name: str, edge: int, at: float, beside: float, whose: str, whence: tuple[float, float]) -> None:
+        corridor, along = int(ways.corridor[edge]), float(ways.begin[edge]) + at
+        cuts.setdefault(corridor, []).append((along, name))
+        where = shapely.line_interpolate_point(ground.shapes[corridor], along)
+        if np.isfinite(beside):
+            link = shapely.LineString([whence, where])
+            assert link.length == pytest.approx(beside, abs=1e-6)
+            join(name, whose, link, off, None)
+
+    for k, edge in enumerate(routes.start.edge.tolist()):
+        foot(f"s{k}", edge, float(routes.start.at[k]), float(routes.start.off[k]), "start", (0.0, 0.0))
+    there = tuple(routes.places[place].tolist())
+    for k in range(int(routes.feet.first[place]), int(routes.feet.first[place + 1])):
+        foot(
+            f"f{k}",
+            int(routes.feet.edge[k]),
+            float(routes.feet.at[k]),
+            float(routes.feet.off[k]),
+            "place",
+            there,
+        )
+    for edge in range(ground.id.size):
+        rate = float(rates[edge])
+        if not math.isfinite(rate):
+            continue
+        line = ground.shapes[edge]
+        at = list(cuts.get(edge, []))
+        for area in ([areas.avoid] if areas.avoid is not None else []) + list(areas.must_pass):
+            met = shapely.intersection(line, shapely.boundary(area))
+            at += [
+                (float(line.project(shapely.Point(xy))), f"c{edge} {xy}")
+                for xy in shapely.get_coordinates(met).tolist()
+            ]
+        before, since, doors = f"v{ground.edge_from[edge]}", 0.0, 0
+        for where, name in [*sorted(at), (line.length, f"v{ground.edge_to[edge]}")]:
+            join(before, name, substring(line, since, where), rate, (edge, doors))
+            doors += name.startswith("s")
+            before, since = name, where
+    straight = float(np.hypot(*routes.places[place]))
+    if straight <= rules.limits.off_corridor_m:
+        join("start", "place", shapely.LineString([(0.0, 0.0), there]), off, None)
+    return graph
 
 
 def keeps(

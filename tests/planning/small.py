@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import shapely
 
 from gis_service.network.build import build_topology
 from gis_service.network.switching import SwitchState, loaded_state
 from gis_service.network.text import parse_grid
 from gis_service.network.topology import Topology
+from gis_service.planning.areas import NOWHERE, Areas
 from gis_service.planning.corridors import UNKNOWN, Corridors, Ground, ground_around
 from gis_service.planning.layout import lay_out, offers_of
 from gis_service.planning.plane import Plane
@@ -42,7 +44,13 @@ class Question:
 
 
 def ask(
-    topology: Topology, rules: Rules, corridors: list[Corridors], load: Load, *, reach_m: float = 1000.0
+    topology: Topology,
+    rules: Rules,
+    corridors: list[Corridors],
+    load: Load,
+    *,
+    reach_m: float = 1000.0,
+    areas: Areas = NOWHERE,
 ) -> Question:
     """The question of a load in the middle of the plane."""
     state = loaded_state(topology)
@@ -57,6 +65,7 @@ def ask(
         rules.levels_for(load.kva),
         nodes=np.arange(topology.n_nodes),
         lines=np.arange(len(topology.tables.lines)),
+        areas=areas,
     )
     return Question(topology, state, rules, ground, load, blocks, Search(offers_of(blocks, load)))
 
@@ -88,7 +97,21 @@ def corridors_of(
     )
 
 
-def random_question(seed: int, *, feeders: int = 1, cut: bool = False) -> Question:
+def random_areas(seed: int) -> Areas:
+    """Up to two triangles to be avoided, none around the middle, and up to two to be passed."""
+    rng = np.random.default_rng((seed, 1))
+    made = [
+        shapely.polygons(rng.uniform(-SIDE_M, SIDE_M, 2) * 0.6 + rng.uniform(-1, 1, (3, 2)) * size)
+        for size in rng.uniform(40, 200, 4)
+    ]
+    avoid = [one for one in made[: int(rng.integers(0, 3))] if shapely.distance(one, shapely.Point(0, 0)) > 1]
+    return Areas(
+        shapely.union_all(avoid) if avoid else None,
+        tuple(made[2 : 2 + int(rng.integers(0 if avoid else 1, 3))]),
+    )
+
+
+def random_question(seed: int, *, feeders: int = 1, cut: bool = False, areas: Areas = NOWHERE) -> Question:
     """A question that is the same for a seed; `cut`: its grid and corridors in two counties."""
     rng = np.random.default_rng(seed)
     lines = [
@@ -147,7 +170,7 @@ def random_question(seed: int, *, feeders: int = 1, cut: bool = False) -> Questi
     if cut:
         rows = np.arange(len(pairs))
         parts = [_some(corridors, "450122", rows[1::2]), _some(corridors, "450123", rows[::2])]
-    return ask(build_topology(tables), rules, parts, load)
+    return ask(build_topology(tables), rules, parts, load, areas=areas)
 
 
 def _some(one: Corridors, county: str, rows: np.ndarray) -> Corridors:

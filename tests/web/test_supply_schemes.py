@@ -6,12 +6,36 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import shapely
+from shapely.geometry import shape
 
 from gis_service.ingest.demo import demo_package
 from tests.grid_database import GridDatabase
 from tests.live import LiveEngine, empty, load
 
 HERE = [7.8828, 48.4588]
+
+
+EAST, NORTH = 1 / 73_700.0, 1 / 111_000.0
+"""Degrees per metre at the latitude of the demo grid, roughly."""
+
+
+def box_around(lon: float, lat: float, metres: float = 20.0) -> dict[str, Any]:
+    return area_of(_box(lon, lat, metres))
+
+
+def ring_around(lon: float, lat: float) -> dict[str, Any]:
+    return area_of(_box(lon, lat, 100.0).difference(_box(lon, lat, 1.0)))
+
+
+def _box(lon: float, lat: float, metres: float) -> shapely.Polygon:
+    east, north = metres * EAST, metres * NORTH
+    return shapely.box(lon - east, lat - north, lon + east, lat + north)
+
+
+def area_of(polygon: shapely.Polygon) -> dict[str, Any]:
+    rings = [polygon.exterior, *polygon.interiors]
+    return {"type": "Polygon", "coordinates": [[list(at) for at in ring.coords] for ring in rings]}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +90,59 @@ def test_the_two_of_a_pair_leave_by_different_feeders(demo_engine: LiveEngine) -
         assert pair["cost"] == round(first["cost"]["total"] + second["cost"]["total"], 2)
 
 
+def along(answer: dict[str, Any], fraction: float) -> tuple[float, float]:
+    """A place on the route of the first scheme."""
+    line = shape(answer["schemes"][0]["route"]["geometry"])
+    return tuple(line.interpolate(fraction, normalized=True).coords[0])
+
+
+def test_routes_keep_out_of_an_area_and_pass_another(demo_engine: LiveEngine) -> None:
+    asked = {"point": HERE, "kva": 400, "rules": {"limits": {"reach_m": {"medium": 2500}}}}
+    free = demo_engine.ask("/v1/supply-schemes", asked)
+    closed = box_around(*along(free, 0.8), 5.0)
+    around = demo_engine.ask("/v1/supply-schemes", {**asked, "avoid": closed})
+    assert around["schemes"]
+    for one in around["schemes"]:
+        inside = shape(one["route"]["geometry"]).intersection(shape(closed))
+        assert inside.length * 111_000 < 0.05  # vertices are told to a centimetre
+    assert around["schemes"][0]["cost"]["total"] > free["schemes"][0]["cost"]["total"]
+    corridor = demo_engine.ask("/ogc/collections/corridor/items?limit=1&bbox=7.888,48.461,7.889,48.462")
+    wanted = box_around(*shape(corridor["features"][0]["geometry"]).coords[0][:2])
+    through = demo_engine.ask("/v1/supply-schemes", {**asked, "must_pass": [wanted], "avoid": [closed]})
+    assert through["schemes"]
+    for one in through["schemes"]:
+        assert shape(one["route"]["geometry"]).distance(shape(wanted)) * 111_000 < 0.05
+        along_m = sum(corridor["length_m"] for corridor in one["route"]["corridors"])
+        assert along_m + one["route"]["off_corridor_m"] == pytest.approx(one["route"]["length_m"], abs=0.02)
+    assert through["schemes"][0]["cost"]["total"] >= around["schemes"][0]["cost"]["total"]
+
+
+def test_the_routes_of_a_disjoint_pair_share_no_corridor_and_cost_no_less(demo_engine: LiveEngine) -> None:
+    asked = {"point": HERE, "kva": 400, "supplies": 2}
+    together = demo_engine.ask("/v1/supply-schemes", asked)["pairs"]
+    apart = demo_engine.ask("/v1/supply-schemes", {**asked, "disjoint": True})
+    assert apart["searched"]["whole"]
+    assert apart["pairs"][0]["cost"] >= together[0]["cost"]
+    for pair in apart["pairs"]:
+        first, second = (
+            {corridor["id"] for corridor in one["route"]["corridors"][1:]} for one in pair["supplies"]
+        )
+        assert not first & second  # they may leave the door along one corridor, to either side
+        lines = [shape(one["route"]["geometry"]) for one in pair["supplies"]]
+        assert lines[0].intersection(lines[1]).length * 111_000 < 70  # at most the way to the door
+
+
+def test_single_points_lie_on_the_supply_path_and_put_the_attach_point_out(demo_engine: LiveEngine) -> None:
+    answer = demo_engine.ask("/v1/supply-schemes", {"point": HERE, "kva": 10, "k": 1})
+    (one,) = answer["schemes"]
+    assert one["single_points"]
+    for point in one["single_points"]:
+        assert point["id"] in one["supply_path"]
+        body = {"type": "upstream", "from": [one["attach"]["node_id"]], "barriers": [point["id"]]}
+        traced = demo_engine.ask("/v1/trace", body)
+        assert not traced["elements"].get("energy_source"), point
+
+
 def test_what_is_rejected_breaks_a_limit(demo_engine: LiveEngine) -> None:
     answer = demo_engine.ask("/v1/supply-schemes", {"point": HERE, "kva": 150, "k": 20})
     accepted = {(one["attach"]["kind"], one["attach"]["id"]) for one in answer["schemes"]}
@@ -95,6 +172,43 @@ def test_headroom_of_an_overloaded_transformer_is_nothing(demo_engine: LiveEngin
         ({"point": [7.8913, 48.4493], "kva": 10}, 422, "no corridor lies within 60 m"),
         ({"point": HERE, "kva": 10, "rules": {"limits": {"bus": 1}}}, 400, "rules.limits.bus"),
         ({"point": HERE, "kva": 10, "rules": {"conductor": {"rope": {}}}}, 400, "rules.conductor.rope"),
+        ({"point": HERE, "kva": 400, "disjoint": True}, 400, "supplies: 2"),
+        ({"point": HERE, "kva": 10, "avoid": box_around(*HERE)}, 422, "avoid: the point lies inside"),
+        (
+            {"point": HERE, "kva": 10, "must_pass": box_around(7.9828, 48.4588)},
+            422,
+            "must_pass[0]: this area lies 7",
+        ),
+        (
+            {
+                "point": HERE,
+                "kva": 10,
+                "avoid": [box_around(7.8848, 48.4588, 60)],
+                "must_pass": [box_around(7.8848, 48.4588)],
+            },
+            422,
+            "must_pass[0]: this area lies wholly inside `avoid`",
+        ),
+        # amid fields: no corridor comes near
+        (
+            {"point": HERE, "kva": 400, "must_pass": box_around(7.8913, 48.4493)},
+            422,
+            "must_pass[0]: no way along",
+        ),
+        ({"point": HERE, "kva": 10, "avoid": ring_around(*HERE)}, 422, "avoid: every way from the point"),
+        ({"point": HERE, "kva": 10, "avoid": {"type": "Point", "coordinates": HERE}}, 400, "avoid"),
+        ({"point": HERE, "kva": 10, "must_pass": [box_around(*HERE)] * 5}, 400, "must_pass"),
+        (
+            {
+                "point": HERE,
+                "kva": 10,
+                "avoid": [
+                    {"type": "Polygon", "coordinates": [[[7, 48], [8, 49], [8, 48], [7, 49], [7, 48]]]}
+                ],
+            },
+            400,
+            "avoid[0]",
+        ),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence(
