@@ -242,16 +242,16 @@ class Asker:
         yield replace(schemes, body={"point": [0.0, 100.0], "kva": 10})
         yield schemes  # in no county
         place = self.grid.package["customer_point"].geometry.iloc[0]
-        here = {"point": [place.x, place.y], "kva": 10}
+        point = [place.x, place.y]
         for areas in (
-            {"avoid": [_box(here["point"], 0.0, 0.0)]},  # around the point
-            {"must_pass": [_box(here["point"], 1.0, 0.0)]},  # far away
-            {"avoid": _box(here["point"], 1.0, 0.0), "must_pass": _box(here["point"], 1.0, 0.0)},
-            {"must_pass": [_box(here["point"], 0.001, 0.0)] * 5},
-            {"avoid": [{"type": "Point", "coordinates": here["point"]}]},
+            {"avoid": [_box(point, 0.0, 0.0)]},  # around the point
+            {"must_pass": [_box(point, 1.0, 0.0)]},  # far away
+            {"avoid": _box(point, 1.0, 0.0), "must_pass": _box(point, 1.0, 0.0)},
+            {"must_pass": [_box(point, 0.001, 0.0)] * 5},
+            {"avoid": [{"type": "Point", "coordinates": point}]},
             {"disjoint": True},
         ):
-            yield replace(schemes, body=here | areas)
+            yield replace(schemes, body={"point": point, "kva": 10} | areas)
         path = "/v1/supply-path/{customer_id}"
         yield from self._wrong_posts(post(path, {}, customer_id=customer))
         yield post(path, {}, customer_id=NOBODY)

@@ -17,6 +17,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import shapely
+from shapely.geometry.base import BaseGeometry
 from shapely.ops import substring
 
 from gis_service.kernels.powerflow import radial_flow
@@ -97,7 +98,7 @@ def _cut_graph(ground: Ground, routes: Routes, rules: Rules, place: int) -> nx.M
     graph = nx.MultiGraph()
     cuts: dict[int, list[tuple[float, str]]] = {}
 
-    def join(a: str, b: str, line: shapely.LineString, rate: float, part: Part | None) -> None:
+    def join(a: str, b: str, line: BaseGeometry, rate: float, part: Part | None) -> None:
         if areas.avoid is not None and shapely.length(shapely.intersection(line, areas.avoid)) > 2e-3:
             return
         touched = [shapely.distance(line, area) < 1e-3 for area in areas.must_pass]

@@ -108,8 +108,8 @@ def test_the_best_disjoint_pairs_are_those_of_trying_every_pair_of_routes(
         found_any += bool(expected)
         any_ways = best_pairs(question.search.best(), independence, 1).pairs
         if expected:
-            ((one, other),) = any_ways
-            dearer += expected[0] > one.cost + other.cost + 1
+            ((first, second),) = any_ways
+            dearer += expected[0] > first.cost + second.cost + 1
     assert found_any > 10
     assert dearer > 0
 

@@ -33,7 +33,7 @@ def _box(lon: float, lat: float, metres: float) -> shapely.Polygon:
     return shapely.box(lon - east, lat - north, lon + east, lat + north)
 
 
-def area_of(polygon: shapely.Polygon) -> dict[str, Any]:
+def area_of(polygon: Any) -> dict[str, Any]:
     rings = [polygon.exterior, *polygon.interiors]
     return {"type": "Polygon", "coordinates": [[list(at) for at in ring.coords] for ring in rings]}
 
@@ -93,7 +93,8 @@ def test_the_two_of_a_pair_leave_by_different_feeders(demo_engine: LiveEngine) -
 def along(answer: dict[str, Any], fraction: float) -> tuple[float, float]:
     """A place on the route of the first scheme."""
     line = shape(answer["schemes"][0]["route"]["geometry"])
-    return tuple(line.interpolate(fraction, normalized=True).coords[0])
+    at = line.interpolate(fraction, normalized=True)
+    return at.x, at.y
 
 
 def test_routes_keep_out_of_an_area_and_pass_another(demo_engine: LiveEngine) -> None:
