@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     def little_32(source: U8, at: int) -> int:
         """Four bytes, the lowest first, unsigned; otherwise the same."""
 
+    def little_64(source: U8, at: int) -> int:
+        """Eight bytes, the lowest first, unsigned; otherwise the same."""
+
     def put_little_64(target: U8, at: int, value: np.uint64) -> None:
         """Write eight bytes, the lowest first; unchecked, compiled code only."""
 
@@ -53,6 +56,7 @@ else:
     network_32 = _word(types.int32, swapped=True)
     network_64 = _word(types.uint64, swapped=True)
     little_32 = _word(types.uint32, swapped=False)
+    little_64 = _word(types.uint64, swapped=False)
 
     @intrinsic
     def put_little_64(typing_context: Any, target: Any, at: Any, value: Any) -> Any:

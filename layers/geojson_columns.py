@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from compiling import F64, I64, U8
+from layers.addressed import Addressed, addressed_geometry, addressed_numbers, addressed_texts
 from layers.geojson_rows import (
     DOUBLE,
     INTEGER,
@@ -101,6 +103,11 @@ class Geometries:
         """Features without geometry."""
         return Geometries(NOWHERE, length)
 
+    @cached_property
+    def addressed(self) -> Addressed:
+        """Of points and lines, for compiled code."""
+        return addressed_geometry(self.kind, self.coords, self.paths, self.polygons)
+
     def at(self, coords: npt.ArrayLike) -> Geometries:
         """The same shapes with other coordinates, as many."""
         return replace(self, coords=_coords(coords))
@@ -133,6 +140,11 @@ class TextColumn:
     def __len__(self) -> int:
         return len(self.offsets) - 1 if self.codes is None else len(self.codes)
 
+    @cached_property
+    def addressed(self) -> Addressed:
+        """For compiled code that reads many columns in one call."""
+        return addressed_texts(self.offsets, self.data, self.codes)
+
 
 @dataclass(frozen=True, eq=False)
 class NumberColumn:
@@ -144,6 +156,11 @@ class NumberColumn:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @cached_property
+    def addressed(self) -> Addressed:
+        """For compiled code that reads many columns in one call."""
+        return addressed_numbers(self.kind, self.values, self.known)
 
 
 Column = TextColumn | NumberColumn

@@ -72,6 +72,13 @@ class Box(NamedTuple):
 
     def meets(self, other: Box) -> bool:
         """Whether two boxes, the other one not over the 180th meridian, have a point in common."""
+        if self.west <= self.east:
+            return (
+                self.west <= other.east
+                and other.west <= self.east
+                and self.south <= other.north
+                and other.south <= self.north
+            )
         return any(
             part.west <= other.east
             and other.west <= part.east

@@ -5,7 +5,7 @@ One look is of one scene: places, stored fields and live state belong together, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import xxhash
@@ -15,6 +15,7 @@ from gis_service.atlas.live import LIVE, live_by_part
 from gis_service.atlas.moments import Moments
 from gis_service.atlas.places import DRAWN, boxes_of_rows, moved_counties
 from gis_service.atlas.plan import Marks, Plans, scope_text
+from gis_service.atlas.ready import Ready, ReadySheet
 from gis_service.atlas.sheet import Sheet, TableRows
 from gis_service.atlas.sheets import SheetKey, Sheets, load_of
 from gis_service.atlas.stored import StoredLayer
@@ -52,6 +53,7 @@ class Atlas:
         self.stored = {one.name: one for one in stored}
         self.sheets = Sheets() if sheets is None else sheets
         self.plans = Plans(self.stored)
+        self.ready = Ready()
         # a race of two threads here comes to the same
         self._tidied_for: Shapes | None = None
         self._marks: Marks | None = None
@@ -72,24 +74,52 @@ class Atlas:
         scene = self.moments.scene(sight.moment if live else None)
         world = self._tidied(scene.world)
         near = self.plans.runs(world, layer).meeting(sight.box, sight.counties)
-        sheets, lost = self._sheets(world, layer, near)
-        size = sum(sheet.nbytes for sheet in sheets.values())
-        rows = {run.county: sheets[run.county].index.rows(sight.box) for run in near if run.county in sheets}
-        seen = [run for run in near if run.county in rows and rows[run.county].size]
-        state = live_by_part(scene, layer, [rows[run.county] + run.first for run in seen], live)
+        found, lost = self._ready(world, layer, near, sight.fields, live)
+        seen: list[tuple[CountyRun, I64]] = []
+        for run in near:
+            if run.county in found:
+                rows = found[run.county].sheet.index.rows(sight.box)
+                if rows.size:
+                    seen.append((run, rows))
+        state = live_by_part(scene, layer, [rows + run.first for run, rows in seen] if live else [], live)
         patches: list[Patch] = []
-        for run, lit in zip(seen, state, strict=True):
-            sheet = sheets[run.county]
-            columns = self._columns(world, layer, run, sheet, [n for n in sight.fields if n not in live])
+        for place, (run, rows) in enumerate(seen):
+            sheet, columns, _ = found[run.county]
             if sight.counties is not None:
                 own = np.full(len(sheet), -1)  # references of what is not in the box are left out as well
-                own[rows[run.county]] = rows[run.county] + run.first
-                columns = veiled(world, layer, own, columns, sight.counties)
-            patches.append(Patch(run.county, rows[run.county], sheet.geometries, sheet.ids, columns, lit))
-        if sum(sheet.nbytes for sheet in sheets.values()) != size:
-            self.sheets.tidy()
+                own[rows] = rows + run.first
+                columns = veiled(world, layer, own, dict(columns), sight.counties)
+            lit = state[place] if live else {}
+            patches.append(Patch(run.county, rows, sheet.geometries, sheet.ids, columns, lit))
+        if not scene.missing and not lost:
+            return Seen(patches)
         missing = _missing(scene.missing, world, [run.county for run in near], sight.counties)
         return Seen(patches, tuple(sorted({*missing, *lost})))
+
+    def _ready(
+        self, world: World, layer: str, near: list[CountyRun], fields: tuple[str, ...], live: tuple[str, ...]
+    ) -> tuple[Mapping[str, ReadySheet], list[str]]:
+        """The sheets of some counties with the stored fields, and the counties of which there is none."""
+        at_hand = self.ready.at_hand(world.shapes, layer, fields)
+        wanted = [run for run in near if not self.ready.holds(at_hand.get(run.county))]
+        if not wanted:
+            return at_hand, []
+        sheets, lost = self._sheets(world, layer, wanted)
+        stored = [name for name in fields if name not in live]
+        self.ready.keep(
+            world.shapes,
+            layer,
+            fields,
+            {
+                run.county: (sheets[run.county], self._columns(world, layer, run, sheets[run.county], stored))
+                for run in wanted
+                if run.county in sheets
+            },
+        )
+        found = self.ready.at_hand(world.shapes, layer, fields)
+        if self.sheets.tidy():
+            self.ready.forget()
+        return {county: one for county, one in found.items() if county not in lost}, lost
 
     def stamp(self, layer: str, sight: Sight) -> str:
         """A text that is another one whenever `look` can answer anything else.
@@ -212,6 +242,7 @@ class Atlas:
         if self._tidied_for is not world.shapes:
             self._tidied_for = world.shapes
             self.sheets.tidy(world)
+            self.ready.forget()
         return world
 
     def _marks_of(self, world: World) -> Marks:

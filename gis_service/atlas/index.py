@@ -58,6 +58,8 @@ class Index:
         around = self.box
         if around is None:
             return _NO_ROWS
+        if box.west <= box.east:
+            return self._rows(box, around) if box.meets(around) else _NO_ROWS
         found = [self._rows(part, around) for part in box.parts() if part.meets(around)]
         if not found:
             return _NO_ROWS

@@ -11,7 +11,9 @@ import numpy as np
 from gis_service.atlas.stored import StoredLayer
 from gis_service.engine.shapes import CountyRun, Shapes
 from gis_service.engine.world import CountyVersion, World
+from gis_service.kernels.boxes import boxes_meeting
 from gis_service.kernels.compiled import F64
+from gis_service.network.texts import frozen
 from layers.source import Box, Counties
 
 
@@ -20,7 +22,8 @@ class Runs:
 
     def __init__(self, runs: Iterable[CountyRun]) -> None:
         self._runs = sorted(run for run in runs if run.box is not None)
-        self._boxes: F64 = np.array([run.box for run in self._runs], np.float64).reshape(-1, 4)
+        boxes = np.array([run.box for run in self._runs], np.float64).reshape(-1, 4)
+        self._boxes: F64 = frozen(boxes, np.float64)
 
     def of(self, counties: Collection[str]) -> list[CountyRun]:
         """Those of some counties that have features with a place."""
@@ -28,21 +31,13 @@ class Runs:
 
     def meeting(self, box: Box, counties: Counties) -> list[CountyRun]:
         """Those that can have features in a box, of some counties; in order."""
-        boxes = self._boxes
-        found: list[CountyRun] = []
-        near = np.zeros(len(self._runs), np.bool_)
-        for part in box.parts():
-            near |= (
-                (boxes[:, 0] <= part.east)
-                & (boxes[:, 2] >= part.west)
-                & (boxes[:, 1] <= part.north)
-                & (boxes[:, 3] >= part.south)
-            )
-        for k in np.flatnonzero(near).tolist():
-            run = self._runs[k]
-            if counties is None or run.county in counties:
-                found.append(run)
-        return found
+        rows: Iterable[int]
+        if box.west <= box.east:
+            rows = boxes_meeting(self._boxes, *map(float, box)).tolist()
+        else:
+            rows = sorted({row for part in box.parts() for row in boxes_meeting(self._boxes, *part).tolist()})
+        found = [self._runs[row] for row in rows]
+        return found if counties is None else [run for run in found if run.county in counties]
 
 
 NO_RUNS = Runs(())

@@ -82,9 +82,10 @@ class Sheets:
             self._held.move_to_end(key)
             return sheet
 
-    def tidy(self, world: World | None = None) -> None:
-        """Let go of sheets of other loads than the world's, and of what is beyond the limit."""
+    def tidy(self, world: World | None = None) -> bool:
+        """Let go of sheets of other loads than the world's, and of what is beyond the limit; whether any."""
         with self._lock:
+            before = len(self._held)
             if world is not None:
                 loads = {load_of(world, county) for county in world.versions}
                 for key in [key for key in self._held if key.load not in loads]:
@@ -96,3 +97,4 @@ class Sheets:
                     break
                 total -= sizes[key]
                 del self._held[key]
+            return len(self._held) < before

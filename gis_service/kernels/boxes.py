@@ -44,3 +44,20 @@ def lines_in_box(offsets: I64, coords: F64, west: float, south: float, east: flo
             found[n] = row
             n += 1
     return found[:n].copy()
+
+
+@compiled
+def boxes_meeting(boxes: F64, west: float, south: float, east: float, north: float) -> I64:
+    """Ascending rows of the boxes, float64 `(n, 4)`, that meet a box, borders included; nan is nowhere."""
+    found = np.empty(boxes.shape[0], np.int64)
+    n = 0
+    for row in range(boxes.shape[0]):
+        if (
+            boxes[row, 0] <= east
+            and boxes[row, 2] >= west
+            and boxes[row, 1] <= north
+            and boxes[row, 3] >= south
+        ):
+            found[n] = row
+            n += 1
+    return found[:n]

@@ -18,6 +18,7 @@ U32 = npt.NDArray[np.uint32]
 FANOUT = 16
 """Boxes that a node holds, and nodes that one above it holds."""
 
+_FEW = 1 << 10  # rows that there is room for at first: to take memory for all costs more than to find a few
 _BITS = 16  # of each axis of the curve
 
 
@@ -110,7 +111,7 @@ def rows_meeting(places: F64, tree: Packed, west: float, south: float, east: flo
     places are looked up along the border only.
     """
     order, nodes, starts = tree
-    found = np.empty(order.size, np.int64)
+    found = np.empty(min(order.size, _FEW), np.int64)
     n = 0
     last = places.shape[1] - 1
     top = starts.size - 2
@@ -123,8 +124,15 @@ def rows_meeting(places: F64, tree: Packed, west: float, south: float, east: flo
         at = starts[level] + node
         if nodes[at, 0] > east or nodes[at, 2] < west or nodes[at, 1] > north or nodes[at, 3] < south:
             continue
-        if nodes[at, 0] >= west and nodes[at, 2] <= east and nodes[at, 1] >= south and nodes[at, 3] <= north:
-            span = FANOUT ** (level + 1)
+        inside = (
+            nodes[at, 0] >= west and nodes[at, 2] <= east and nodes[at, 1] >= south and nodes[at, 3] <= north
+        )
+        span = FANOUT ** (level + 1) if inside else FANOUT
+        if n + span > found.size and found.size < order.size:
+            wider = np.empty(min(order.size + FANOUT, 2 * (n + span)), np.int64)
+            wider[:n] = found[:n]
+            found = wider
+        if inside:
             for k in range(node * span, min((node + 1) * span, order.size)):
                 found[n] = order[k]
                 n += 1

@@ -1,16 +1,18 @@
 """Features of a vector tile out of commands and attributes, compiled; what identifies each.
 
-Messages after the Mapbox Vector Tile specification 2.1, clauses 4.2 and 4.4. Trusts that `out` has the room
-that `features_room` tells.
+Messages after the Mapbox Vector Tile specification 2.1, clauses 4.2 and 4.4. Columns are told by
+addresses, whose arrays the caller keeps.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from compiling import I32, I64, U8, U64, borrowing
-from layers.tiles.values import hash_of
-from layers.tiles.wire import put_varint, varint_size
+from compiling import I32, I64, U8, U64, borrowing, compiled
+from compiling.addresses import bytes_at, gather, numbers_at
+from layers.addressed import CODES, DATA, LENGTH, OFFSETS, WIDTH, WORDS
+from layers.tiles.values import Table, hash_of, put_values
+from layers.tiles.wire import put_bytes, put_varint, varint_size
 
 ID_BITS = 53
 """Bits of a feature's number: as many as a number of JavaScript holds."""
@@ -32,22 +34,75 @@ def feature_number(id: str) -> int:
 
 
 @borrowing
-def number_features(offsets: I64, data: U8, words: I64, out: U64) -> None:
-    """The number of each feature by its id, see `feature_number`; 0, which is none, without an id."""
-    for row in range(len(words)):
-        word = words[row]
-        out[row] = 0
-        if word >= 0:
-            out[row] = np.uint64(hash_of(data, offsets[word], offsets[word + 1])) >> _SHIFT
-
-
 def features_room(rows: int, columns: int, geometry: int) -> int:
     """Bytes that so many features take at most."""
     return geometry + rows * (40 + 10 * columns)
 
 
+@compiled
+def number_features(ids: I64, rows: I64) -> U64:
+    """The number of each feature by its id, see `feature_number`; 0, which is none, without an id.
+
+    `ids` is a column of texts as `layers.addressed` says.
+    """
+    out = np.zeros(len(rows), np.uint64)
+    words = rows
+    if ids[WIDTH]:
+        words = np.empty(len(rows), np.int64)
+        gather(ids[CODES], ids[WIDTH], ids[LENGTH], rows, words)
+    offsets = numbers_at(ids[OFFSETS], ids[WORDS] + 1)
+    data = bytes_at(ids[DATA], offsets[ids[WORDS]])
+    for k in range(len(rows)):
+        word = words[k]
+        if word >= 0:
+            out[k] = np.uint64(hash_of(data, offsets[word], offsets[word + 1])) >> _SHIFT
+    return out
+
+
+@compiled
+def put_patch(
+    kept: I64,
+    rows: I64,
+    places: I64,
+    ids: I64,
+    columns: I64,
+    live: I64,
+    type: int,
+    geometry: U8,
+    ends: I64,
+    table: Table,
+    out: U8,
+    at: int,
+) -> tuple[Table, int]:
+    """Write the features of one patch; the table with their values, and the place behind them.
+
+    Parameters
+    ----------
+    kept
+        Which of the shaped rows become features; all else that is shaped has a row for each of these.
+    rows, places
+        Rows of the sheet, and places in the look, of the shaped rows.
+    ids
+        `(ADDRESSED,)`, a column of the sheet.
+    columns
+        `(fields, ADDRESSED)`, attributes in the order of their keys.
+    live
+        `(fields,)`, 1 where an attribute is told by places, 0 where by rows.
+    type
+        1 for points, 2 for lines, 3 for polygons.
+    ends
+        Where each shaped row's commands end in `geometry`.
+    """
+    mine, its_places = rows[kept], places[kept]
+    numbers = number_features(ids, mine)
+    tags = np.empty((len(columns), len(kept)), np.int32)
+    for field in range(len(columns)):
+        table = put_values(table, columns[field], its_places if live[field] else mine, tags[field])
+    return table, _write_features(kept, numbers, tags, type, geometry, ends, out, at)
+
+
 @borrowing
-def write_features(
+def _write_features(
     kept: I64, numbers: U64, tags: I32, type: int, geometry: U8, ends: I64, out: U8, at: int
 ) -> int:
     """Write features; the place behind them.
@@ -92,7 +147,5 @@ def write_features(
         out[at + 1] = type
         out[at + 2] = _GEOMETRY
         at = put_varint(out, at + 3, size)
-        for byte in range(begin, ends[row]):
-            out[at] = geometry[byte]
-            at += 1
+        at = put_bytes(out, at, geometry, begin, ends[row])
     return at

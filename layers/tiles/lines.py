@@ -11,6 +11,9 @@ import math
 import numpy as np
 
 from compiling import F64, I64, U8, borrowing, compiled
+from compiling.addresses import numbers_at, places_at
+from layers.addressed import COORDS, COORDS_SIZE, LINES, LINES_SIZE, PATHS, PATHS_SIZE, SHAPE
+from layers.geojson_rows import MULTILINE, POINT
 from layers.tiles.placing import ANCHOR, box_of, place_path, simplify, whole
 from layers.tiles.wire import put_signed, put_varint
 
@@ -21,8 +24,37 @@ _MOST_BYTES = 20  # of a position: two deltas of ten bytes at most
 
 
 @compiled
-def shape_points(coords: F64, rows: I64, plane: F64, low: float, high: float) -> tuple[U8, I64, F64]:
-    """The commands of points within `[low, high]`, where each row's end, and no size."""
+def with_commands(ends: I64) -> I64:
+    """Ascending rows that have commands, by where each one's end."""
+    found = np.empty(len(ends), np.int64)
+    n = before = 0
+    for row in range(len(ends)):
+        if ends[row] > before:
+            found[n] = row
+            n += 1
+        before = ends[row]
+    return found[:n]
+
+
+@compiled
+def shape_rows(
+    geometry: I64, rows: I64, plane: F64, low: float, high: float, tolerance: float
+) -> tuple[U8, I64, F64, I64]:
+    """The commands of points or lines, where each row's end, how large each one is, and which rows have any.
+
+    `geometry` as `layers.addressed` says; the size of a line is the longer side of its box, a point has none.
+    """
+    coords = places_at(geometry[COORDS], geometry[COORDS_SIZE])
+    if geometry[SHAPE] == POINT:
+        return _shape_points(coords, rows, plane, low, high)
+    paths = numbers_at(geometry[PATHS], geometry[PATHS_SIZE])
+    lines = numbers_at(geometry[LINES], geometry[LINES_SIZE] if geometry[SHAPE] == MULTILINE else 0)
+    return _shape_lines(coords, paths, lines, rows, plane, low, high, tolerance)
+
+
+@compiled
+def _shape_points(coords: F64, rows: I64, plane: F64, low: float, high: float) -> tuple[U8, I64, F64, I64]:
+    """The commands of points within `[low, high]`, where each row's end, no size, and which rows have any."""
     ends = np.empty(len(rows), np.int64)
     out = np.empty(len(rows) * (1 + _MOST_BYTES), np.uint8)
     x, y = np.empty(1), np.empty(1)
@@ -39,14 +71,14 @@ def shape_points(coords: F64, rows: I64, plane: F64, low: float, high: float) ->
             at = put_signed(out, at, across)
             at = put_signed(out, at, down)
         ends[number] = at
-    return out[:at], ends, np.zeros(len(rows))
+    return out[:at], ends, np.zeros(len(rows)), with_commands(ends)
 
 
 @compiled
-def shape_lines(
+def _shape_lines(
     coords: F64, paths: I64, lines: I64, rows: I64, plane: F64, low: float, high: float, tolerance: float
-) -> tuple[U8, I64, F64]:
-    """The commands of lines, where each row's end, and the longer side of each one's box.
+) -> tuple[U8, I64, F64, I64]:
+    """The commands of lines, where each row's end, the longer side of its box, and which rows have any.
 
     A row whose line is elsewhere, or no longer than a unit, has no commands. `lines`: offsets into `paths` of
     rows that have several, else nothing.
@@ -120,7 +152,7 @@ def shape_lines(
                         count = 0
                 at = _put_part(out, at, across, down, count, cursor)
         ends[number] = at
-    return out[:at], ends, sizes
+    return out[:at], ends, sizes, with_commands(ends)
 
 
 @borrowing

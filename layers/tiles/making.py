@@ -13,10 +13,11 @@ from typing import NamedTuple
 import xxhash
 
 from layers.sheet import Drawable, Sight
-from layers.source import BadQuery, Counties
+from layers.source import BadQuery, Counties, Description
 from layers.tiles.detail import EVERYTHING, Detail, tolerance
 from layers.tiles.matrix import EXTENT, Tile, TileMatrixSet
-from layers.tiles.mvt import MARGIN, layer_message, plane_of
+from layers.tiles.mvt import MARGIN, layer_message
+from layers.tiles.plane import plane_of
 
 EDITION = "2"
 """Of the encoder and of what it is told to show: another one wherever the same data gives another tile."""
@@ -60,8 +61,8 @@ class Asked:
 
 class _Shown(NamedTuple):
     source: Drawable
-    detail: Detail
     fields: tuple[str, ...]
+    least: Mapping[str, float]
     sight: Sight
 
 
@@ -91,7 +92,7 @@ def make_tile(asked: Asked, details: Mapping[str, Detail]) -> Made:
             one.fields,
             plane,
             tolerance=tolerance(asked.tile.z),
-            at_least=one.detail.least(asked.tile.z),
+            at_least=one.least,
         )
         pieces.append(layer.data)
         if layer.features < layer.of:
@@ -108,15 +109,33 @@ def _shown(asked: Asked, details: Mapping[str, Detail]) -> list[_Shown]:
     for source in asked.sources:
         description = source.description
         detail = details.get(description.id, EVERYTHING)
-        if z < detail.since:
-            continue
-        fields = detail.fields(description, z)
-        if asked.properties is not None:
-            names = {one.name for one in description.fields}
-            fields = tuple(name for name in asked.properties if name in names)
-        wanted = tuple(dict.fromkeys([*fields, *detail.least(z)]))
-        shown.append(_Shown(source, detail, fields, Sight(box, wanted, asked.moment, asked.counties)))
+        if z >= detail.since:
+            fields, wanted, least = _told(description, detail, z, asked.properties)
+            shown.append(_Shown(source, fields, least, Sight(box, wanted, asked.moment, asked.counties)))
     return shown
+
+
+_Told = tuple[tuple[str, ...], tuple[str, ...], Mapping[str, float]]
+_TOLD: dict[tuple[int, int, int, tuple[str, ...] | None], tuple[Description, Detail, _Told]] = {}
+_MOST_TOLD = 1 << 10
+
+
+def _told(description: Description, detail: Detail, z: int, properties: tuple[str, ...] | None) -> _Told:
+    """The attributes of a layer that a tile tells, what is to be looked at for it, and what rows need."""
+    key = id(description), id(detail), z, properties
+    held = _TOLD.get(key)
+    if held is not None and held[0] is description and held[1] is detail:
+        return held[2]
+    fields = detail.fields(description, z)
+    if properties is not None:
+        names = {one.name for one in description.fields}
+        fields = tuple(name for name in properties if name in names)
+    least = detail.least(z)
+    told = fields, tuple(dict.fromkeys([*fields, *least])), least
+    if len(_TOLD) >= _MOST_TOLD:
+        _TOLD.clear()
+    _TOLD[key] = description, detail, told
+    return told
 
 
 def check_properties(sources: Sequence[Drawable], properties: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from compiling import F64, I64, U8, borrowing
+from layers.tiles.plane import ACROSS, DOWN, LATITUDE, LEFT, MERCATOR, NEAR, ORDER, SERIES, TOP
 
 ANCHOR = 256
 """Positions after which one is kept whatever it shows."""
@@ -24,21 +25,27 @@ def place_path(coords: F64, first: int, last: int, plane: F64, x: F64, y: F64) -
     Parameters
     ----------
     plane
-        Units of the tile across the world, its left edge in them, units down the world, its upper edge, and
-        whether latitudes are Web Mercator's (1) or degrees (0).
+        See `plane.plane_of`.
     """
     for place in range(first, last):
         lon, lat = coords[place, 0], coords[place, 1]
-        if plane[4] != 0.0:
+        if not (math.isfinite(lon) and math.isfinite(lat)):
+            return False
+        x[place - first] = (lon + 180.0) / 360.0 * plane[ACROSS] - plane[LEFT]
+        away = lat - plane[LATITUDE]
+        if abs(away) <= plane[NEAR]:
+            down = plane[SERIES + ORDER]
+            for power in range(ORDER - 1, -1, -1):
+                down = plane[SERIES + power] + away * down
+            y[place - first] = down
+            continue
+        if plane[MERCATOR] != 0.0:
             sine = math.sin(lat * (math.pi / 180.0))
             sine = min(max(sine, -1.0 + 1e-15), 1.0 - 1e-15)
             down = 0.5 - math.log((1.0 + sine) / (1.0 - sine)) * (0.25 / math.pi)
         else:
             down = (90.0 - lat) / 180.0
-        x[place - first] = (lon + 180.0) / 360.0 * plane[0] - plane[1]
-        y[place - first] = down * plane[2] - plane[3]
-        if not (math.isfinite(lon) and math.isfinite(lat)):
-            return False
+        y[place - first] = down * plane[DOWN] - plane[TOP]
     return True
 
 

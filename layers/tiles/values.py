@@ -6,16 +6,28 @@ table is what the tile holds, and two values are one where their bytes are the s
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from compiling import I32, I64, U8, borrowing
-from compiling.words import put_little_64
-from layers.geojson_columns import Column, NumberColumn, TextColumn
+from compiling import I32, I64, U8, borrowing, compiled
+from compiling.addresses import bytes_at, gather, numbers_at
+from compiling.words import little_64, put_little_64
+from layers.addressed import (
+    ABSENT,
+    CODES,
+    DATA,
+    KIND,
+    KNOWN,
+    LENGTH,
+    OFFSETS,
+    TEXTS,
+    VALUES,
+    WIDTH,
+    WORDS,
+)
 from layers.geojson_rows import DOUBLE, TRUTH
-from layers.tiles.wire import put_varint, varint_size
+from layers.tiles.wire import put_bytes, put_varint, varint_size
 
 _VALUE = np.uint8(4 << 3 | 2)  # in a layer
 _STRING, _DOUBLE, _UNSIGNED, _SIGNED, _BOOL = (
@@ -25,89 +37,106 @@ _STRING, _DOUBLE, _UNSIGNED, _SIGNED, _BOOL = (
     np.uint8(6 << 3),
     np.uint8(7 << 3),
 )
-_NUMBER_ROOM = 16
+_NUMBER_ROOM, _AROUND_TEXT = 16, 24
 _FNV_START, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _HIGH = np.uint64(0x7FF0000000000000)
-_MINUS_ZERO = np.int64(
-    -(2**63)
-)  # as bits; told as 0.0, since a reader that compares values takes both for one
-_HALF = np.uint64(32)
+# the bits of -0.0, told as 0.0: a reader that compares values takes both for one
+_MINUS_ZERO = np.int64(-(2**63))
+_HALF, _BYTE = np.uint64(32), np.uint64(8)
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio
+_COUNT, _BYTES = 0, 1
 
 
-def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The array as one that cannot be written to: compiled code is compiled for that alone."""
-    view = np.ascontiguousarray(array).view(np.ndarray)
-    view.setflags(write=False)
-    return view
+class Table(NamedTuple):
+    """The values of one layer.
+
+    slots : int32, 1 + the number of a value by its hash; 0 is free
+    starts : int64, where each value's message begins in `store`, and the end of the last
+    store : uint8, the messages as they stand in a layer
+    used : int64 (2,), how many values there are, and how many bytes of them
+    """
+
+    slots: I32
+    starts: I64
+    store: U8
+    used: I64
 
 
-class Values:
-    """The table of one layer under construction."""
-
-    def __init__(self) -> None:
-        self._slots: I32 = np.zeros(1 << 10, np.int32)  # 1 + the number of a value; 0 is free
-        self._starts: I64 = np.zeros(1 << 9, np.int64)
-        self._store: U8 = np.empty(1 << 14, np.uint8)
-        self._count = self._bytes = 0
-
-    def numbers_of(self, column: Column, rows: I64) -> I32:
-        """The number of each row's value, -1 where there is none."""
-        numbers = np.empty(len(rows), np.int32)
-        if isinstance(column, NumberColumn):
-            self._make_room(len(rows), _NUMBER_ROOM * len(rows))
-            known = np.empty(0, np.uint8) if column.known is None else column.known[rows]
-            self._count, self._bytes = _put_numbers(
-                column.kind,
-                column.values[rows],
-                known,
-                self._slots,
-                self._starts,
-                self._store,
-                self._count,
-                self._bytes,
-                numbers,
-            )
-            return numbers
-        words, offsets = words_of(column, rows), frozen(column.offsets)
-        many = len(offsets) - 1 > len(rows)
-        memo = np.full(0 if many else len(offsets) - 1, -1, np.int32)
-        self._make_room(len(rows), int(_texts_room(offsets, words)))
-        self._count, self._bytes = _put_texts(
-            offsets,
-            frozen(column.data),
-            words,
-            memo,
-            self._slots,
-            self._starts,
-            self._store,
-            self._count,
-            self._bytes,
-            numbers,
-        )
-        return numbers
-
-    def message(self) -> bytes:
-        """All values as they stand in a layer."""
-        return self._store[: self._bytes].tobytes()
-
-    def _make_room(self, values: int, more: int) -> None:
-        if self._bytes + more > len(self._store):
-            wider = np.empty(2 * (self._bytes + more), np.uint8)
-            wider[: self._bytes] = self._store[: self._bytes]
-            self._store = wider
-        most = self._count + values
-        if most >= len(self._starts):
-            starts = np.zeros(2 * most, np.int64)
-            starts[: self._count + 1] = self._starts[: self._count + 1]
-            self._starts = starts
-        if 2 * most > len(self._slots):
-            self._slots = np.zeros(1 << (4 * most - 1).bit_length(), np.int32)
-            _find_again(self._slots, self._starts, self._store, self._count)
+@compiled
+def new_table() -> Table:
+    """No values."""
+    return Table(
+        np.zeros(1 << 7, np.int32),
+        np.zeros(1 << 6, np.int64),
+        np.empty(1 << 10, np.uint8),
+        np.zeros(2, np.int64),
+    )
 
 
-def words_of(column: TextColumn, rows: I64) -> I64:
-    """The word of each row, negative for none."""
-    return rows if column.codes is None else column.codes[rows].astype(np.int64)
+@compiled
+def _roomy(table: Table, values: int, more: int) -> Table:
+    """The table with room for more values and their bytes."""
+    slots, starts, store, used = table
+    if used[_BYTES] + more > len(store):
+        wider = np.empty(2 * (used[_BYTES] + more), np.uint8)
+        wider[: used[_BYTES]] = store[: used[_BYTES]]
+        store = wider
+    most = used[_COUNT] + values
+    if most >= len(starts):
+        longer = np.zeros(2 * most, np.int64)
+        longer[: used[_COUNT] + 1] = starts[: used[_COUNT] + 1]
+        starts = longer
+    if 2 * most > len(slots):
+        size = len(slots)
+        while size < 4 * most:
+            size *= 2
+        slots = np.zeros(size, np.int32)
+        for number in range(used[_COUNT]):
+            slots[_slot(slots, starts, store, starts[number], starts[number + 1])] = number + 1
+    return Table(slots, starts, store, used)
+
+
+@compiled
+def put_values(table: Table, column: I64, rows: I64, numbers: I32) -> Table:
+    """The number of the value that each of some rows of a column has, -1 where there is none.
+
+    Parameters
+    ----------
+    column
+        As `layers.addressed` says.
+    numbers
+        Aligned with `rows`; written.
+
+    Returns
+    -------
+    Table
+        The table with them, in place of the one given.
+    """
+    if column[KIND] == ABSENT:
+        numbers[:] = -1
+        return table
+    if column[KIND] != TEXTS:
+        table = _roomy(table, len(rows), _NUMBER_ROOM * len(rows))
+        values = numbers_at(column[VALUES], column[LENGTH])
+        known = bytes_at(column[KNOWN], column[LENGTH] if column[KNOWN] else 0)
+        _put_numbers(table, column[KIND], values, known, rows, numbers)
+        return table
+    words = rows
+    if column[WIDTH]:
+        words = np.empty(len(rows), np.int64)
+        gather(column[CODES], column[WIDTH], column[LENGTH], rows, words)
+    count = column[WORDS]
+    offsets = numbers_at(column[OFFSETS], count + 1)
+    data = bytes_at(column[DATA], offsets[count])
+    few = count <= len(rows)
+    if few:
+        room, most = offsets[count] - offsets[0] + _AROUND_TEXT * count, count
+    else:
+        room, most = _texts_room(offsets, words), len(rows)
+    memo = np.full(count if few else 0, -1, np.int32)
+    table = _roomy(table, most, room)
+    _put_texts(table, offsets, data, words, memo, numbers)
+    return table
 
 
 @borrowing
@@ -120,11 +149,31 @@ def hash_of(data: U8, start: int, stop: int) -> np.uint64:
 
 
 @borrowing
+def spread(store: U8, start: int, stop: int) -> np.uint64:
+    """A number that differs where messages do, as far as can be; eight bytes at a time, the last twice."""
+    found = np.uint64(stop - start)
+    if stop - start < 8:
+        for place in range(start, stop):
+            found = found << _BYTE ^ np.uint64(store[place])
+    else:
+        at = start
+        while at + 8 < stop:
+            found = (found ^ np.uint64(little_64(store, at))) * _ODD
+            found ^= found >> _HALF
+            at += 8
+        found ^= np.uint64(little_64(store, stop - 8))
+    # a product passes differences upwards alone, so that they are brought down twice
+    found *= _ODD
+    found ^= found >> _HALF
+    found *= _ODD
+    return found ^ (found >> _HALF)
+
+
+@borrowing
 def _slot(slots: I32, starts: I64, store: U8, start: int, stop: int) -> int:
     """Where the message `store[start:stop]` stands, or where it is to stand."""
-    found = hash_of(store, start, stop)
     mask = np.uint64(len(slots) - 1)
-    at = (found ^ (found >> _HALF)) & mask
+    at = spread(store, start, stop) & mask
     while True:
         number = slots[at] - 1
         if number < 0:
@@ -140,19 +189,16 @@ def _slot(slots: I32, starts: I64, store: U8, start: int, stop: int) -> int:
 
 
 @borrowing
-def _enter(slots: I32, starts: I64, store: U8, count: int, at: int, end: int) -> int:
-    """The number of the message at the end of the store; a new one is `count`."""
-    slot = _slot(slots, starts, store, at, end)
+def _enter(table: Table, end: int) -> int:
+    """The number of the message between what is used of the store and `end`, kept where it is new."""
+    slots, starts, store, used = table
+    slot = _slot(slots, starts, store, used[_BYTES], end)
     if slots[slot] == 0:
+        count = used[_COUNT]
         slots[slot] = count + 1
-        starts[count], starts[count + 1] = at, end
+        starts[count], starts[count + 1] = used[_BYTES], end
+        used[_COUNT], used[_BYTES] = count + 1, end
     return int(slots[slot] - 1)
-
-
-@borrowing
-def _find_again(slots: I32, starts: I64, store: U8, count: int) -> None:
-    for number in range(count):
-        slots[_slot(slots, starts, store, starts[number], starts[number + 1])] = number + 1
 
 
 @borrowing
@@ -160,23 +206,13 @@ def _texts_room(offsets: I64, words: I64) -> int:
     room = 0
     for word in words:
         if word >= 0:
-            room += offsets[word + 1] - offsets[word] + 24
+            room += offsets[word + 1] - offsets[word] + _AROUND_TEXT
     return room
 
 
 @borrowing
-def _put_texts(
-    offsets: I64,
-    data: U8,
-    words: I64,
-    memo: I32,
-    slots: I32,
-    starts: I64,
-    store: U8,
-    count: int,
-    at: int,
-    numbers: I32,
-) -> tuple[int, int]:
+def _put_texts(table: Table, offsets: I64, data: U8, words: I64, memo: I32, numbers: I32) -> None:
+    store, used = table.store, table.used
     for row in range(len(words)):
         word = words[row]
         if word < 0:
@@ -187,47 +223,35 @@ def _put_texts(
             continue
         begin, end = offsets[word], offsets[word + 1]
         size = end - begin
+        at = used[_BYTES]
         store[at] = _VALUE
         place = put_varint(store, at + 1, 1 + varint_size(size) + size)
         store[place] = _STRING
         place = put_varint(store, place + 1, size)
-        for byte in range(begin, end):
-            store[place] = data[byte]
-            place += 1
-        number = _enter(slots, starts, store, count, at, place)
-        if number == count:
-            count, at = count + 1, place
-        numbers[row] = number
+        place = put_bytes(store, place, data, begin, end)
+        numbers[row] = _enter(table, place)
         if len(memo):
-            memo[word] = number
-    return count, at
+            memo[word] = numbers[row]
 
 
 @borrowing
-def _put_numbers(
-    kind: int,
-    values: I64,
-    known: U8,
-    slots: I32,
-    starts: I64,
-    store: U8,
-    count: int,
-    at: int,
-    numbers: I32,
-) -> tuple[int, int]:
+def _put_numbers(table: Table, kind: int, values: I64, known: U8, rows: I64, numbers: I32) -> None:
+    store, used = table.store, table.used
     last, before = -1, 0  # the number of the value before, and that: most are told in runs
-    for row in range(len(values)):
+    for k in range(len(rows)):
+        row = rows[k]
         value = values[row]
         if kind == DOUBLE and value == _MINUS_ZERO:
-            value = np.int64(0)
+            value = 0
         if (len(known) and not known[row]) or (
             kind == DOUBLE and np.uint64(value) & _HIGH == _HIGH  # no number, or infinite
         ):
-            numbers[row] = -1
+            numbers[k] = -1
             continue
         if last >= 0 and before == value:
-            numbers[row] = last
+            numbers[k] = last
             continue
+        at = used[_BYTES]
         store[at] = _VALUE
         if kind == DOUBLE:
             store[at + 1] = 9
@@ -240,8 +264,5 @@ def _put_numbers(
             store[at + 1] = 1 + varint_size(told)
             store[at + 2] = _BOOL if kind == TRUTH else (_SIGNED if negative else _UNSIGNED)
             place = put_varint(store, at + 3, told)
-        last, before = _enter(slots, starts, store, count, at, place), value
-        if last == count:
-            count, at = count + 1, place
-        numbers[row] = last
-    return count, at
+        last, before = _enter(table, place), value
+        numbers[k] = last

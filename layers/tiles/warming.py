@@ -8,7 +8,8 @@ import pyarrow as pa
 from layers.geojson_columns import Geometries, TextColumn, column_of
 from layers.sheet import Patch
 from layers.tiles.matrix import WEB_MERCATOR, Tile
-from layers.tiles.mvt import layer_message, plane_of
+from layers.tiles.mvt import layer_message
+from layers.tiles.plane import plane_of
 
 
 def warm_encoder() -> None:

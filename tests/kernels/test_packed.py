@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gis_service.kernels.boxes import boxes_meeting
 from gis_service.kernels.compiled import F64, I64
 from gis_service.kernels.packed import FANOUT, Packed, hilbert_keys, nodes_over, rows_meeting
 from gis_service.network.texts import frozen
@@ -62,6 +63,13 @@ def test_a_box_finds_what_it_meets_and_nothing_else(n: int, seed: int, kind: str
     for box in asked:
         found = rows_meeting(places, tree, *map(float, box)).tolist()
         assert sorted(found) == met_one_by_one(places, rows, box)
+
+
+@given(st.lists(boxes, max_size=40), boxes)
+def test_boxes_looked_at_one_by_one_are_the_same(some: list[Four], asked: Four) -> None:
+    places = frozen(np.array([*some, (np.nan,) * 4], np.float64), np.float64)
+    found = boxes_meeting(places, *map(float, asked)).tolist()
+    assert found == met_one_by_one(places, np.arange(len(places)), asked)
 
 
 @pytest.mark.parametrize("n", [1, FANOUT - 1, FANOUT, FANOUT + 1, FANOUT**2, FANOUT**2 + 1, FANOUT**3 + 1])

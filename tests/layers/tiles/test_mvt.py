@@ -16,10 +16,13 @@ from hypothesis import strategies as st
 
 from layers.geojson_columns import Column, Geometries, TextColumn, column_of, truths
 from layers.sheet import Patch
-from layers.tiles import mvt
+from layers.tiles import crowded
+from layers.tiles.crowded import crowded_layer
 from layers.tiles.features import feature_number
 from layers.tiles.matrix import EXTENT, WEB_MERCATOR, WORLD_CRS84, Tile, TileMatrixSet
-from layers.tiles.mvt import MARGIN, layer_message, plane_of
+from layers.tiles.mvt import MARGIN, layer_message
+from layers.tiles.plane import plane_of
+from layers.tiles.values import new_table, put_values, spread
 from tests.layers.tiles.decoder import Layer, decoded, twice_area
 
 WORLD = Tile(0, 0, 0)
@@ -132,6 +135,45 @@ def test_zero_with_and_without_a_sign_is_one_value() -> None:
     assert [str(value) for value in found.values] == ["0.0"]
 
 
+def test_the_quick_way_and_the_crowded_way_write_the_same() -> None:
+    stream = np.random.default_rng(5)
+    steps = stream.integers(-400, 4500, (300, 4, 2))
+    roads = lines(*steps.tolist())
+    dots = Geometries.points(units(stream.integers(-200, 4300, (300, 2))))
+    kv = np.where(stream.random(300) < 0.1, np.nan, stream.choice([0.4, 10.0, 110.0], 300))
+    columns = {"kv": kv, "name": [f"line {k % 90}" for k in range(300)], "open": stream.random(300) < 0.5}
+    for geometries in (roads, dots):
+        patches = [patch(geometries, county, **columns) for county in ("450122", "450123")]
+        fields, at_least = ("name", "kv", "open", "none"), {"kv": 1.0, "name": 5.0, "none": 1.0}
+        plane = plane_of(WORLD_CRS84, WORLD)
+        quick = layer_message("x", patches, fields, plane, tolerance=3.0, at_least=at_least)
+        other = crowded_layer(patches, fields, plane, tolerance=3.0, at_least=at_least)
+        assert quick.features == quick.of == other.kept == other.of
+        assert other.features.tobytes() in quick.data
+        assert other.values.tobytes() in quick.data
+        # two thirds have enough voltage, or one that is not known
+        assert 100 < other.kept < 600
+
+
+def test_values_that_differ_in_one_byte_anywhere_are_told_apart_quickly() -> None:
+    """About as many slots are looked at as there are values: no place of a text is left out of its hash."""
+    texts = [("a" * k + chr(98 + c) + "a" * (40 - k))[: 8 + k] for k in range(41) for c in range(20)]
+    texts = sorted(set(texts))
+    named = column_of(texts)
+    table = put_values(
+        new_table(), named.addressed.told, np.arange(len(texts)), np.empty(len(texts), np.int32)
+    )
+    assert table.used[0] == len(texts)
+    mask = len(table.slots) - 1
+    taken = np.flatnonzero(table.slots)
+    far = 0
+    for slot in taken.tolist():
+        number = int(table.slots[slot]) - 1
+        home = int(spread(table.store, int(table.starts[number]), int(table.starts[number + 1]))) & mask
+        far += (slot - home) & mask
+    assert far < len(texts)
+
+
 @given(
     st.lists(
         st.tuples(
@@ -240,7 +282,7 @@ def test_rows_below_what_a_level_asks_for_are_not_shown_and_unknown_ones_are() -
 def test_a_full_layer_is_thinned_to_the_largest_and_says_how_many_there_were(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mvt, "MOST_FEATURES", 3)
+    monkeypatch.setattr(crowded, "MOST_FEATURES", 3)
     paths = [[(0, 0), (size, 0)] for size in (5, 900, 7, 800, 6, 700)]
     made = layer_message("x", [patch(lines(*paths))], (), plane_of(WORLD_CRS84, WORLD))
     assert (made.features, made.of) == (3, 6)
@@ -252,7 +294,7 @@ def test_a_full_layer_is_thinned_to_the_largest_and_says_how_many_there_were(
 
 
 def test_geometry_beyond_what_a_layer_may_hold_is_simplified_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mvt, "MOST_BYTES", 2_000)
+    monkeypatch.setattr(crowded, "MOST_BYTES", 2_000)
     stream = np.random.default_rng(2)
     path = np.column_stack([np.linspace(0, EXTENT, 5_000), 2000 + stream.uniform(-3, 3, 5_000)])
     made = layer_message("x", [patch(lines(path))], (), plane_of(WORLD_CRS84, WORLD))
