@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPConnection
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import numpy as np
 from psycopg2 import sql
 
+from benchmarks.http_client import Connection
 from benchmarks.items_peers import PYGEOAPI, TIPG, install_line, installed
 from benchmarks.pairing import Ask, Contest, LeftOut, quickest
 from benchmarks.processes import engine_serving, serving
@@ -84,7 +84,7 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
                     for kind in KINDS:
                         asked = _asked(kind, layer, table, limit, setting.some(PAGES))
                         ways: dict[str, Ask] = {
-                            f"{name}{by and f', {by}'}": partial(Client(address).get, path)
+                            f"{name}{by and f', {by}'}": partial(_get, Connection(address), path)
                             for name, address in forms[peer.name].items()
                             for by, path in peer.paths(SCHEMA).items()
                             if kind == "deep" or not by
@@ -94,7 +94,7 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
                             name=f"items-{peer.name}-{layer}-{limit}-{kind}",
                             work=f"{_WORDS[kind]} of {limit:,} of {len(table):,} {layer} features",
                             peer=name,
-                            ours=partial(Client(ours).get, _ours),
+                            ours=partial(_get, Connection(ours), _ours),
                             theirs=theirs,
                             questions=asked,
                             same=told,
@@ -135,28 +135,12 @@ def _ours(asked: Asked) -> str:
     return f"/ogc/collections/{asked.layer}/items?{urlencode(told)}"
 
 
-class Client:
-    """A connection to a server that stays open."""
-
-    def __init__(self, address: str) -> None:
-        place = urlsplit(address)
-        self._connection = HTTPConnection(place.hostname or "", place.port, timeout=120)
-
-    def get(self, path: Callable[[Any], str], asked: Any) -> bytes:
-        """The body of an answer.
-
-        Raises
-        ------
-        RuntimeError
-            When the status is not 200.
-        """
-        where = path(asked)
-        self._connection.request("GET", where, headers={"Accept": "application/geo+json"})
-        answer = self._connection.getresponse()
-        body = answer.read()
-        if answer.status != 200 or answer.headers.get("Content-Encoding"):
-            raise RuntimeError(f"{where}: {answer.status} {body[:300]!r}")
-        return body
+def _get(connection: Connection, path: Callable[[Any], str], asked: Any) -> bytes:
+    where = path(asked)
+    status, headers, body = connection.ask("GET", where, headers={"Accept": "application/geo+json"})
+    if status != 200 or headers.get("Content-Encoding"):
+        raise RuntimeError(f"{where}: {status} {body[:300]!r}")
+    return body
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,9 @@ from layers.wms.maps import make_map
 NAMES = ("maps-",)
 SCALES = (2_000, 10_000, 50_000, 200_000, 1_000_000)
 WIDTH, HEIGHT = 1024, 768
-MAPS = 12
+MAPS = {2_000: 12, 10_000: 12, 50_000: 8, 200_000: 4, 1_000_000: 3}
+"""By scale: MapServer takes seconds for one that shows much."""
+
 GOAL = 1.0
 _LAYERS = ("line_section", "customer_point", "power_transformer", "switch", "substation")
 _LIVE = {"energised", "open"}
@@ -80,7 +82,7 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
         )
         connection = " ".join(f"{name}={value}" for name, value in parse_dsn(dsn).items())
         for scale in SCALES:
-            asked = _asked(where, scale, setting.some(MAPS))
+            asked = _asked(where, scale, setting.some(MAPS[scale]))
             forms: dict[str, Ask] = {}
             for number, (name, options) in enumerate(_FORMS.items()):
                 file = setting.data / f"maps-{scale}-{number}.map"

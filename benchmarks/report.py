@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import (
     atlas,
     citus,
+    fresh_tile,
     geojson,
     http,
     items,
@@ -43,6 +44,7 @@ THEMES: tuple[tuple[tuple[str, ...], Theme], ...] = (
     (http.NAMES, http.contests),
     (items.NAMES, items.contests),
     (atlas.NAMES, atlas.contests),
+    (fresh_tile.NAMES, fresh_tile.contests),
     (tiles.NAMES, tiles.contests),
     (maps.NAMES, maps.contests),
     (citus.NAMES, citus.contests),

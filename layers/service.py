@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
 
 from layers.catalog import Catalog
 from layers.source import Counties
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Who runs a service, as capabilities tell it; what is empty is not told."""
+
+    organisation: str = ""
+    person: str = ""
+    email: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.organisation or self.person or self.email)
 
 
 @dataclass(frozen=True)
@@ -26,8 +38,11 @@ class MapService:
     head
         What every document says of the data it was made of, for some counties: `grid_version`, `as_of`,
         `partial`, `missing_counties`.
+    contact
+        Who runs it.
     """
 
     catalog: Callable[[], Catalog]
     counties_of: Callable[[HttpRequest], Counties]
     head: Callable[[Counties], Mapping[str, Any]]
+    contact: Contact = field(default_factory=Contact)

@@ -58,7 +58,7 @@ class Direct:
         """Answer a request, or have it answered."""
         began = time.perf_counter()
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
-        if path == OUTAGE and method == "POST":
+        if path == OUTAGE and method == "POST" and not _may_have_token(environ):
             headers = _headers_of_answer(environ)
             body = None if headers is None else _body(environ)
             if headers is not None and body is not None:
@@ -69,6 +69,11 @@ class Direct:
         elif path == HEALTH and method == "GET" and _is_ours(environ):
             return _whole(environ, start_response, healthz(_request(environ)), began)
         return self._django(environ, start_response)
+
+
+def _may_have_token(environ: Environment) -> bool:
+    """Whether Django is to look for a token, which must reach every county."""
+    return bool(environ.get("HTTP_AUTHORIZATION") or environ.get("QUERY_STRING"))
 
 
 def _outage(

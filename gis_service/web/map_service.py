@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -15,14 +16,14 @@ from gis_service.web.map_changes import MapChanges
 from gis_service.web.service import engine
 from layers.catalog import Catalog
 from layers.scope import Gate
-from layers.service import MapService
+from layers.service import Contact, MapService
 from layers.source import Counties, within
 
 
 @lru_cache(maxsize=1)
 def map_service() -> MapService:
     """The one service of map layers; nothing is asked of the database before the first request."""
-    return MapService(_catalog, Gate(map_key(), tokens_required()).counties_of, _head)
+    return MapService(_catalog, Gate(map_key(), tokens_required()).counties_of, _head, _contact())
 
 
 @lru_cache(maxsize=1)
@@ -39,6 +40,15 @@ def _atlas() -> Atlas:
 def _catalog() -> Catalog:
     grid = list(grid_catalog(engine()))
     return Catalog([*grid, *extra_layers({source.description.id for source in grid})])
+
+
+def _contact() -> Contact:
+    """Who runs this service, as the environment says."""
+    told = (
+        os.environ.get(f"GRIDGIS_MAP_CONTACT_{name}", "").strip()
+        for name in ("ORGANISATION", "PERSON", "EMAIL")
+    )
+    return Contact(*told)
 
 
 def _head(counties: Counties) -> Mapping[str, Any]:

@@ -12,8 +12,11 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
+from gis_service.map_key import map_key
 from gis_service.web.metrics import TRAFFIC
 from gis_service.web.problems import PROBLEM_JSON, Refused, problem, problem_of
+from layers.scope import Gate, token_of
+from layers.source import Forbidden, LayerError
 
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
@@ -30,7 +33,8 @@ class EngineMiddleware:
         try:
             request.get_host()  # a page that gave this machine a name of its own must not reach the engine
             refuse_body(request)
-        except (Refused, DisallowedHost) as error:
+            refuse_narrow_token(request)
+        except (Refused, DisallowedHost, LayerError) as error:
             response = problem_of(request, error)
         else:
             method = request.method
@@ -82,6 +86,28 @@ def refuse_body(request: HttpRequest) -> None:
     if length.isdecimal() and int(length) > limit:
         raise Refused(
             "too-large", f"the body has {length} bytes, this service takes {limit}; cut it into several"
+        )
+
+
+def refuse_narrow_token(request: HttpRequest) -> None:
+    """Refuse a question of `/v1` that comes with a token for some counties: its answer reaches beyond them.
+
+    Without a token nothing is refused here: who may ask without one is decided by the proxy in front.
+
+    Raises
+    ------
+    Unidentified
+        For a token that does not hold.
+    Forbidden
+        For one that does not reach every county.
+    """
+    if not request.path.startswith("/v1/"):
+        return
+    token = token_of(request)
+    if token is not None and Gate(map_key(), required=False).counties_of(request) is not None:
+        raise Forbidden(
+            "token: answers of /v1 reach through the whole network, and this token names some counties; "
+            'ask with one for every county ("*"), or ask the map layers'
         )
 
 

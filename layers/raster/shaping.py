@@ -13,6 +13,7 @@ from layers.raster.frame import Frame, project
 from layers.raster.projecting import DEGREES, GIVEN, Placing, place_paths, place_points, ranges_of
 from layers.rows import picked
 from layers.sheet import Patch
+from layers.sheet_features import geometries_at
 
 _AS_IT_IS = Placing(DEGREES, 1.0, 0.0, 1.0, 0.0)
 _NONE: I64 = np.zeros(1, np.int64)
@@ -56,16 +57,18 @@ def apart(patch: Patch) -> Patch:
     of = patch.geometries
     if of.kind != MULTILINE:
         return patch
-    row_of = np.repeat(np.arange(of.length), np.diff(of.polygons))
-    lines, places = ranges_of(patch.rows, of.polygons)[1], np.arange(len(patch.rows))
-    place_of = np.repeat(places, np.diff(of.polygons)[patch.rows])
+    # of the rows that are seen alone: the sheet may hold a hundred times as many lines
+    counts = of.polygons[patch.rows + 1] - of.polygons[patch.rows]
+    lines = ranges_of(patch.rows, of.polygons)[1]
+    place_of = np.repeat(np.arange(len(patch.rows)), counts)
+    row_of = patch.rows[place_of]
     ids = picked(patch.ids, row_of)
     live = {name: picked(column, place_of) for name, column in patch.live.items()}
     assert isinstance(ids, TextColumn)
     return Patch(
         patch.county,
-        lines,
-        Geometries.lines(of.paths, of.coords),
+        np.arange(len(lines)),
+        geometries_at(Geometries.lines(of.paths, of.coords), lines),
         ids,
         {name: picked(column, row_of) for name, column in patch.columns.items()},
         {name: column for name, column in live.items() if isinstance(column, NumberColumn)},

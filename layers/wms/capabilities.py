@@ -6,10 +6,12 @@ Extents are those of the counties that the caller may see, and so is the update 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from layers.raster.frame import PIXEL_M
+from layers.service import Contact
 from layers.sheet import Drawable
 from layers.source import Box, Counties
 from layers.style import Cartography, Style
@@ -42,6 +44,10 @@ class Offer:
         Grows with every change of the data.
     known_until
         The moment that live state is known until, RFC 3339.
+    document
+        The address of what is told of a layer beside this, by its name.
+    contact
+        Who runs the service.
     """
 
     version: str
@@ -51,6 +57,8 @@ class Offer:
     counties: Counties
     sequence: int
     known_until: str
+    document: Callable[[str], str]
+    contact: Contact
 
 
 def check_sequence(asked: str, current: int) -> None:
@@ -115,9 +123,19 @@ def _service(offer: Offer, *, new: bool) -> Piece:
         leaf("Abstract", ABSTRACT),
         element("KeywordList", leaves("Keyword", KEYWORDS)),
         link(offer.address),
+        _contact(offer.contact) if offer.contact else "",
         leaf("Fees", "none"),
         leaf("AccessConstraints", "none" if offer.counties is None else "the counties of the token"),
         limits,
+    )
+
+
+def _contact(of: Contact) -> Piece:
+    primary = leaf("ContactPerson", of.person) if of.person else leaf("ContactPerson", of.organisation)
+    return element(
+        "ContactInformation",
+        element("ContactPersonPrimary", primary, leaf("ContactOrganization", of.organisation)),
+        leaf("ContactElectronicMailAddress", of.email) if of.email else "",
     )
 
 
@@ -172,10 +190,17 @@ def _layer(offer: Offer, source: Drawable, extent: Box | None, *, new: bool) -> 
         leaf("Abstract", description.description),
         element("KeywordList", leaf("Keyword", description.title)),
         boxes,
+        # the older version knows two kinds of metadata, and this is neither (OGC 01-068r3, 7.1.4.5.10)
+        _metadata(offer.document(description.id)) if new else "",
         *(_style(offer, description.id, style) for style in styles),
         _scales(styles, new=new),
         queryable=1,
     )
+
+
+def _metadata(address: str) -> Piece:
+    """The collection of OGC API – Features that a layer is (OGC 06-042, 7.2.4.6.11)."""
+    return element("MetadataURL", leaf("Format", "application/json"), link(address), type="OGCAPI-Features")
 
 
 def _style(offer: Offer, layer: str, style: Style) -> Piece:

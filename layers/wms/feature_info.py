@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from layers.sheet import Patch, Sight
 from layers.source import Counties
 from layers.style import Cartography
 from layers.style.classes import PatchColumns, classes_of
-from layers.wms.asking import MapAsked
 from layers.wms.feature_geometry import geometry_of
 
 JSON, HTML, TEXT, GML = "application/json", "text/html", "text/plain", "application/vnd.ogc.gml"
@@ -42,12 +42,13 @@ class Hit:
 
 
 def hits(
-    asked: MapAsked,
+    frame: Frame,
     queried: Sequence[Drawn],
     cartography: Cartography,
     counties: Counties,
     *,
     place: tuple[int, int],
+    moment: datetime | None = None,
     tolerance: float = TOLERANCE,
     most: int = 1,
 ) -> tuple[list[Hit], tuple[str, ...]]:
@@ -58,14 +59,14 @@ def hits(
     found: list[Hit] = []
     missing: set[str] = set()
     for source, style in reversed(queried):
-        rules = style.rules_at(asked.frame.denominator)
+        rules = style.rules_at(frame.denominator)
         if not rules:
             continue
         description = source.description
         names = tuple(field.name for field in description.fields)
         fields = tuple(dict.fromkeys((*names, *(name for rule in rules for name in sorted(rule.fields())))))
-        box = _window(asked.frame, place, tolerance + 1).look_box(0)
-        seen = source.look(Sight(box, fields, asked.moment, counties))
+        box = _window(frame, place, tolerance + 1).look_box(0)
+        seen = source.look(Sight(box, fields, moment, counties))
         missing.update(seen.missing)
         near: list[Hit] = []
         for patch in seen.patches:
@@ -74,7 +75,7 @@ def hits(
             drawn = [one.places for one in classes_of(rules, columns, frozenset(cartography.marks))]
             if not drawn:
                 continue
-            distances = _distances(asked.frame, some, place)
+            distances = _distances(frame, some, place)
             near += [
                 _hit(description.id, names, some, columns, k, float(distances[k]))
                 for k in _nearest(distances, np.concatenate(drawn), tolerance)[:most]
@@ -124,7 +125,11 @@ def _distances(frame: Frame, patch: Patch, place: tuple[int, int]) -> F64:
         return found
     # of the lines of a row, the nearest counts
     nearest: F64 = np.full(len(patch.rows), np.inf)
-    np.fmin.at(nearest, np.repeat(np.arange(len(patch.rows)), np.diff(of.polygons)[patch.rows]), found)
+    np.fmin.at(
+        nearest,
+        np.repeat(np.arange(len(patch.rows)), of.polygons[patch.rows + 1] - of.polygons[patch.rows]),
+        found,
+    )
     return nearest
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import numpy as np
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.urls import get_script_prefix
 
 from layers.raster import JPEG, PNG, Frame, encoded, on_ground
 from layers.raster.drawing import MARGIN, Drawn, needed_fields
@@ -42,11 +44,18 @@ from layers.wms.notices import notice
 
 
 class WmsViews:
-    """The one address of a WMS."""
+    """The one address of a WMS; `documents` is where OGC API – Features has its landing page."""
 
-    def __init__(self, service: MapService, styles: Callable[[], Cartography] = cartography) -> None:
+    def __init__(
+        self,
+        service: MapService,
+        styles: Callable[[], Cartography] = cartography,
+        *,
+        documents: str = "ogc",
+    ) -> None:
         self._service = service
         self._styles = styles
+        self._documents = documents
 
     def wms(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""
@@ -118,6 +127,13 @@ class WmsViews:
             counties,
             sequence,
             str(head["as_of"]),
+            lambda layer: carry(
+                request,
+                request.build_absolute_uri(
+                    f"{get_script_prefix()}{self._documents}/collections/{quote(layer)}?f=json"
+                ),
+            ),
+            self._service.contact,
         )
         return _unkept(HttpResponse(capabilities(offer), content_type=f"{TYPES[version]}; charset=utf-8"))
 
@@ -132,10 +148,11 @@ class WmsViews:
         _, queried = layers_asked(chosen, catalog, styles, "QUERY_LAYERS")
         format = format_asked(given, INFO_FORMATS, "INFO_FORMAT")
         found, missing = hits(
-            asked,
+            asked.frame,
             queried,
             styles,
             counties,
+            moment=asked.moment,
             place=place_asked(given, asked.frame, version),
             tolerance=number_asked(given, "BUFFER", TOLERANCE, 50),
             most=number_asked(given, "FEATURE_COUNT", 1, MOST_FEATURES),

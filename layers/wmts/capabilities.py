@@ -7,13 +7,26 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from layers.printable import printable
+from layers.service import Contact
 from layers.source import Box
 from layers.tiles.matrix import MATRIX_SETS, MOST_ZOOM, TILE_PX, TileMatrixSet
+from layers.wms.feature_info import GML, HTML, INFO_FORMATS, JSON, TEXT
 from layers.wmts.offered import Offer
 
 VERSION = "1.0.0"
 SECTIONS = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes")
+INFO_ENDINGS = {"json": JSON, "html": HTML, "txt": TEXT, "gml": GML}
+"""Endings of the addresses that tell what is drawn at a pixel."""
+
 REST_TILE = "{Style}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}.png"
+
+REST_INFO = "{Style}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}/{J}/{I}."
+_TIME = (
+    "<Dimension><ows:Title>Time</ows:Title><ows:Identifier>Time</ows:Identifier><ows:UOM>ISO8601</ows:UOM>"
+    "<Default>current</Default><Value>current</Value>"
+    "<Value>2000-01-01T00:00:00Z/current/PT1S</Value></Dimension>"
+)
+"""What tiles know of time: now, or any second gone by (OGC 07-057r7, table 7)."""
 
 # that of GoogleMapsCompatible is the standard's own name for EPSG:3857 (OGC 07-057r7, table E.4)
 _CRS = {
@@ -38,6 +51,7 @@ def capabilities(
     kvp: str,
     rest: Callable[[str], str],
     update_sequence: str,
+    contact: Contact,
     sections: Collection[str] = SECTIONS,
 ) -> bytes:
     """The document.
@@ -65,12 +79,12 @@ def capabilities(
         )
     if "ServiceProvider" in sections:
         parts.append(
-            f"<ows:ServiceProvider>{_text('ows:ProviderName', title)}"
-            "<ows:ServiceContact/></ows:ServiceProvider>\n"
+            f"<ows:ServiceProvider>{_text('ows:ProviderName', contact.organisation or title)}"
+            f"{_contact(contact)}</ows:ServiceProvider>\n"
         )
     if "OperationsMetadata" in sections:
         parts.append("<ows:OperationsMetadata>\n")
-        parts += [_operation(name, kvp) for name in ("GetCapabilities", "GetTile")]
+        parts += [_operation(name, kvp) for name in ("GetCapabilities", "GetTile", "GetFeatureInfo")]
         parts.append("</ows:OperationsMetadata>\n")
     if "Contents" in sections:
         parts.append("<Contents>\n")
@@ -80,6 +94,13 @@ def capabilities(
     parts.append(f"<ServiceMetadataURL xlink:href={quoteattr(rest(f'{VERSION}/WMTSCapabilities.xml'))}/>\n")
     parts.append("</Capabilities>\n")
     return "".join(parts).encode()
+
+
+def _contact(of: Contact) -> str:
+    person = _text("ows:IndividualName", of.person) if of.person else ""
+    email = _text("ows:ElectronicMailAddress", of.email)
+    address = f"<ows:ContactInfo><ows:Address>{email}</ows:Address></ows:ContactInfo>" if of.email else ""
+    return f"<ows:ServiceContact>{person}{address}</ows:ServiceContact>"
 
 
 def _text(element: str, text: str) -> str:
@@ -106,11 +127,19 @@ def _layer(offer: Offer, box: Box | None, rest: Callable[[str], str]) -> str:
         default = ' isDefault="true"' if number == 0 else ""
         parts.append(f"<Style{default}>{_text('ows:Title', title)}{_text('ows:Identifier', name)}</Style>")
     parts.append("<Format>image/png</Format>")
+    parts += [_text("InfoFormat", one) for one in INFO_FORMATS]
+    parts.append(_TIME)
     parts += [
         f"<TileMatrixSetLink>{_text('TileMatrixSet', grid)}</TileMatrixSetLink>" for grid in MATRIX_SETS
     ]
     template = rest(f"{VERSION}/{quote(offer.id, safe=':')}/{REST_TILE}")
     parts.append(f'<ResourceURL format="image/png" resourceType="tile" template={quoteattr(template)}/>')
+    for ending, format in INFO_ENDINGS.items():
+        template = rest(f"{VERSION}/{quote(offer.id, safe=':')}/{REST_INFO}{ending}")
+        parts.append(
+            f'<ResourceURL format={quoteattr(format)} resourceType="FeatureInfo" '
+            f"template={quoteattr(template)}/>"
+        )
     parts.append("</Layer>\n")
     return "".join(parts)
 

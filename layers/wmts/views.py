@@ -20,9 +20,11 @@ from layers.tiles.answering import VARY, tile_response
 from layers.tiles.documents import bounds_of
 from layers.tiles.kept import Kept
 from layers.tiles.making import Made
-from layers.tiles.matrix import MATRIX_SETS, MOST_ZOOM, Tile
-from layers.tiles.pictures import PictureAsked, draw_tile, picture_stamp
-from layers.wmts.capabilities import SECTIONS, VERSION, capabilities
+from layers.tiles.matrix import MATRIX_SETS, MOST_ZOOM, TILE_PX, Tile
+from layers.tiles.pictures import PictureAsked, draw_tile, frame_of, picture_stamp
+from layers.wms.feature_documents import written
+from layers.wms.feature_info import INFO_FORMATS, hits
+from layers.wmts.capabilities import INFO_ENDINGS, SECTIONS, VERSION, capabilities
 from layers.wmts.faults import ServiceFault, report
 from layers.wmts.offered import Offer, drawn, offers
 
@@ -63,6 +65,28 @@ class WmtsViews:
         except ServiceFault as fault:
             return _told(fault)
 
+    def info(
+        self,
+        request: HttpRequest,
+        layer: str,
+        style: str,
+        grid: str,
+        z: str,
+        y: str,
+        x: str,
+        j: str,
+        i: str,
+        ending: str,
+    ) -> HttpResponse:
+        """What is drawn at a pixel of a tile, at its own address."""
+        given = {name.upper(): value for name, value in parameters(request).items()}
+        told = dict(zip(_TILE, (layer, style, PNG, grid, z, y, x), strict=True))
+        told |= {"J": j, "I": i, "INFOFORMAT": INFO_ENDINGS.get(ending, ending)}
+        try:
+            return self._feature_info(request, {**given, **told})
+        except ServiceFault as fault:
+            return _told(fault)
+
     def _operation(self, request: HttpRequest, given: Mapping[str, str]) -> HttpResponse:
         if _need(given, "SERVICE").upper() != "WMTS":
             raise _invalid("SERVICE", given, "use WMTS")
@@ -74,12 +98,10 @@ class WmtsViews:
                 raise _invalid("VERSION", given, f"use {VERSION}")
             return self._tile(request, given)
         if operation == "GETFEATUREINFO":
-            raise ServiceFault(
-                "REQUEST: GetFeatureInfo is not answered here; the WMS does",
-                "OperationNotSupported",
-                "REQUEST",
-            )
-        raise _invalid("REQUEST", given, "use GetCapabilities or GetTile")
+            if _need(given, "VERSION") != VERSION:
+                raise _invalid("VERSION", given, f"use {VERSION}")
+            return self._feature_info(request, given)
+        raise _invalid("REQUEST", given, "use GetCapabilities, GetTile or GetFeatureInfo")
 
     def _capabilities(self, request: HttpRequest, given: Mapping[str, str]) -> HttpResponse:
         counties = self.service.counties_of(request)
@@ -105,12 +127,47 @@ class WmtsViews:
             kvp=f"{address}?{urlencode(carried(request))}{'&' if carried(request) else ''}",
             rest=rest,
             update_sequence=sequence,
+            contact=self.service.contact,
             sections=() if given.get("UPDATESEQUENCE") == sequence else _sections(given),
         )
         headers = {"Cache-Control": "private, no-cache", "Vary": VARY}
         return HttpResponse(document, content_type="application/xml", headers=headers)
 
     def _tile(self, request: HttpRequest, given: Mapping[str, str]) -> HttpResponse:
+        asked = self._asked(request, given)
+        styles = self.styles()
+        return tile_response(
+            request,
+            stamp=picture_stamp(asked),
+            media_type=PNG,
+            kept=self.kept,
+            make=lambda: draw_tile(asked, styles),
+        )
+
+    def _feature_info(self, request: HttpRequest, given: Mapping[str, str]) -> HttpResponse:
+        for name in (*_TILE, "J", "I", "INFOFORMAT"):
+            if name != "STYLE" or name not in given:
+                _need(given, name)
+        asked = self._asked(request, given)
+        place = (_pixel(given, "I"), _pixel(given, "J"))
+        format = given["INFOFORMAT"].lower()
+        if format not in INFO_FORMATS:
+            raise _invalid("INFOFORMAT", given, f"use {', '.join(INFO_FORMATS)}")
+        found, missing = hits(
+            frame_of(asked.grid, asked.tile),
+            asked.layers,
+            self.styles(),
+            asked.counties,
+            moment=asked.moment,
+            place=place,
+        )
+        answer = HttpResponse(written(found, format), content_type=f"{format}; charset=utf-8")
+        answer["Cache-Control"] = "no-store"
+        if missing:
+            answer["Partial"] = ", ".join(missing)
+        return answer
+
+    def _asked(self, request: HttpRequest, given: Mapping[str, str]) -> PictureAsked:
         counties = self.service.counties_of(request)
         for name in _TILE:
             if name != "STYLE" or name not in given:
@@ -124,14 +181,20 @@ class WmtsViews:
         if given["TILEMATRIX"] not in {str(z) for z in range(MOST_ZOOM + 1)}:
             raise _invalid("TILEMATRIX", given, f"use 0 to {MOST_ZOOM}")
         grid = MATRIX_SETS[given["TILEMATRIXSET"]]
-        asked = PictureAsked(layers, grid, _place(given), _moment(given), counties)
-        return tile_response(
-            request,
-            stamp=picture_stamp(asked),
-            media_type=PNG,
-            kept=self.kept,
-            make=lambda: draw_tile(asked, styles),
+        return PictureAsked(layers, grid, _place(given), _moment(given), counties)
+
+
+def _pixel(given: Mapping[str, str], name: str) -> int:
+    text = given[name]
+    if not (text.isascii() and text.removeprefix("-").isdecimal()):
+        raise _invalid(name, given, f"use a whole number from 0 to {TILE_PX - 1}")
+    if len(text) > 10 or not 0 <= int(text) < TILE_PX:
+        raise ServiceFault(
+            f"{name}: {text[:20]} is none of the pixels 0 to {TILE_PX - 1} of a tile",
+            "PointIJOutOfRange",
+            name,
         )
+    return int(text)
 
 
 def _place(given: Mapping[str, str]) -> Tile:

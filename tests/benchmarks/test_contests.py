@@ -20,7 +20,7 @@ from benchmarks.report import THEMES
 from gis_service.home import home
 
 TINY = ("--quick", "--customers", "3000", "--largest", "12000")
-WITH_SERVERS = ("citus-", "http-", "maps-", "stored-", "province-", "question-")
+WITH_SERVERS = ("citus-", "fresh-tile-", "http-", "items-", "maps-", "stored-", "province-", "question-")
 CONTESTS = [
     name
     for names, _ in THEMES

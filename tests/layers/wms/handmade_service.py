@@ -18,7 +18,7 @@ from django.test import RequestFactory
 from PIL import Image
 
 from layers.catalog import Catalog
-from layers.service import MapService
+from layers.service import Contact, MapService
 from layers.source import Counties
 from layers.wms.views import WmsViews
 from tests.layers.handmade import Handmade
@@ -85,6 +85,7 @@ class HandService:
 
     layers: list[Handmade] = field(default_factory=some_layers)
     counties: Counties = None
+    contact: Contact = field(default_factory=Contact)
 
     def ask(self, parameters: dict[str, str], **headers: str) -> HttpResponse:
         service = MapService(
@@ -96,6 +97,7 @@ class HandService:
                 "partial": False,
                 "missing_counties": [],
             },
+            self.contact,
         )
         request = RequestFactory().get(f"/wms?{urlencode(parameters)}", headers=headers)
         return WmsViews(service).wms(request)

@@ -11,9 +11,11 @@ import pytest
 import shapely
 from PIL import Image
 
+from layers.service import Contact
 from layers.wms.asking import MAX_SIDE
 from tests.layers.wms.handmade_service import MAP, OLD_MAP, PLACE, HandService
 
+HREF = "{http://www.w3.org/1999/xlink}href"
 ABOUT = {"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetCapabilities"}
 LAYER_ORDER = (
     "Name",
@@ -25,6 +27,7 @@ LAYER_ORDER = (
     "BoundingBox",
     "Dimension",
     "Attribution",
+    "MetadataURL",
     "Style",
     "MinScaleDenominator",
     "MaxScaleDenominator",
@@ -44,6 +47,27 @@ def test_the_version_is_negotiated() -> None:
     }.items():
         assert HandService().document({**ABOUT, "VERSION": asked}).get("version") == given
     assert HandService().document({"SERVICE": "WMS", "REQUEST": "GetCapabilities"}).get("version") == "1.3.0"
+
+
+def test_capabilities_say_where_a_layer_is_told_of_and_who_runs_the_service() -> None:
+    """Elements and their order: OGC 06-042, annex E.1; nothing is told of a contact that nobody named."""
+    plain = HandService().document(ABOUT)
+    assert plain.find("Service/ContactInformation") is None
+    addresses = [one.get(HREF) for one in plain.findall("Capability/Layer/Layer/MetadataURL/OnlineResource")]
+    assert [str(one).partition("/ogc/")[2] for one in addresses] == [
+        f"collections/{layer.findtext('Name')}?f=json" for layer in plain.findall("Capability/Layer/Layer")
+    ]
+    service = HandService(contact=Contact("Grid Ltd & Co", "Ada", "ada@example.org"))
+    for version in ("1.3.0", "1.1.1"):
+        told = service.document({**ABOUT, "VERSION": version}).find("Service")
+        assert told is not None
+        contact = told.find("ContactInformation")
+        assert contact is not None
+        assert contact.findtext("ContactPersonPrimary/ContactPerson") == "Ada"
+        assert contact.findtext("ContactPersonPrimary/ContactOrganization") == "Grid Ltd & Co"
+        assert contact.findtext("ContactElectronicMailAddress") == "ada@example.org"
+        order = [child.tag for child in told]
+        assert order.index("OnlineResource") < order.index("ContactInformation") < order.index("Fees")
 
 
 def test_the_update_sequence_follows_its_rules() -> None:

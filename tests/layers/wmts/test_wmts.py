@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -29,6 +30,7 @@ GOOD = {
     "TILEMATRIXSET": "WebMercatorQuad",
     "TILEMATRIX": "18",
 }
+INFO = {"REQUEST": "GetFeatureInfo", "J": "1", "I": "1", "INFOFORMAT": "application/json"}
 OWS = "{http://www.opengis.net/ows/1.1}"
 
 
@@ -204,7 +206,6 @@ def test_a_parameter_that_is_missing_is_named(still_engine: LiveEngine, name: st
     [
         ({"SERVICE": "WMS"}, "InvalidParameterValue", 400),
         ({"REQUEST": "GetCoffee"}, "InvalidParameterValue", 400),
-        ({"REQUEST": "GetFeatureInfo"}, "OperationNotSupported", 501),
         ({"VERSION": "9.9.9"}, "InvalidParameterValue", 400),
         ({"LAYER": "<nothing>"}, "InvalidParameterValue", 400),
         ({"STYLE": "nothing"}, "InvalidParameterValue", 400),
@@ -225,6 +226,107 @@ def test_what_is_not_served_is_told_with_the_code_of_the_standard(
         still_engine.get("/wmts", params={**GOOD, **place(still_engine), **changed}), code, name, status
     )
     assert text.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("I", "256", "PointIJOutOfRange"),
+        ("J", "-1", "PointIJOutOfRange"),
+        ("J", "x", "InvalidParameterValue"),
+        ("INFOFORMAT", "image/png", "InvalidParameterValue"),
+        ("INFOFORMAT", "", "MissingParameterValue"),
+        ("VERSION", "2.0.0", "InvalidParameterValue"),
+        ("LAYER", "nothing", "InvalidParameterValue"),
+    ],
+)
+def test_what_a_pixel_cannot_be_asked_is_told_likewise(
+    still_engine: LiveEngine, name: str, value: str, code: str
+) -> None:
+    asked = {**GOOD, **place(still_engine), **INFO, name: value}
+    assert fault(still_engine.get("/wmts", params=asked), code, name).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("grid", MATRIX_SETS.values(), ids=MATRIX_SETS)
+def test_a_pixel_of_a_tile_tells_what_is_drawn_there(still_engine: LiveEngine, grid: TileMatrixSet) -> None:
+    """Expected from the place of the first switch, reckoned onto the tile by hand."""
+    (first, *_) = features(still_engine, "switch")
+    where = place(still_engine, 18, grid)
+    z, y, x = where.values()
+    lon, lat = first["geometry"]["coordinates"]
+    across, down = grid.place(lon, lat)
+    columns, rows = grid.size(18)
+    i, j = int((across * columns - int(x)) * 256), int((down * rows - int(y)) * 256)
+    asked = {**GOOD, **where, **INFO, "TILEMATRIXSET": grid.id, "I": str(i), "J": str(j)}
+    answer = still_engine.get("/wmts", params=asked)
+    assert answer.headers["content-type"].startswith("application/json")
+    (told,) = answer.json()["features"]
+    assert (told["layer"], told["properties"]) == ("switch", first["properties"])
+    rest = f"/wmts/1.0.0/switch/default/{grid.id}/{z}/{y}/{x}/{j}/{i}"
+    assert still_engine.get(f"{rest}.json").content == answer.content
+    assert first["id"] in still_engine.get(f"{rest}.html").text
+    assert first["id"] in still_engine.get(f"{rest}.txt").text
+    assert ElementTree.fromstring(still_engine.get(f"{rest}.gml").content).tag.endswith("FeatureCollection")
+    fault(still_engine.get(f"{rest}.doc"), "InvalidParameterValue", "INFOFORMAT")
+    nowhere = {**asked, "I": str((i + 128) % 256), "J": str((j + 128) % 256)}
+    assert still_engine.get("/wmts", params=nowhere).json()["features"] == []
+    whole = still_engine.get("/wmts", params={**asked, "LAYER": "grid"}).json()["features"]
+    assert "switch" in [one["layer"] for one in whole]
+
+
+def test_a_pixel_is_told_as_of_a_time(drawn_engine: LiveEngine) -> None:
+    (first, *_) = features(drawn_engine, "switch")
+    where = place(drawn_engine)
+    lon, lat = first["geometry"]["coordinates"]
+    across, down = WEB_MERCATOR.place(lon, lat)
+    side = 2**18
+    i = int((across * side - int(where["TILECOL"])) * 256)
+    j = int((down * side - int(where["TILEROW"])) * 256)
+    asked = {**GOOD, **where, **INFO, "I": str(i), "J": str(j)}
+    before = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    drawn_engine.operate({"id": first["id"], "open": not first["properties"]["open"]})
+
+    def stands(**more: str) -> bool:
+        (told,) = drawn_engine.get("/wmts", params=asked | more).json()["features"]
+        return bool(told["properties"]["open"])
+
+    assert stands() is not first["properties"]["open"]
+    assert stands(TIME="current") is not first["properties"]["open"]
+    assert stands(TIME=before) is first["properties"]["open"]
+
+
+def test_clients_are_told_of_time_and_of_what_a_pixel_can_be_asked(still_engine: LiveEngine) -> None:
+    service = WebMapTileService(f"http://127.0.0.1:{still_engine.port}/wmts")
+    layer = service.contents["switch"]
+    assert layer.infoformats[:2] == ["application/json", "text/html"]
+    assert {one.name for one in service.operations} == {"GetCapabilities", "GetTile", "GetFeatureInfo"}
+    document = ElementTree.fromstring(still_engine.get("/wmts/1.0.0/WMTSCapabilities.xml").content)
+    wmts = "{http://www.opengis.net/wmts/1.0}"
+    for one in document.iter(f"{wmts}Layer"):
+        order = [child.tag.removeprefix(wmts).removeprefix(OWS) for child in one]
+        assert order == sorted(order, key=ORDER.index), order
+        (dimension,) = one.iter(f"{wmts}Dimension")
+        assert dimension.findtext(f"{OWS}Identifier") == "Time"
+        assert dimension.findtext(f"{wmts}Default") == "current"
+        template = next(
+            child.attrib["template"] for child in one if child.attrib.get("format") == "application/json"
+        )
+        assert template.endswith("{TileMatrix}/{TileRow}/{TileCol}/{J}/{I}.json")
+
+
+# OGC 07-057r7, wmtsGetCapabilities_response.xsd
+ORDER = (
+    "Title",
+    "Abstract",
+    "WGS84BoundingBox",
+    "Identifier",
+    "Style",
+    "Format",
+    "InfoFormat",
+    "Dimension",
+    "TileMatrixSetLink",
+    "ResourceURL",
+)
 
 
 def test_names_of_parameters_are_known_in_any_case_and_an_empty_style_is_the_default(
