@@ -24,12 +24,15 @@ B1 = npt.NDArray[np.bool_]
 _LOCATORS = ("compiling.sources.InTheGivenDirectory", "compiling.sources.BesideTheSource")
 config.CACHE_LOCATOR_CLASSES = ",".join(_LOCATORS)  # type: ignore[attr-defined]  # set as Numba is imported
 
+FILES: set[tuple[str, str]] = set()
+"""The files that hold compiled functions, as far as they are imported, each with its module's name."""
+
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
 def compiled(function: Kernel) -> Kernel:
     """Compile in nopython mode; the type checker goes on seeing the Python signature."""
-    return cast("Kernel", njit(cache=True, nogil=True)(function))
+    return _kept(function, nogil=True)
 
 
 def brief(function: Kernel) -> Kernel:
@@ -37,7 +40,7 @@ def brief(function: Kernel) -> Kernel:
 
     To let go of it is to wait for it again, behind every thread that wants it: more than such a call takes.
     """
-    return cast("Kernel", njit(cache=True)(function))
+    return _kept(function)
 
 
 def borrowing(function: Kernel) -> Kernel:
@@ -46,5 +49,9 @@ def borrowing(function: Kernel) -> Kernel:
     Counting costs two atomic operations for each array of each call that is not inlined: nearly half the time
     of a function that writes a few bytes. Whom it calls must borrow as well.
     """
-    undeclared: dict[str, Any] = {"_nrt": False}
-    return cast("Kernel", njit(cache=True, nogil=True, **undeclared)(function))
+    return _kept(function, nogil=True, _nrt=False)
+
+
+def _kept(function: Kernel, **options: Any) -> Kernel:
+    FILES.add((function.__code__.co_filename, function.__module__))
+    return cast("Kernel", njit(cache=True, **options)(function))

@@ -22,8 +22,12 @@ _IMPORT = re.compile(r"^[ \t]*import ([\w., ]+)", re.MULTILINE)
 _COMPILES = re.compile(r"^[ \t]*from (compiling|[\w.]+\.compiled) import ", re.MULTILINE)
 
 
+@lru_cache(maxsize=256)
 def stamp_of(file: Path, module: str) -> str:
-    """A digest of what the compiled functions of a file are made of; a new one when any of it is another."""
+    """A digest of what the compiled functions of a file are made of; a new one when any of it is another.
+
+    Worked out once in a process, which goes on with the code it has: Numba asks twice for each function.
+    """
     digest = hashlib.sha256()
     for path in taken_from(file, module):
         digest.update(_text(path).encode())

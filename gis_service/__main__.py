@@ -1,4 +1,4 @@
-"""The engine process: `python -m gis_service migrate` and `python -m gis_service serve`."""
+"""The engine process: `python -m gis_service migrate`, `compile` and `serve`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gis_service.errors import GridError, NotReady
+from gis_service.errors import GridError, InvalidInput, NotReady
 from gis_service.home import engine_dsn, prepare_environment
 from gis_service.map_key import tokens_required
 
@@ -21,11 +21,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare `migrate` and `serve`, here and for `gridgis`."""
+    """Declare `migrate`, `compile` and `serve`, here and for `gridgis`."""
     migrate = commands.add_parser("migrate", help="create or update the engine's tables")
     migrate.add_argument(
         "target", nargs="?", help="a migration to go to (`zero` undoes all); default: the newest"
     )
+    compiling = commands.add_parser(
+        "compile",
+        help="compile what is not kept yet, as the first start does: an upgrade starts in seconds then",
+    )
+    compiling.add_argument(
+        "parts", nargs="*", metavar="PART", help="questions, planning, tiles, maps; default: all of them"
+    )
+    compiling.add_argument("--for", dest="parent", type=int, metavar="PID", help="end when this parent ends")
     serve = commands.add_parser("serve", help="answer questions over HTTP until stopped")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     serve.add_argument(
@@ -58,14 +66,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run a parsed `migrate` or `serve`; the environment has been prepared."""
-    engine_dsn()
+    """Run a parsed `migrate`, `compile` or `serve`; the environment has been prepared."""
+    if arguments.command != "compile":
+        engine_dsn()
     if arguments.command == "serve":
         tokens_required()
     import django
 
     django.setup()
-    if arguments.command == "migrate":
+    if arguments.command == "compile":
+        _compile(arguments.parts, arguments.parent)
+    elif arguments.command == "migrate":
         from django.core.management import call_command
         from django.db.utils import OperationalError
 
@@ -79,6 +90,20 @@ def run(arguments: argparse.Namespace) -> None:
         from gis_service.web.server import serve
 
         serve(arguments.host, arguments.port, arguments.threads, arguments.extra_layers)
+
+
+def _compile(parts: Sequence[str], parent: int | None) -> None:
+    from gis_service.web.warming import PARTS, compile_all, compile_parts
+    from gis_service.web.worker import end_with
+
+    if unknown := [name for name in parts if name not in PARTS]:
+        raise InvalidInput(f"{unknown[0]!r} is no part that is compiled: name some of {', '.join(PARTS)}")
+    if parent is not None:
+        end_with(parent)
+    if parts:
+        compile_parts(parts)
+    else:
+        compile_all()
 
 
 if __name__ == "__main__":

@@ -13,11 +13,22 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from scripts.leftovers import end_with_run
+
 settings.register_profile("gridgis", deadline=None)
 settings.register_profile("soak", deadline=None, max_examples=3000)
 settings.load_profile(os.environ.get("GRIDGIS_HYPOTHESIS", "gridgis"))
 
+# One database, and one engine process over it, for all tests of the engine; those of the business API, which
+# run under settings of their own, meet an engine over HTTP only.
+if os.environ.get("DJANGO_SETTINGS_MODULE") == "gis_service.settings":
+    pytest_plugins = ("tests.grid_database", "tests.live")
+
 _left_out = pytest.StashKey[int]()
+
+
+def pytest_configure() -> None:
+    end_with_run()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

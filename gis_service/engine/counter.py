@@ -20,7 +20,6 @@ from gis_service.engine.tallies import Tallies, Tally
 from gis_service.kernels.held import Held
 from gis_service.kernels.question import few_lost_in_question
 from gis_service.network.switching import SwitchState
-from gis_service.network.texts import frozen
 from gis_service.network.topology import Topology
 
 
@@ -89,12 +88,7 @@ class Counter:
         if len(topology.forests) != 1 or not tallies.exact:
             return None
         moved = state.moved_from(topology.switchgear.normal_open)
-        ground = _ground(
-            topology.held[0],
-            frozen(state.open, np.bool_),
-            frozen(moved, np.int64),
-            tallies.arrays,
-        )
+        ground = _ground(topology.held[0], state.open, moved, tallies.arrays)
         return cls(ground, tallies)
 
     def text(self, edges: I64) -> bytes | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gis_service.kernels.compiled import B1, I64, U8
+from gis_service.network.texts import frozen
 from gis_service.network.topology import Topology
 
 
@@ -16,13 +17,14 @@ class SwitchState:
     Parameters
     ----------
     open
-        bool `(n_switches,)`, in the row order of the topology's switches.
+        bool `(n_switches,)`, in the row order of the topology's switches. Kept as a view that cannot be
+        written to, whatever is given: kernels are compiled once more for arrays that can.
     """
 
     __slots__ = ("_moved", "_normal", "open")
 
     def __init__(self, open: B1) -> None:
-        self.open = open
+        self.open = frozen(open, np.bool_)
         self._normal: B1 | None = None
         self._moved: I64 | None = None
 
@@ -37,14 +39,14 @@ class SwitchState:
         if self._normal is not None and self._moved is not None:
             maybe = np.union1d(self._moved, set_rows)
             state._normal = self._normal
-            state._moved = maybe[changed[maybe] != self._normal[maybe]]
+            state._moved = frozen(maybe[changed[maybe] != self._normal[maybe]], np.int64)
         return state
 
     def moved_from(self, normal: B1) -> I64:
         """Ascending rows of the switches that stand otherwise than in `normal`; worked out once."""
         if self._normal is not normal or self._moved is None:
             # a race of two threads here comes to the same
-            moved = np.flatnonzero(self.open != normal)
+            moved = frozen(np.flatnonzero(self.open != normal), np.int64)
             self._normal, self._moved = normal, moved
             return moved
         return self._moved

@@ -17,15 +17,14 @@ from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.follower import Follower, Following
 from gis_service.engine.following.stored import StoredGrid
 from gis_service.engine.starting.recovery import Recovery
-from gis_service.engine.starting.warm import warm_up
+from gis_service.engine.starting.warm import first_world
 from gis_service.engine.world import World
 from gis_service.errors import GridError
 from gis_service.home import home
 from gis_service.planning.rules import RULES_FILE, Rules, default_rules, read_rules
 from gis_service.snapshots.budget import memory_budget
 from gis_service.web.metrics import REFRESH
-from layers.raster.warming import warm_drawing
-from layers.tiles.warming import warm_encoder
+from gis_service.web.warming import compile_all
 
 log = logging.getLogger("gis_service.web")
 
@@ -89,10 +88,9 @@ class Warmth:
     def warm(self) -> None:
         """Settle what was left undone, compile, build the first world, follow its changes, and say so."""
         recovery().look()
-        warm_up(engine())
+        compile_all()
+        first_world(engine())
         warm_atlas(engine())
-        warm_encoder()
-        warm_drawing()
         self._follow()
         self._ready.set()
         recovery().complete()

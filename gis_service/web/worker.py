@@ -25,14 +25,14 @@ def begin() -> None:
     parent = os.environ.get(PARENT_VARIABLE)
     if parent is None:
         return
-    _end_with(int(parent))
+    end_with(int(parent))
     _let_listeners_go()
     recovery().begin()
     WARMTH.start()
 
 
-def _end_with(parent: int) -> None:
-    """Should the server be killed, Linux ends this worker, so that the port is free for the next one."""
+def end_with(parent: int) -> None:
+    """Should this parent be killed, Linux ends the process: a server's worker lets go of its port."""
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -12,9 +12,7 @@ import pytest
 
 from gis_service.cli import main
 from gis_service.home import home
-from tests.grid_database import GridDatabase, grid_database, migrated_database
-
-__all__ = ["grid_database", "migrated_database"]
+from tests.grid_database import GridDatabase
 
 Run = Callable[..., CompletedProcess[str]]
 

@@ -18,10 +18,8 @@ import shapely
 
 from gis_service.ingest.package import GridPackage
 from tests.drawn import drawn_package
-from tests.grid_database import GridDatabase, grid_database, migrated_database
+from tests.grid_database import GridDatabase
 from tests.live import LiveEngine, empty, load, running_engine
-
-__all__ = ["grid_database", "migrated_database"]
 
 STORED = (
     "county",
@@ -89,7 +87,7 @@ def assert_read(found: Mapping[str, Any], truth: Truth) -> None:
             assert shapely.hausdorff_distance(found[id], geometry) < 1e-6
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clients_engine(
     migrated_database: GridDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[LiveEngine, geopandas.GeoDataFrame]]:

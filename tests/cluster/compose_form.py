@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 import yaml
 
+from scripts.leftovers import MARK
 from sharding.local import LocalCluster
 from sharding.local_citus import EXTENSIONS
 from sharding.pg_account import our_account
@@ -98,6 +99,7 @@ class Form:
             "HOME": str(home),
             "GRIDGIS_HOME": str(home),
             "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(home / "numba")),
+            **{name: os.environ[name] for name in ("TMPDIR", MARK) if name in os.environ},
             **given,
         }
 

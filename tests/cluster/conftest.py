@@ -10,9 +10,6 @@ import pytest
 from gis_service import store
 from soak.spread import SpreadGrid, spread_grid
 from tests.cluster.citus_cluster import SETTINGS, CitusCluster, stored_in
-from tests.grid_database import grid_database, migrated_database
-
-__all__ = ["grid_database", "migrated_database"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What a process does before it says it is ready: compile the kernels, build the world."""
+"""Has compiled whatever questions and supply schemes need, by asking them of a grid of a few elements."""
 
 from __future__ import annotations
 
@@ -36,15 +36,9 @@ C customer n5 A
 """
 
 
-def warm_up(engine: Engine) -> None:
-    """Ask every kind of question of a small grid, so that all kernels are compiled, then read the real world.
-
-    Raises
-    ------
-    NotReady
-        When the world cannot be read; the kernels are compiled by then.
-    """
-    sample = Engine(CurrentWorld(HeldTables(parse_grid(_SAMPLE))), clock=engine.clock)
+def warm_questions() -> None:
+    """Ask every kind of question, and what is asked as operations are recorded and findings are made."""
+    sample = _sample()
     for kind in ("upstream", "downstream", "connected", "subnetwork", "loops", "isolation"):
         sample.trace(TraceAsked(kind, ["L"], result=("elements", "customers")))
     sample.trace(TraceAsked("shortest_path", ["n1"], ["n3"]))
@@ -55,20 +49,17 @@ def warm_up(engine: Engine) -> None:
     sample.supply_path("C")
     sample.supply_area(["F"])
     sample.supply_radius("Q", "full")
-    _warm_planning(sample)
     small = sample.scene().topology
     closed, opened = loaded_state(small), loaded_state(small).with_switching([0], [True])
-    for before, after in ((closed, opened), (opened, closed)):  # as operations are recorded
+    for before, after in ((closed, opened), (opened, closed)):
         moved(small, before, after)
         supplied_among(small, after, np.arange(1))
-    check_grid(small.tables)  # as the layer of findings does
-    world = engine.scene().world
-    # what every answer needs and is made once
-    _ = world.counter, world.listing
+    check_grid(small.tables)
 
 
-def _warm_planning(sample: Engine) -> None:
-    """The same for planning; the sample's lines lend their routes, and their box is its county."""
+def warm_planning() -> None:
+    """Ask for supply schemes and headroom; the lines lend their routes, and their box is their county."""
+    sample = _sample()
     tables = sample.scene().topology.tables
     (county,) = tables.counties
     nothing = lent_by_lines(county, tables.lines, np.empty(0, np.int64))
@@ -81,3 +72,26 @@ def _warm_planning(sample: Engine) -> None:
     for kva, rules in ((50.0, {}), (5000.0, {"limits": {"voltage_drop_percent": {"medium": 0.01}}})):
         sample.supply_schemes(SchemeAsked((lon, lat), kva, supplies=2, pareto=True, rules=rules))
     sample.headroom("n3")
+
+
+def warm_up(engine: Engine) -> None:
+    """Have all that questions need compiled, and the world built; errors as `first_world` says."""
+    warm_questions()
+    warm_planning()
+    first_world(engine)
+
+
+def first_world(engine: Engine) -> None:
+    """Build the world, and what every answer needs and is made once.
+
+    Raises
+    ------
+    NotReady
+        When it cannot be read.
+    """
+    world = engine.scene().world
+    _ = world.counter, world.listing
+
+
+def _sample() -> Engine:
+    return Engine(CurrentWorld(HeldTables(parse_grid(_SAMPLE))))
