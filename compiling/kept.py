@@ -42,7 +42,7 @@ def note_all_kept() -> None:
 
 def _mark() -> Path | None:
     """The mark of this program on this machine; None where code is kept beside its source."""
-    directory: str = config.CACHE_DIR
+    directory: str = config.CACHE_DIR  # type: ignore[attr-defined]  # set as Numba is imported
     if not directory:
         return None
     digest = hashlib.sha256()

@@ -70,6 +70,37 @@ def test_a_function_is_compiled_again_when_one_that_it_calls_has_changed(
     assert answer(tmp_path, cache=cache) == 621
 
 
+def test_the_mark_holds_until_something_has_to_be_compiled_again(tmp_path: Path) -> None:
+    rooms = tmp_path / "rooms"
+    rooms.mkdir()
+    (rooms / "__init__.py").write_text("")
+    (rooms / "constants.py").write_text("ANSWER = 40\n")
+    (rooms / "callee.py").write_text(CALLEE.format(1))
+    (rooms / "caller.py").write_text(CALLER)
+    program = (
+        "import rooms.caller; from compiling.kept import all_is_kept, note_all_kept;"
+        " print(all_is_kept()); note_all_kept(); print(all_is_kept())"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{tmp_path}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+    }
+
+    def told() -> list[str]:
+        command = [sys.executable, "-c", program]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+
+    assert told() == ["False", "True"]
+    assert told() == ["True", "True"]
+    (rooms / "constants.py").write_text("ANSWER = 60\n")
+    assert told() == ["False", "True"]
+    assert len(list((tmp_path / "cache").glob("compiled-*"))) == 1
+
+
 RECORD = """
 from numba.core.types import StructRef
 from numba.experimental import structref
