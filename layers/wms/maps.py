@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from layers.raster import JPEG, draw, encoded
+from layers.raster.room import ROOM
 from layers.source import Counties
 from layers.style import Cartography
 from layers.wms.asking import MapAsked
@@ -21,7 +22,18 @@ class MapMade:
 
 
 def make_map(asked: MapAsked, cartography: Cartography, counties: Counties, *, warned: bool) -> MapMade:
-    """The map that was asked for; `warned`: what is missing is said in the picture as well."""
+    """The map that was asked for; `warned`: what is missing is said in the picture as well.
+
+    Raises
+    ------
+    Unreachable
+        When too many large maps are drawn already.
+    """
+    with ROOM.taken(asked.frame.width * asked.frame.height):
+        return _made(asked, cartography, counties, warned=warned)
+
+
+def _made(asked: MapAsked, cartography: Cartography, counties: Counties, *, warned: bool) -> MapMade:
     picture = draw(asked.frame, asked.layers, cartography, moment=asked.moment, counties=counties)
     pixels = picture.pixels
     ground = asked.ground if not asked.transparent or asked.format == JPEG else None

@@ -147,6 +147,15 @@ def test_addresses_name_services_at_the_ports_they_listen_on() -> None:
     assert ENGINES | {"proxy", "localhost"} <= set(hosts)
 
 
+def test_the_proxy_and_the_engines_agree_on_who_needs_a_token() -> None:
+    said = {name: SERVICES[name]["environment"]["GRIDGIS_MAP_TOKENS"] for name in (*sorted(ENGINES), "proxy")}
+    assert len(set(said.values())) == 1, said
+    caddyfile = (ROOT / "docker" / "Caddyfile").read_text()
+    assert "{$GRIDGIS_MAP_TOKENS:optional}" in caddyfile
+    # the rule stands before what passes questions on
+    assert caddyfile.index("handle @untold") < caddyfile.index("handle @engine")
+
+
 # --- what the images are built of ----------------------------------------------------------------------
 
 
