@@ -1,4 +1,4 @@
-"""Pytest processes beside each other, longest first, as many at a time as the machine has cores.
+"""Pytest processes beside each other, so many at a time.
 
 Their output goes to files; the terminal is told how far each is, and what failed in full when one has ended.
 Knows pytest's output and its XML report, not what is tested.

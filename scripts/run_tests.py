@@ -1,9 +1,9 @@
 """The whole test suite against a private test cluster, which is stopped afterwards whatever happens.
 
-`python -m scripts.run_tests [pytest arguments]` runs pytest processes beside each other, as many as there are
-cores and two at least: the tests that need a Citus cluster, the engine's, those of the model that need no
-database, the maps, and those of the business API (two Django processes have two settings, and one pytest run
-cannot hold both). What they all compile is compiled before. With `--cluster` it runs only what needs Citus,
+`python -m scripts.run_tests [pytest arguments]` runs pytest processes beside each other, one more than there
+are cores: the tests that need a Citus cluster, the engine's, those of the maps, those of the model, which need no
+database, and those of the business API (two Django processes have two settings, and one pytest run cannot
+hold both). What they all compile is compiled before. With `--cluster` it runs only what needs Citus,
 and asks of every grid what else is asked of a few. The exit code is 0 when every run passed.
 """
 
@@ -90,7 +90,7 @@ def _run(lanes: Sequence[Lane], run: TestRun, home: Path, arguments: Sequence[st
         if len(lanes) > 1:  # else they would all compile the same at the same time
             _compile(_environment(cluster, lanes[0], run))
         work = Lanes(lambda lane: _environment(cluster, lane, run), home / "log", arguments)
-        passed = work.run(lanes, max(2, cores))
+        passed = work.run(lanes, cores + 1)  # some of what is tested is how long things wait
     finally:
         cluster.stop()
     minutes, cpu = (time.monotonic() - began) / 60, cpu_of_children()

@@ -93,7 +93,7 @@ class LiveEngine:
 
     def catch_up(self) -> None:
         """Return when the engine has read all that its database holds; AssertionError when it does not."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.get("/readyz").json()["follower"]["counties_behind"] == []:
                 return
@@ -129,7 +129,7 @@ def running_engine(dsn: str, folder: Path, *, name: str = "engine") -> Iterator[
         if child.poll() is None:
             child.send_signal(signal.SIGTERM)
             try:
-                child.wait(20)
+                child.wait(60)
             except subprocess.TimeoutExpired:
                 live.kill()
                 raise

@@ -56,7 +56,7 @@ class Api:
 
     def ask_engine(self, **question: Any) -> dict[str, Any]:
         """The engine's own answer to an outage question."""
-        answer = httpx.post(f"{self.engine}/v1/outage-impact", json=question, timeout=30, trust_env=False)
+        answer = httpx.post(f"{self.engine}/v1/outage-impact", json=question, timeout=60, trust_env=False)
         answer.raise_for_status()
         document: dict[str, Any] = answer.json()
         return document
@@ -64,7 +64,7 @@ class Api:
     def switch(self, *operations: dict[str, Any]) -> None:
         """Record switch operations with the engine."""
         answer = httpx.post(
-            f"{self.engine}/v1/switch-operations", json=list(operations), timeout=30, trust_env=False
+            f"{self.engine}/v1/switch-operations", json=list(operations), timeout=60, trust_env=False
         )
         assert answer.status_code == HTTPStatus.OK, answer.text
 

@@ -54,7 +54,7 @@ def test_it_serves_the_map_and_the_api(environment: dict[str, str], engine_url: 
     environment = environment | {"GRIDGIS_ENGINE_URL": engine_url}
     with process(["-m", "api", "serve", "--port", str(port)], environment, log) as child:
         wait_until_ready(f"{address}/readyz", child, log)
-        with httpx.Client(base_url=address, trust_env=False) as browser:
+        with httpx.Client(base_url=address, timeout=60, trust_env=False) as browser:
             opened = browser.post("/api/v1/outages", json={"device_id": "S1"})
             assert opened.status_code == 201
             table = browser.get(opened.json()["customers_csv_url"])
@@ -88,10 +88,10 @@ def test_it_stays_up_and_says_what_is_missing_when_the_engine_is_away(
     environment = environment | {"GRIDGIS_ENGINE_URL": away}
     with process(["-m", "api", "serve", "--port", str(port)], environment, log) as child:
         wait_until_ready(f"http://127.0.0.1:{port}/healthz", child, log)
-        ready = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False)
+        ready = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60, trust_env=False)
         assert ready.status_code == 503
         assert away in ready.json()["checks"]["engine"]["detail"]
-        listed = httpx.get(f"http://127.0.0.1:{port}/api/v1/outages", trust_env=False)
+        listed = httpx.get(f"http://127.0.0.1:{port}/api/v1/outages", timeout=60, trust_env=False)
         assert listed.status_code == 200
 
 

@@ -18,7 +18,7 @@ TOWN = [7.887, 48.4555]  # Schutterwald
 
 def engine_says(engine: str, *, mode: str, id: str) -> dict[str, Any]:
     question = {"out" if mode == "out" else "faults": [id], "include": ["customers", "districts", "elements"]}
-    answer = httpx.post(f"{engine}/v1/outage-impact", json=question, timeout=30, trust_env=False)
+    answer = httpx.post(f"{engine}/v1/outage-impact", json=question, timeout=60, trust_env=False)
     answer.raise_for_status()
     document: dict[str, Any] = answer.json()
     return document
@@ -26,7 +26,7 @@ def engine_says(engine: str, *, mode: str, id: str) -> dict[str, Any]:
 
 def features(engine: str, layer: str) -> list[dict[str, Any]]:
     url = f"{engine}/ogc/collections/{layer}/items?f=geojson&limit=10000"
-    listed: list[dict[str, Any]] = httpx.get(url, timeout=30, trust_env=False).json()["features"]
+    listed: list[dict[str, Any]] = httpx.get(url, timeout=60, trust_env=False).json()["features"]
     return listed
 
 
@@ -113,7 +113,7 @@ def test_a_record_is_opened_listed_shown_and_closed(drive: Drive, map_url: str, 
     rows = list(csv.DictReader(io.StringIO(saw["csv"], newline="")))
     assert [row["id"] for row in rows] == [one["id"] for one in customers]
     assert saw["stored"] == saw["stored_dark"] == len(customers)
-    record = httpx.get(f"{map_url}/api/v1/outages/{number}", trust_env=False).json()
+    record = httpx.get(f"{map_url}/api/v1/outages/{number}", timeout=60, trust_env=False).json()
     assert record["status"] == "closed"
     assert (saw["console"], saw["errors"]) == ([], [])
     assert talked_to_nobody_else(saw, map_url, demo_engine)

@@ -82,6 +82,9 @@ EVERY_GRID = "GRIDGIS_EVERY_GRID"
 ASKED = list(GRIDS) if os.environ.get(EVERY_GRID) else ["drawn", "awkward", "demo", "province"]
 """Every question is asked of these: of all by `make test-cluster`, of those most unlike by `make test`."""
 
+COMMANDED = ["awkward", "demo", "province"] if os.environ.get(EVERY_GRID) else ["awkward", "province"]
+"""Every command works on these: the demo's two counties are joined as those of the province are."""
+
 
 def make_grid(name: str, directory: Path) -> Grid:
     """The grid of that name, its package written below the directory."""

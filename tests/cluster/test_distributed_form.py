@@ -62,7 +62,7 @@ def test_the_distributed_form_starts_and_answers_over_both_engines(form: Form) -
         proxy = running.enter_context(
             form.serving("proxy", ready="/v1/openapi.json", command=form.proxy_command())
         )
-        client = running.enter_context(httpx.Client(base_url=proxy.address, timeout=30, trust_env=False))
+        client = running.enter_context(httpx.Client(base_url=proxy.address, timeout=60, trust_env=False))
 
         for _ in range(20):
             assert lost(client, "L1") == ["C1", "C2", "C3", "C4", "C5"]
@@ -79,7 +79,10 @@ def test_the_distributed_form_starts_and_answers_over_both_engines(form: Form) -
         assert version.keys() == {NORTH, SOUTH}
         for one in (first, second):  # whichever engine recorded it, the other one follows
             answer = httpx.post(
-                f"{one.address}/v1/outage-impact", json={"out": ["L1"], "at_least": version}, trust_env=False
+                f"{one.address}/v1/outage-impact",
+                json={"out": ["L1"], "at_least": version},
+                timeout=60,
+                trust_env=False,
             )
             assert [c["id"] for c in answer.json()["customers"]] == ["C1", "C2", "C3", "C4"]
 
@@ -93,7 +96,7 @@ def lost(client: httpx.Client, element: str) -> list[str]:
 
 def asked(address: str) -> int:
     """How many outage questions an engine has answered."""
-    lines = httpx.get(f"{address}/metrics", trust_env=False).text.splitlines()
+    lines = httpx.get(f"{address}/metrics", timeout=60, trust_env=False).text.splitlines()
     counters = [
         one for one in lines if one.startswith("gridgis_engine_requests_total{") and "outage-impact" in one
     ]

@@ -20,7 +20,7 @@ from gis_service.ingest.package import read_package
 from tests.cluster.asking import Question
 from tests.cluster.both import Both
 from tests.cluster.citus_cluster import CitusCluster
-from tests.cluster.corpus import ASKED, Grid, make_grid
+from tests.cluster.corpus import ASKED, COMMANDED, Grid, make_grid
 from tests.cluster.interface import all_that_can_be_asked, asked, statuses
 from tests.cluster.questions import Asker, operations
 from tests.grid_database import GridDatabase
@@ -172,7 +172,7 @@ def test_the_corpus_has_counties_that_are_joined_across_borders(corpus: dict[str
     assert corpus["demo"].crossing()
 
 
-@pytest.mark.parametrize("name", ["awkward", "demo", "province"])
+@pytest.mark.parametrize("name", COMMANDED)
 def test_every_command_does_and_says_the_same(
     databases: list[str], corpus: dict[str, Grid], name: str, tmp_path: Path
 ) -> None:

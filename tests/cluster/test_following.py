@@ -42,7 +42,7 @@ def test_a_replica_follows_operations_and_loads_of_counties_on_several_nodes(clu
         operated = {f"sw-{first}-0", f"sw-{second}-0"}
         assert not operated & at_first
         done = writer.record_operations([Operated(id, True) for id in sorted(operated)])
-        deadline = time.monotonic() + 3  # long before the next poll: by announcement
+        deadline = time.monotonic() + 15  # long before the next poll: by announcement
         while open_switches(replica.current.get()) != at_first | operated:
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -117,7 +117,7 @@ def test_the_first_query_it_prints_answers_and_everything_ends_with_it(demo: Run
 
 def test_a_later_start_keeps_data_and_loads_nothing(demo: RunningDemo) -> None:
     assert "loading the demo grid" not in demo.printed
-    connection = http.client.HTTPConnection("127.0.0.1", demo.engine_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", demo.engine_port, timeout=60)
     connection.request("GET", "/readyz")
     counties = json.loads(connection.getresponse().read())["counties"]
     connection.close()
@@ -125,7 +125,7 @@ def test_a_later_start_keeps_data_and_loads_nothing(demo: RunningDemo) -> None:
 
 
 def test_the_map_page_is_served(demo: RunningDemo) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", demo.api_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", demo.api_port, timeout=60)
     connection.request("GET", "/")
     response = connection.getresponse()
     page = response.read().decode()
