@@ -1,10 +1,10 @@
 """The whole test suite against a private test cluster, which is stopped afterwards whatever happens.
 
 `python -m scripts.run_tests [pytest arguments]` runs pytest processes beside each other, one more than there
-are cores: the tests that need a Citus cluster, the engine's, those of the maps, those of the model, which need no
-database, and those of the business API (two Django processes have two settings, and one pytest run cannot
-hold both). What they all compile is compiled before. With `--cluster` it runs only what needs Citus,
-and asks of every grid what else is asked of a few. The exit code is 0 when every run passed.
+are cores: the tests that need a Citus cluster, the engine's, those of the maps, those that need no database,
+and those of the business API (two Django processes have two settings, and one pytest run cannot
+hold both). What they all compile is compiled before. With `--cluster` it runs only what needs Citus, and asks
+of every grid what else is asked of a few. The exit code is 0 when every run passed.
 """
 
 from __future__ import annotations
