@@ -68,9 +68,9 @@ def refuse_areas(areas: Areas, reach: float) -> None:
 
 def refuse_closed(blocks: list[Block]) -> None:
     """Say which areas close all ways, where without them there would be some."""
-    closed = {
-        closing_area(block, np.arange(len(block.sites.site))) for block in blocks if block.sites.site
-    } - {None}
+    closed = {closing_area(block, np.arange(len(block.sites))) for block in blocks if len(block.sites)} - {
+        None
+    }
     if not closed:
         return
     if "must_pass" not in closed:

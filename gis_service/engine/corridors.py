@@ -12,9 +12,10 @@ import shapely
 
 from gis_service import store
 from gis_service.engine.world import World
-from gis_service.planning.corridors import Corridors, lent_by_lines
+from gis_service.planning.corridors import Corridors, Joined, joined, lent_by_lines
 
 BUDGET_BYTES = 512 << 20
+_JOINED_KEPT = 4
 
 _Load = tuple[int, datetime | None]
 Read = Callable[[str], tuple[Corridors, store.CountyVersion]]
@@ -42,6 +43,7 @@ class CorridorShelf:
         self._read, self._read_areas, self._budget = read, read_areas, budget
         self._lock = threading.Lock()
         self._held: OrderedDict[str, tuple[_Load, Corridors]] = OrderedDict()
+        self._joined: OrderedDict[tuple[int, ...], tuple[list[Corridors], Joined]] = OrderedDict()
         self._areas: dict[str, tuple[_Load, shapely.Geometry]] = {}
 
     def corridors(self, world: World, counties: Sequence[str]) -> list[Corridors]:
@@ -53,6 +55,23 @@ class CorridorShelf:
             When a county that is not held cannot be read.
         """
         return [self._county(world, one) for one in counties]
+
+    def joined(self, world: World, counties: Sequence[str]) -> Joined:
+        """The corridors of some counties as one; those of the last few sets of counties are kept."""
+        made = self.corridors(world, counties)
+        key = tuple(id(one) for one in made)
+        with self._lock:
+            kept = self._joined.get(key)
+            if kept is not None:
+                self._joined.move_to_end(key)
+                return kept[1]
+        found = joined(made)
+        with self._lock:
+            # what is held keeps the corridors alive, so an equal id is the same object
+            self._joined[key] = made, found
+            while len(self._joined) > _JOINED_KEPT:
+                self._joined.popitem(last=False)
+        return found
 
     def areas(self, world: World) -> dict[str, shapely.Geometry]:
         """The area of every county of a world."""

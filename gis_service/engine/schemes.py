@@ -20,7 +20,7 @@ from gis_service.kernels.boxes import lines_in_box, points_in_box
 from gis_service.kernels.compiled import I64
 from gis_service.network.tables import ALL_PHASES, GridTables, phase_text
 from gis_service.network.texts import frozen
-from gis_service.planning.corridors import Ground, ground_around
+from gis_service.planning.corridors import Ground
 from gis_service.planning.disjoint import disjoint_pairs
 from gis_service.planning.explain import scheme
 from gis_service.planning.layout import lay_out, offers_of
@@ -84,7 +84,7 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
     reach = max(rules.limits.reach_m.of(level) for level in levels)
     areas = read_areas(plane, asked.avoid, asked.must_pass)
     counties = _counties(scene, planner, plane, reach)
-    ground = ground_around(plane, planner.corridors.corridors(scene.world, counties), reach)
+    ground = planner.corridors.joined(scene.world, counties).around(plane, reach)
     nodes, lines = _near(scene.world.shapes, scene.tables, plane, reach)
     load = Load(asked.kva, asked.phases)
     blocks = lay_out(
@@ -99,7 +99,7 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
         lines=lines,
         areas=areas,
     )
-    if not any(block.sites.site for block in blocks):
+    if not any(len(block.sites) for block in blocks):
         within = ", ".join(f"{rules.limits.reach_m.of(one):,.0f} m at {one} voltage" for one in levels)
         raise Impossible(
             f"point: no supplied node or line that carries phases {phase_text(asked.phases)} and takes "
@@ -127,7 +127,7 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
         "searched": {
             "counties": counties,
             "corridors": int(ground.id.size),
-            "attach_points": sum(len(block.sites.site) for block in blocks),
+            "attach_points": sum(len(block.sites) for block in blocks),
             "left_out": sum(block.sites.left_out for block in blocks),
             "whole": pairs.whole
             and front.whole

@@ -13,6 +13,9 @@ import numpy as np
 
 from gis_service.kernels.compiled import B1, F64, I64, compiled
 
+_FEW = 16
+"""Nearest lines of a point up to which each is looked for, and beyond which all of them are sorted."""
+
 _MOST_CELLS = 256
 """Cells in a row: a segment that runs across all of them is in this many squared at most."""
 
@@ -77,7 +80,8 @@ def _feet(
 ) -> tuple[I64, I64, F64, F64]:
     n = points.shape[0]
     first = np.zeros(n + 1, np.int64)
-    edge, at, off = np.empty(n * most, np.int64), np.empty(n * most), np.empty(n * most)
+    room = 1024 + n * min(most, 8)
+    edge, at, off = np.empty(room, np.int64), np.empty(room), np.empty(room)
     seen = np.full(segments.shape[0], -1, np.int64)
     slot_of, slot = np.full(n_edges, -1, np.int64), np.empty(n_edges, np.int64)
     near_edge, near_at, near_off = np.empty(n_edges, np.int64), np.empty(n_edges), np.empty(n_edges)
@@ -117,7 +121,22 @@ def _feet(
                         s = slot[e]
                         if far < near_off[s] or (far == near_off[s] and where < near_at[s]):
                             near_at[s], near_off[s] = where, far
-        for _ in range(min(most, count)):
+        kept = min(most, count)
+        if filled + kept > room:
+            room = 2 * (filled + kept)
+            edge = np.append(edge[:filled], np.empty(room - filled, np.int64))
+            at, off = (
+                np.append(at[:filled], np.empty(room - filled)),
+                np.append(off[:filled], np.empty(room - filled)),
+            )
+        if kept > _FEW:
+            some = [(near_off[s], near_edge[s], near_at[s]) for s in range(count)]
+            some.sort()
+            for s in range(kept):
+                off[filled], edge[filled], at[filled] = some[s]
+                filled += 1
+            kept = 0
+        for _ in range(kept):
             best = -1
             for s in range(count):
                 if near_edge[s] >= 0 and (

@@ -7,7 +7,7 @@ lines, joined where they meet in place; such a way is named `line_section:ID`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ from gis_service.kernels.feet import Feet, find_feet
 from gis_service.network.tables import Lines, Text
 from gis_service.network.texts import frozen
 from gis_service.planning.areas import NOWHERE, Areas
-from gis_service.planning.plane import Plane, line_lengths
+from gis_service.planning.plane import Plane, line_lengths, points_along
 from gis_service.planning.rules.book import CONSTRUCTIONS, Construction, Rules
 
 _SAME_M = 1e-7
@@ -100,7 +100,7 @@ class Ground:
     cost_per_m, ducts_free : as in `Corridors`
     offsets, metres : the geometry, in metres from the point
     edge_from, edge_to : int32 (n,), vertices
-    vertex : object (n_vertices,), ids
+    vertex : int64 (n_vertices,), numbers that follow the order of the ids
     corridor : int64 (n,), ascending: edges of one number are pieces of one corridor
     begin : float64 (n,), metres along its corridor at which each edge begins
     areas : what a route must not enter and what it must pass; the edges are cut at their borders
@@ -116,10 +116,11 @@ class Ground:
     metres: F64
     edge_from: I32
     edge_to: I32
-    vertex: npt.NDArray[np.object_]
+    vertex: I64
     corridor: I64
     begin: F64
     areas: Areas = NOWHERE
+    _feet: dict[Any, Feet] = field(default_factory=dict, init=False)
 
     @cached_property
     def length(self) -> F64:
@@ -147,6 +148,12 @@ class Ground:
         return found
 
     @cached_property
+    def ends(self) -> F64:
+        """Where edges end, each place once, to a millimetre."""
+        ends = np.concatenate([self.metres[self.offsets[:-1]], self.metres[self.offsets[1:] - 1]])
+        return np.unique(np.round(ends, 3), axis=0)
+
+    @cached_property
     def arcs(self) -> Arcs:
         """The graph."""
         return build_arcs(self.vertex.size, self.edge_from, self.edge_to)
@@ -160,12 +167,16 @@ class Ground:
             made = np.asarray(shapely.linestrings(self.metres, indices=of), np.object_)
         return made
 
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        return shapely.STRtree(self.shapes)
+
     def nearest_m(self, points: F64) -> F64:
         """Metres from each point to the nearest corridor of any kind; inf where there is none."""
         if not self.id.size or not len(points):
             return np.full(len(points), np.inf)
         made = np.asarray(shapely.points(points), np.object_)
-        at, far = shapely.STRtree(self.shapes).query_nearest(made, return_distance=True, all_matches=False)
+        at, far = self._tree.query_nearest(made, return_distance=True, all_matches=False)
         found: F64 = np.full(len(points), np.inf)
         found[at[0]] = far
         return found
@@ -186,6 +197,12 @@ class Ground:
         Of a corridor in pieces it is the nearest place of all of them. Ties go to the corridor that comes
         first. A foot to which the way would enter an area that is to be avoided is infinitely far off.
         """
+        key = (points.tobytes(), usable.tobytes(), within_m, most)
+        if key not in self._feet:  # two constructions that may go the same ways meet them in the same places
+            self._feet[key] = self._find_feet(points, usable, within_m, most)
+        return self._feet[key]
+
+    def _find_feet(self, points: F64, usable: B1, within_m: float, most: int) -> Feet:
         found = find_feet(
             points,
             self.offsets,
@@ -205,9 +222,7 @@ class Ground:
 
     def points_at(self, edge: I64, at: F64) -> F64:
         """Places along edges, `(n, 2)`."""
-        shapes: Any = self.shapes[edge]
-        made: F64 = shapely.get_coordinates(shapely.line_interpolate_point(shapes, at))
-        return made
+        return points_along(self.offsets, self.metres, edge, at)
 
     def _piece(self, corridor: I64, at: F64) -> tuple[I64, F64]:
         """The edge at some metres along some corridors, and how far along it that is."""
@@ -224,58 +239,84 @@ class Ground:
         return edge, np.where(along > length - _SAME_M, length, along)
 
 
-def ground_around(plane: Plane, counties: Sequence[Corridors], reach_m: float) -> Ground:
-    """All corridors of some counties that meet the box of all that lies within `reach_m` of the point."""
-    box = plane.box(reach_m)
-    parts: list[tuple[Corridors, I64]] = []
-    for one in counties:
-        near = lines_in_box(frozen(one.offsets, np.int64), frozen(one.coords, np.float64), *box)
-        if near.size:
-            parts.append((one, near))
-    column = {
-        name: _joined([getattr(one, name)[near] for one, near in parts], np.object_)
-        for name in ("id", "from_vertex", "to_vertex", "kind")
-    }
-    county = _joined([np.full(near.size, one.county, np.object_) for one, near in parts], np.object_)
-    cost = _joined([one.cost_per_m[near] for one, near in parts], np.float64)
-    ducts = _joined([one.ducts_free[near] for one, near in parts], np.int64)
-    counts = _joined([np.diff(one.offsets)[near] for one, near in parts], np.int64)
-    coords = np.concatenate([np.empty((0, 2)), *(_vertices(one, near) for one, near in parts)])
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    order = np.lexsort((county.astype(str), column["id"].astype(str)))
-    begin = offsets[:-1][order]
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """The corridors of some counties by id, joined where they name the same vertex.
+
+    from_vertex, to_vertex : int64 (n,), places of the vertices' ids in order
+    """
+
+    county: npt.NDArray[np.object_]
+    id: npt.NDArray[np.object_]
+    kind: npt.NDArray[np.object_]
+    cost_per_m: F64
+    ducts_free: I64
+    offsets: I64
+    coords: F64
+    from_vertex: I64
+    to_vertex: I64
+
+    def around(self, plane: Plane, reach_m: float) -> Ground:
+        """All that meet the box of what lies within `reach_m` of the point."""
+        near = lines_in_box(self.offsets, self.coords, *plane.box(reach_m))
+        counts = np.diff(self.offsets)[near]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        coords = self.coords[np.arange(offsets[-1]) + np.repeat(self.offsets[near] - offsets[:-1], counts)]
+        vertex, at = np.unique(
+            np.concatenate([self.from_vertex[near], self.to_vertex[near]]), return_inverse=True
+        )
+        at = at.ravel().astype(np.int32)
+        return Ground(
+            plane,
+            self.county[near],
+            self.id[near],
+            self.kind[near],
+            self.cost_per_m[near],
+            self.ducts_free[near],
+            offsets,
+            plane.metres(coords),
+            at[: near.size],
+            at[near.size :],
+            vertex,
+            np.arange(near.size),
+            np.zeros(near.size),
+        )
+
+
+def joined(counties: Sequence[Corridors]) -> Joined:
+    """The corridors of some counties as one: O(n log n) in their number."""
+
+    def column(name: str, dtype: Any) -> Any:
+        parts = [np.asarray(getattr(one, name)[np.arange(len(one))], dtype) for one in counties]
+        return np.concatenate([np.empty(0, dtype), *parts])
+
+    county = np.repeat(np.array([one.county for one in counties], np.object_), [len(one) for one in counties])
+    id = column("id", np.object_)
+    order = np.lexsort((county.astype(str), id.astype(str)))
+    counts = np.concatenate([np.empty(0, np.int64), *(np.diff(one.offsets) for one in counties)])
+    starts = np.concatenate([[0], np.cumsum(counts)])[:-1][order]
     counts = counts[order]
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    coords = coords[np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], counts)]
-    ends = np.concatenate([column["from_vertex"][order], column["to_vertex"][order]]).astype(str)
-    vertex, at = np.unique(ends, return_inverse=True)
-    at = at.ravel()
-    return Ground(
-        plane,
+    coords = np.concatenate([np.empty((0, 2)), *(one.coords for one in counties)])
+    ends = np.concatenate([column("from_vertex", np.object_)[order], column("to_vertex", np.object_)[order]])
+    _, vertex = np.unique(ends.astype(str), return_inverse=True)
+    vertex = vertex.ravel().astype(np.int64)
+    return Joined(
         county[order],
-        column["id"][order],
-        column["kind"][order],
-        cost[order],
-        ducts[order],
-        offsets,
-        plane.metres(coords),
-        at[: order.size].astype(np.int32),
-        at[order.size :].astype(np.int32),
-        vertex.astype(np.object_),
-        np.arange(order.size),
-        np.zeros(order.size),
+        id[order],
+        column("kind", np.object_)[order],
+        column("cost_per_m", np.float64)[order],
+        column("ducts_free", np.int64)[order],
+        frozen(offsets, np.int64),
+        frozen(coords[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)], np.float64),
+        vertex[: order.size],
+        vertex[order.size :],
     )
 
 
-def _joined(parts: list[Any], dtype: Any) -> Any:
-    return np.concatenate([np.empty(0, dtype), *parts]) if parts else np.empty(0, dtype)
+def ground_around(plane: Plane, counties: Sequence[Corridors], reach_m: float) -> Ground:
+    """The corridors of some counties around a point."""
+    return joined(counties).around(plane, reach_m)
 
 
-def _vertices(one: Corridors, rows: I64) -> F64:
-    begin, stop = one.offsets[rows], one.offsets[rows + 1]
-    offsets = np.concatenate([[0], np.cumsum(stop - begin)])
-    found: F64 = one.coords[np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], stop - begin)]
-    return found
-
-
-__all__ = ["CONSTRUCTIONS", "Corridors", "Ground", "ground_around", "lent_by_lines"]
+__all__ = ["CONSTRUCTIONS", "Corridors", "Ground", "Joined", "ground_around", "joined", "lent_by_lines"]

@@ -17,6 +17,9 @@ from gis_service.kernels.compiled import B1, F64, I64
 from gis_service.planning.areas import Areas
 from gis_service.planning.corridors import Ground
 
+NEW_VERTEX = -1
+"""In place of a vertex's number: it is where a corridor was cut."""
+
 CLOSEST_M = 1e-6
 """Cuts nearer to each other, or to an end, are one."""
 
@@ -67,7 +70,6 @@ def cut(ground: Ground, edges: I64, at: F64) -> Ground:
         lines += mine
         last = edge + 1
     lines.append(ground.metres[ground.offsets[last] :])
-    named = [f"{ground.id[edge]} at {metres:.6f} m" for edge, metres in zip(edges, at, strict=True)]
     return replace(
         ground,
         county=ground.county[of],
@@ -79,7 +81,7 @@ def cut(ground: Ground, edges: I64, at: F64) -> Ground:
         metres=np.concatenate(lines),
         edge_from=edge_from,
         edge_to=edge_to,
-        vertex=np.concatenate([ground.vertex, np.array(named, np.object_)]),
+        vertex=np.concatenate([ground.vertex, np.full(edges.size, NEW_VERTEX)]),
         corridor=ground.corridor[of],
         begin=begin,
     )

@@ -89,7 +89,7 @@ def _corridors(routes: Routes, stretches: list[Stretch]) -> list[Answer]:
 
 def attach(sites: Sites, place: int, reckoned: Reckoned) -> Answer:
     """A place as an attach point."""
-    site: Site = sites.site[place]
+    site: Site = sites.site(place)
     nodes = reckoned.tree.topology.tables.nodes
     plane_point = sites.metres[place : place + 1]
     point = sites.plane.degrees(plane_point)[0].tolist() if site.node < 0 else nodes.xy[site.node].tolist()

@@ -63,7 +63,7 @@ def lay_out(
         routes = [
             find_routes(ways, rules, one, sites.metres, rules.limits.reach_m.of(level))
             for one in CONSTRUCTIONS
-            if one in built and sites.site
+            if one in built and len(sites)
         ]
         own = rules.transformer_for(load.kva) if level == "medium" else None
         blocks.append(Block(level, sites, reckoned, routes, own, ground))

@@ -50,8 +50,27 @@ def line_lengths(offsets: I64, metres: F64) -> F64:
     steps = np.zeros(len(metres))
     if len(metres) > 1:
         steps[1:] = np.hypot(*np.diff(metres, axis=0).T)
-    along = np.concatenate([[0.0], np.cumsum(steps)])
-    # the step onto a line's first vertex comes from the line before and is left out
-    starts = np.minimum(offsets[:-1] + 1, offsets[1:])
-    lengths: F64 = along[offsets[1:]] - along[starts]
+    lengths: F64 = np.zeros(offsets.size - 1)
+    some = offsets[1:] > offsets[:-1]
+    # the step onto a line's first vertex comes from the line before; each line is summed for itself, so that
+    # its length does not depend on its neighbours
+    steps[offsets[:-1][some]] = 0.0
+    if some.any():
+        lengths[some] = np.add.reduceat(steps, offsets[:-1][some])
     return lengths
+
+
+def points_along(offsets: I64, metres: F64, line: I64, at: F64) -> F64:
+    """Places at so many metres along some lines, float64 `(n, 2)`; beyond an end it is the end."""
+    if not line.size:
+        return np.empty((0, 2))
+    steps = np.zeros(len(metres))
+    steps[1:] = np.hypot(*np.diff(metres, axis=0).T)
+    along = np.cumsum(steps)
+    wanted = along[offsets[line]] + at
+    before = np.clip(np.searchsorted(along, wanted, side="right") - 1, offsets[line], offsets[line + 1] - 2)
+    step = along[before + 1] - along[before]
+    part = np.where(step > 0.0, (wanted - along[before]) / np.where(step > 0.0, step, 1.0), 0.0)
+    part = np.clip(part, 0.0, 1.0)[:, None]
+    found: F64 = metres[before] * (1.0 - part) + metres[before + 1] * part
+    return found

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from gis_service.kernels.compiled import F64, I64
+from gis_service.kernels.compiled import B1, F64, I64
 from gis_service.kernels.radial import way_up
 from gis_service.planning.explain import attach, element_id
 from gis_service.planning.routes import Routes
@@ -45,47 +45,66 @@ class _Way:
         return float(self.offers.cost[self.way])
 
 
+class _Point(NamedTuple):
+    """A supply point: its block, its number there, and its nearest place."""
+
+    block: Block
+    group: int
+    nearest: int
+
+
 def refusals(search: Search, blocks: list[Block]) -> list[Answer]:
     """The nearest supply points that fail, nearest first; see the interface for the fields."""
+    points = _nearest(blocks)
+    holding = [
+        _holding(search, block, [one.group for one in points if one.block is block]) for block in blocks
+    ]
     told: list[Answer] = []
-    for block, places in _nearest(blocks):
-        offers = [one for one in search.offers if one.block is block]
-        ways = [(one, np.flatnonzero(np.isin(one.place, places))) for one in offers]
-        if _some_holds(ways):
-            continue
-        told.append(_told(block, places, ways))
-        if len(told) == MOST_TOLD:
-            break
+    for point in points:
+        holds = next(some for block, some in zip(blocks, holding, strict=True) if block is point.block)
+        if not holds[point.group]:
+            told.append(_told(search, point))
+            if len(told) == MOST_TOLD:
+                break
     return told
 
 
-def _nearest(blocks: list[Block]) -> list[tuple[Block, I64]]:
-    """The places of each supply point; points by the distance of their nearest place."""
-    found: list[tuple[float, int, Block, list[int]]] = []
-    for block in blocks:
-        groups: dict[tuple[str, str, int], list[int]] = {}
-        for place, site in enumerate(block.sites.site):
-            groups.setdefault(site.group, []).append(place)
-        far = block.sites.distance
-        found += [
-            (float(far[places].min()), len(found) + k, block, places)
-            for k, places in enumerate(groups.values())
-        ]
+def _nearest(blocks: list[Block]) -> list[_Point]:
+    """Supply points by the distance of their nearest place."""
+    found: list[tuple[float, int, _Point]] = []
+    for number, block in enumerate(blocks):
+        order = np.argsort(block.sites.distance, kind="stable")
+        _, first = np.unique(block.sites.group[order], return_index=True)
+        for place in order[np.sort(first)[:MOST_LOOKED_AT]].tolist():
+            point = _Point(block, int(block.sites.group[place]), place)
+            found.append((float(block.sites.distance[place]), number, point))
     found.sort(key=lambda one: one[:2])
-    return [(block, np.array(places, np.int64)) for _, _, block, places in found[:MOST_LOOKED_AT]]
+    return [point for *_, point in found[:MOST_LOOKED_AT]]
 
 
-def _some_holds(ways: list[tuple[Offers, I64]]) -> bool:
-    for offers, some in ways:
-        screened = np.intersect1d(some, offers.screened)
-        if screened.size and offers.holds(offers.chains(screened)).any():
-            return True
-    return False
+def _holding(search: Search, block: Block, groups: list[int]) -> B1:
+    """By number of a supply point, whether some way there holds; looked at for these points alone."""
+    holds = np.zeros(len(block.sites), np.bool_)
+    looked_at = np.isin(block.sites.group, np.array(groups, np.int64))
+    for offers in search.offers:
+        if offers.block is block:
+            ways = offers.screened[looked_at[offers.place[offers.screened]]]
+            of = block.sites.group[offers.place[ways]]
+            ways, of = ways[~holds[of]], of[~holds[of]]
+            if ways.size:
+                holds[of[offers.holds(offers.chains(ways))]] = True
+    return holds
 
 
-def _told(block: Block, places: I64, ways: list[tuple[Offers, I64]]) -> Answer:
-    failing = [_failing(offers, int(way)) for offers, some in ways for way in some]
-    nearest = int(places[np.argmin(block.sites.distance[places])])
+def _told(search: Search, point: _Point) -> Answer:
+    block, nearest = point.block, point.nearest
+    places = np.flatnonzero(block.sites.group == point.group)
+    failing = [
+        way
+        for offers in search.offers
+        if offers.block is block
+        for way in _failing(offers, np.flatnonzero(np.isin(offers.place, places)))
+    ]
     if not failing:
         limits = block.reckoned.rules.limits
         area = closing_area(block, places)
@@ -141,18 +160,30 @@ def _reaches(routes: list[Routes], places: I64) -> bool:
     return any(bool(np.diff(one.found.first)[places].any()) for one in routes)
 
 
-def _failing(offers: Offers, way: int) -> _Way:
-    broken = [
-        (one.name, float(one.value[way]), one.allowed) for one in offers.limits if not bool(one.kept[way])
-    ]
-    if not broken:
-        chains, limits, level = offers.chains(np.array([way])), offers.rules.limits, offers.block.level
-        drop, end = 100.0 * float(chains.level[0] - chains.end[0]), float(chains.end[0])
-        if drop > limits.voltage_drop_percent.of(level):
-            broken.append(("voltage_drop", drop, limits.voltage_drop_percent.of(level)))
-        else:
-            broken.append(("lowest_voltage", end, limits.lowest_pu.of(level)))
-    return _Way(offers, way, broken)
+def _failing(offers: Offers, ways: I64) -> list[_Way]:
+    """Some ways that fail, each with the limits that it breaks."""
+    if not ways.size:
+        return []
+    names = [one.name for one in offers.limits]
+    kept = np.stack([one.kept[ways] for one in offers.limits])
+    values = np.stack([one.value[ways] for one in offers.limits])
+    limits, level = offers.rules.limits, offers.block.level
+    screened = np.flatnonzero(kept.all(axis=0))
+    chains = offers.chains(ways[screened]) if screened.size else None
+    found = []
+    for k, way in enumerate(ways.tolist()):
+        broken = [
+            (names[j], float(values[j, k]), offers.limits[j].allowed) for j in np.flatnonzero(~kept[:, k])
+        ]
+        if not broken and chains is not None:
+            row = int(np.searchsorted(screened, k))
+            drop, end = 100.0 * float(chains.level[row] - chains.end[row]), float(chains.end[row])
+            if drop > limits.voltage_drop_percent.of(level):
+                broken.append(("voltage_drop", drop, limits.voltage_drop_percent.of(level)))
+            else:
+                broken.append(("lowest_voltage", end, limits.lowest_pu.of(level)))
+        found.append(_Way(offers, way, broken))
+    return found
 
 
 def _cheapest_relief(failing: list[_Way]) -> Answer | None:

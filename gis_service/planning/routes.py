@@ -12,8 +12,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import shapely
-import shapely.ops
 
 from gis_service.kernels.compiled import B1, F64, I64
 from gis_service.kernels.feet import Feet
@@ -246,9 +244,12 @@ class Routes:
 
 
 def _along(ground: Ground, one: Stretch) -> F64:
+    """The vertices of a stretch, in its direction."""
     low, high = sorted((one.from_m, one.to_m))
-    shape = ground.shapes[one.edge]
-    metres = shapely.get_coordinates(shapely.ops.substring(shape, low, high))
+    vertices = slice(int(ground.offsets[one.edge]), int(ground.offsets[one.edge + 1]))
+    along, line = ground.along[vertices], ground.metres[vertices]
+    ends = np.column_stack([np.interp([low, high], along, line[:, k]) for k in (0, 1)])
+    metres = np.concatenate([ends[:1], line[(along > low) & (along < high)], ends[1:]])
     return metres if one.from_m <= one.to_m else metres[::-1]
 
 

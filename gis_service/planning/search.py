@@ -23,7 +23,7 @@ from gis_service.planning.cutting import within
 from gis_service.planning.reckoned import Reckoned
 from gis_service.planning.routes import Routes, find_routes
 from gis_service.planning.rules.book import Conductor, Level, Rules, Transformer
-from gis_service.planning.sites import Site, Sites
+from gis_service.planning.sites import KINDS, Site, Sites
 
 SLACK = 1e-9
 """What a sum of floats may miss a limit by."""
@@ -136,12 +136,12 @@ class Offers:
     @cached_property
     def cost(self) -> F64:
         """What each way costs in all."""
-        attach = np.array(
-            [getattr(self.rules.attach_cost, one.kind) for one in self.block.sites.site], np.float64
-        )
+        attach = np.array([getattr(self.rules.attach_cost, one) for one in KINDS])
         own = self.block.transformer.cost if self.block.transformer is not None else 0.0
         found, conductor = self.routes.found, self.conductor
-        cost: F64 = found.cost + conductor.cost_per_m * found.length + attach[self.place] + own
+        cost: F64 = (
+            found.cost + conductor.cost_per_m * found.length + attach[self.block.sites.kind[self.place]] + own
+        )
         return cost
 
     @cached_property
@@ -225,7 +225,7 @@ class Choice(NamedTuple):
     @property
     def site(self) -> Site:
         """The place."""
-        return self.offers.block.sites.site[self.place]
+        return self.offers.block.sites.site(self.place)
 
     @property
     def at(self) -> int:
@@ -253,32 +253,26 @@ class Search:
     def best(self) -> Iterator[Choice]:
         """The cheapest proved choice of every supply point, cheapest first."""
         of, way = self.in_order
-        done: set[tuple[str, str, int]] = set()
-        waiting: list[tuple[int, int]] = []
-        for k in range(of.size):
-            waiting.append((int(of[k]), int(way[k])))
-            if len(waiting) < _PROVED_AT_ONCE and k + 1 < of.size:
-                continue
-            for choice in self._proved(waiting, done):
-                if choice.site.group not in done:
-                    done.add(choice.site.group)
-                    yield choice
-            waiting = []
-
-    def _proved(self, ways: list[tuple[int, int]], done: set[tuple[str, str, int]]) -> Iterator[Choice]:
-        """Those of some ways that hold, in their order; points that are done already are passed over."""
-        open_ways = [
-            (k, way)
-            for k, way in ways
-            if self.offers[k].block.sites.site[int(self.offers[k].place[way])].group not in done
-        ]
-        proved: dict[tuple[int, int], Choice] = {}
-        for k in sorted({k for k, _ in open_ways}):
-            some = np.array([way for j, way in open_ways if j == k], np.int64)
-            chains = self.offers[k].chains(some)
-            for row, holds in enumerate(self.offers[k].holds(chains).tolist()):
-                if holds:
-                    proved[k, int(some[row])] = Choice(self.offers[k], int(some[row]), chains, row)
-        for one in open_ways:
-            if one in proved:
-                yield proved[one]
+        blocks = list({id(one.block): one.block for one in self.offers}.values())
+        number = [next(k for k, block in enumerate(blocks) if block is one.block) for one in self.offers]
+        groups = [one.block.sites.group[one.place] for one in self.offers]
+        done = [np.zeros(len(block.sites), np.bool_) for block in blocks]
+        for first in range(0, of.size, _PROVED_AT_ONCE):
+            proved: dict[int, Chains] = {}
+            some = of[first : first + _PROVED_AT_ONCE]
+            ways = way[first : first + _PROVED_AT_ONCE]
+            row = np.zeros(some.size, np.int64)
+            holds = np.zeros(some.size, np.bool_)
+            for k in np.unique(some).tolist():
+                mine = np.flatnonzero(some == k)
+                mine = mine[~done[number[k]][groups[k][ways[mine]]]]
+                if mine.size:
+                    chains = self.offers[k].chains(ways[mine])
+                    row[mine], holds[mine] = np.arange(mine.size), self.offers[k].holds(chains)
+                    proved[k] = chains
+            for one in np.flatnonzero(holds).tolist():
+                k, its_way = int(some[one]), int(ways[one])
+                group = groups[k][its_way]
+                if not done[number[k]][group]:
+                    done[number[k]][group] = True
+                    yield Choice(self.offers[k], its_way, proved[k], int(row[one]))

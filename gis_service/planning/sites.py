@@ -9,17 +9,21 @@ ends at a switch, is no place: what lies at the switch's other side is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-import shapely
 
 from gis_service.kernels.compiled import B1, F64, I64
+from gis_service.kernels.feet import find_feet
 from gis_service.network.columns import is_any
 from gis_service.planning.corridors import Ground
-from gis_service.planning.plane import Plane
+from gis_service.planning.plane import Plane, line_lengths, points_along
 from gis_service.planning.rules.book import Level, Rules
 from gis_service.planning.supply_tree import TRANSFORMER, SupplyTree
+
+KINDS = ("bay", "district", "line_tap", "node")
+BAY, DISTRICT, LINE_TAP, NODE = range(4)
 
 MOST_SITES = 2_000
 """Of one level; the nearest are kept, and an answer says how many were left out."""
@@ -46,28 +50,66 @@ class Site(NamedTuple):
         return self.kind, self.id, self.node if self.kind == "bay" else -1
 
 
+class _Found(NamedTuple):
+    """Places in no order, as columns."""
+
+    kind: I64
+    row: I64
+    node: I64
+    fraction: F64
+    at: I64
+    portion: F64
+    metres: F64
+
+
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """Places of one level, by kind, id and fraction.
+    """Places of one level as columns, by kind, id and fraction.
 
+    kind : int64, places in `KINDS`
+    row : int64, the row of each in the table of its kind: of nodes for `bay` and `node`
+    node : int64, the row of the node; -1 mid-span
+    fraction : float64, how far along its line a tap is; nan elsewhere
     at, portion : position in the tree, and the portion of the edge that leads there
     metres : float64 (n, 2), in the plane around the customer
     left_out : how many were further away than the nearest `MOST_SITES`
     """
 
     level: Level
-    site: list[Site]
+    tree: SupplyTree
+    kind: I64
+    row: I64
+    node: I64
+    fraction: F64
     at: I64
     portion: F64
     metres: F64
     left_out: int
     plane: Plane
 
-    @property
+    def __len__(self) -> int:
+        return int(self.kind.size)
+
+    @cached_property
     def distance(self) -> F64:
         """Metres from the customer as the crow flies."""
         far: F64 = np.hypot(self.metres[:, 0], self.metres[:, 1])
         return far
+
+    @cached_property
+    def group(self) -> I64:
+        """Supply points by number: places of one number count as one, as `Site.group` says."""
+        _, number = np.unique(self.row * len(KINDS) + self.kind, return_inverse=True)
+        return number.ravel().astype(np.int64)
+
+    def site(self, place: int) -> Site:
+        """One place."""
+        tables = self.tree.topology.tables
+        kind, row = int(self.kind[place]), int(self.row[place])
+        table = (tables.nodes, tables.districts, tables.lines, tables.nodes)[kind]
+        id = tables.nodes.substation_id[row] if kind == BAY else table.id[row]
+        fraction = float(self.fraction[place]) if kind == LINE_TAP else None
+        return Site(KINDS[kind], str(id), str(table.county[row]), int(self.node[place]), fraction)
 
 
 def find_sites(
@@ -86,21 +128,35 @@ def find_sites(
     found, left_out = _node_sites(tree, rules, level, nodes, plane, phases, reach)
     if level == "medium":
         taps, more = _tap_sites(tree, rules, level, lines, plane, ground, phases, reach)
-        found, left_out = found + taps, left_out + more
-    found.sort(key=lambda one: (round(float(np.hypot(*one[3])), 3), one[0]))
-    kept = sorted(found[:MOST_SITES], key=lambda one: one[0])
+        found = _Found(*(np.concatenate(pair) for pair in zip(found, taps, strict=True)))
+        left_out += more
+    order = _in_order(tree, found)
+    far = np.round(np.hypot(*found.metres[order].T), 3)
+    order = order[np.sort(np.argsort(far, kind="stable")[:MOST_SITES])]
     return Sites(
         level,
-        [one for one, *_ in kept],
-        np.array([at for _, at, *_ in kept], np.int64),
-        np.array([portion for *_, portion, _ in kept], np.float64),
-        np.array([metres for *_, metres in kept], np.float64).reshape(-1, 2),
-        left_out + len(found) - len(kept),
-        plane,
+        tree,
+        *(column[order] for column in found),
+        left_out=left_out + far.size - order.size,
+        plane=plane,
     )
 
 
-_Found = list[tuple[Site, int, float, tuple[float, float]]]
+def _in_order(tree: SupplyTree, found: _Found) -> I64:
+    """By kind, id, node and fraction."""
+    tables = tree.topology.tables
+    ids = np.empty(found.kind.size, np.object_)
+    for kind, column in (
+        (BAY, tables.nodes.substation_id),
+        (DISTRICT, tables.districts.id),
+        (LINE_TAP, tables.lines.id),
+        (NODE, tables.nodes.id),
+    ):
+        mine = found.kind == kind
+        rows, at = np.unique(found.row[mine], return_inverse=True)
+        ids[mine] = np.asarray(column[rows], np.object_)[at.ravel()]
+    order = np.lexsort((np.nan_to_num(found.fraction), found.node, ids.astype(str), found.kind))
+    return order.astype(np.int64)
 
 
 def _node_sites(
@@ -117,20 +173,17 @@ def _node_sites(
     nodes, metres, at = nodes[kept], metres[kept], at[kept]
     first = _nearest(np.hypot(*metres.T))
     left_out = nodes.size - first.size
-    nodes, metres, at = nodes[first], metres[first], at[first]
-    ids, counties = tables.nodes.id[nodes], tables.nodes.county[nodes]
-    inside = tables.nodes.substation_id[nodes]
-    districts = _districts(tree, at) if level == "low" else [-1] * at.size
-    found: _Found = []
-    for k, row in enumerate(nodes.tolist()):
-        site = Site("node", str(ids[k]), str(counties[k]), row, None)
-        if districts[k] >= 0:
-            table = tables.districts
-            site = Site("district", str(table.id[districts[k]]), str(table.county[districts[k]]), row, None)
-        elif level == "medium" and inside[k] and tree.head[at[k]] < 0:
-            site = Site("bay", str(inside[k]), str(counties[k]), row, None)
-        found.append((site, int(at[k]), 1.0, (float(metres[k, 0]), float(metres[k, 1]))))
-    return found, left_out
+    nodes, metres, at = nodes[first].astype(np.int64), metres[first], at[first]
+    kind, row = np.full(nodes.size, NODE), nodes.copy()
+    if level == "low":
+        districts = _districts(tree, at)
+        of_one = districts >= 0
+        kind[of_one], row[of_one] = DISTRICT, districts[of_one]
+    else:
+        inside = np.array([bool(one) for one in tables.nodes.substation_id[nodes].tolist()], np.bool_)
+        kind[inside & (tree.head[at] < 0)] = BAY
+    none = np.full(nodes.size, np.nan)
+    return _Found(kind, row, nodes, none, at, np.ones(nodes.size), metres), left_out
 
 
 def _nearest(far: F64) -> I64:
@@ -138,7 +191,7 @@ def _nearest(far: F64) -> I64:
     return np.sort(np.argsort(far, kind="stable")[:MOST_SITES])
 
 
-def _districts(tree: SupplyTree, at: I64) -> list[int]:
+def _districts(tree: SupplyTree, at: I64) -> I64:
     """The district whose transformer feeds each position, -1 without one; of several the first."""
     position = tree.transformer[at].astype(np.int64)
     fed = position > 0
@@ -146,10 +199,11 @@ def _districts(tree: SupplyTree, at: I64) -> list[int]:
     rows[fed] = tree.rows(TRANSFORMER, position[fed])
     of = tree.topology.district_transformer
     wanted = np.flatnonzero(np.isin(of, np.unique(rows[fed])))
-    first: dict[int, int] = {}
-    for district in wanted.tolist():
-        first.setdefault(int(of[district]), district)
-    return [first.get(row, -1) for row in rows.tolist()]
+    fed_by, first = np.unique(of[wanted], return_index=True)
+    if not fed_by.size:
+        return np.full(at.size, -1, np.int64)
+    place = np.minimum(np.searchsorted(fed_by, rows), fed_by.size - 1)
+    return np.where(fed_by[place] == rows, wanted[first[place]], -1)
 
 
 def _of_level(rules: Rules, level: Level, kv: F64) -> B1:
@@ -179,58 +233,43 @@ def _tap_sites(
     kept &= is_any(lines.construction[rows], ("overhead", "underground"))
     begin, stop = np.asarray(lines.offsets[rows]), np.asarray(lines.offsets[rows + 1])
     kept &= stop - begin >= 2
-    rows, at, begin, stop = rows[kept], at[kept], begin[kept], stop[kept]
-    if not rows.size:
-        return [], 0
-    counts = stop - begin
-    vertices = np.arange(counts.sum()) + np.repeat(begin - (np.cumsum(counts) - counts), counts)
-    metres = plane.metres(np.asarray(lines.coords[vertices]))
-    of = np.repeat(np.arange(rows.size), counts)
-    made: Any = np.asarray(shapely.linestrings(metres, indices=of), np.object_)
-    here = shapely.Point(0.0, 0.0)
-    far = np.asarray(shapely.distance(made, here), np.float64)
-    near = np.flatnonzero(far <= reach)
-    first = near[_nearest(far[near])]
-    left_out = near.size - first.size
-    made, rows, at = made[first], rows[first], at[first]
-    fractions = _fractions(made, here, ground, rules.limits.off_corridor_m)
-    ids, counties = lines.id[rows], lines.county[rows]
-    onwards = tree.topology.edge_to[rows] == tree.node[at]
-    found: _Found = []
-    for k, some in enumerate(fractions):
-        for fraction, x, y in some:
-            if np.hypot(x, y) <= reach:
-                portion = fraction if onwards[k] else 1.0 - fraction
-                site = Site("line_tap", str(ids[k]), str(counties[k]), -1, fraction)
-                found.append((site, int(at[k]), portion, (x, y)))
-    return found, left_out
-
-
-def _fractions(
-    lines: object, here: shapely.Point, ground: Ground, beside_m: float
-) -> list[list[tuple[float, float, float]]]:
-    """Fractions of each line at which it may be tapped, with the place: nearest to the customer first."""
-    made = np.asarray(lines, np.object_)
-    ends = np.concatenate([ground.metres[ground.offsets[:-1]], ground.metres[ground.offsets[1:] - 1]])
-    vertices: Any = np.asarray(shapely.points(np.unique(np.round(ends, 3), axis=0)), np.object_)
-    line, vertex = (
-        shapely.STRtree(vertices).query(made, predicate="dwithin", distance=beside_m)
-        if vertices.size and made.size
-        else (np.empty(0, np.int64), np.empty(0, np.int64))
+    rows, at, begin, counts = rows[kept], at[kept], begin[kept], (stop - begin)[kept]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    vertices = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], counts)
+    metres = plane.metres(np.asarray(lines.coords[vertices])) if rows.size else np.empty((0, 2))
+    every = np.ones(rows.size, np.bool_)
+    here = np.zeros((1, 2))
+    near = find_feet(here, offsets, metres, every, within=reach, most=max(rows.size, 1))
+    left_out = max(0, near.edge.size - MOST_SITES)
+    nearest = near.edge[:MOST_SITES]
+    every[:] = False
+    every[nearest] = True
+    beside = find_feet(
+        ground.ends, offsets, metres, every, within=rules.limits.off_corridor_m, most=max(nearest.size, 1)
     )
-    line = np.concatenate([np.arange(made.size), line])
-    points = np.concatenate([np.full(made.size, here), vertices[vertex]])
-    length = shapely.length(made)
-    along = np.round(shapely.line_locate_point(made[line], points), 3)
-    found: list[list[tuple[float, float, float]]] = [[] for _ in range(made.size)]
+    line = np.concatenate([nearest, beside.edge]).astype(np.int64)
+    along = np.round(np.concatenate([near.at[:MOST_SITES], beside.at]), 3)
+    length = line_lengths(offsets, metres)
     inside = (along >= END_M) & (along <= length[line] - END_M)
-    pairs = np.unique(np.column_stack([line[inside], along[inside]]), axis=0)
-    where = shapely.get_coordinates(
-        shapely.line_interpolate_point(made[pairs[:, 0].astype(int)], pairs[:, 1])
-    )
-    for (k, metres), (x, y) in zip(pairs.tolist(), where.tolist(), strict=True):
-        found[int(k)].append((metres / float(length[int(k)]), x, y))
-    for one in found:
-        one.sort(key=lambda tap: (round(float(np.hypot(tap[1], tap[2])), 3), tap[0]))
-        del one[MOST_TAPS:]
-    return found
+    line, along = np.unique(np.column_stack([line[inside], along[inside]]), axis=0).T
+    line = line.astype(np.int64)
+    where = points_along(offsets, metres, line, along)
+    far = np.hypot(*where.T)
+    order = np.lexsort((along, np.round(far, 3), line))
+    line, along, where, far = line[order], along[order], where[order], far[order]
+    # the nearest few of each line
+    first = np.searchsorted(line, line)
+    kept = (np.arange(line.size) - first < MOST_TAPS) & (far <= reach)
+    line, along, where = line[kept], along[kept], where[kept]
+    fraction = along / length[line]
+    rows, at = rows[line], at[line]
+    onwards = tree.topology.edge_to[rows] == tree.node[at]
+    return _Found(
+        np.full(line.size, LINE_TAP),
+        rows.astype(np.int64),
+        np.full(line.size, -1, np.int64),
+        fraction,
+        at,
+        np.where(onwards, fraction, 1.0 - fraction),
+        where,
+    ), left_out

@@ -51,7 +51,8 @@ def every_scheme(blocks: list[Block], rules: Rules, load: Load) -> Iterator[Foun
     """All schemes that keep every limit."""
     for block in blocks:
         for routes in block.routes:
-            for place, site in enumerate(block.sites.site):
+            for place in range(len(block.sites)):
+                site = block.sites.site(place)
                 reach = rules.limits.reach_m.of(block.level)
                 for way_cost, length, parts in simple_ways(block.ground, routes, rules, place, reach):
                     for conductor in rules.conductor:

@@ -130,7 +130,8 @@ def test_headroom_is_the_largest_customer_that_listing_accepts() -> None:
         question = random_question(seed)
         rules = question.rules
         for block in question.blocks:
-            for place, site in enumerate(block.sites.site):
+            for place in range(len(block.sites)):
+                site = block.sites.site(place)
                 if site.node < 0 or block.reckoned.radius_m[block.sites.at[place]] > rules.limits.radius_m(
                     block.level
                 ):

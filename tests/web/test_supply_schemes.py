@@ -107,8 +107,7 @@ def test_routes_keep_out_of_an_area_and_pass_another(demo_engine: LiveEngine) ->
         inside = shape(one["route"]["geometry"]).intersection(shape(closed))
         assert inside.length * 111_000 < 0.05  # vertices are told to a centimetre
     assert around["schemes"][0]["cost"]["total"] > free["schemes"][0]["cost"]["total"]
-    corridor = demo_engine.ask("/ogc/collections/corridor/items?limit=1&bbox=7.888,48.461,7.889,48.462")
-    wanted = box_around(*shape(corridor["features"][0]["geometry"]).coords[0][:2])
+    wanted = box_around(*free["schemes"][2]["attach"]["point"])
     through = demo_engine.ask("/v1/supply-schemes", {**asked, "must_pass": [wanted], "avoid": [closed]})
     assert through["schemes"]
     for one in through["schemes"]:
