@@ -146,36 +146,48 @@ class Chains(NamedTuple):
 
 
 _ROUNDS = 100
-_CLOSE = 1e-12
+_CLOSE = 1e-11
+_NOTHING = 1e-15
+"""Per unit: what is no loss, but the rounding of a sum."""
 
 
 @compiled
 def _sweep(
-    r: F64, x: F64, p: F64, q: F64, more_p: F64, more_q: F64, n: int, v0: float, v_re: F64, v_im: F64
+    r: F64,
+    x: F64,
+    p: F64,
+    q: F64,
+    more_p: F64,
+    more_q: F64,
+    usual: F64,
+    n: int,
+    v0: float,
+    v_re: F64,
+    v_im: F64,
 ) -> float:
     """Voltages after each of `n` elements in series, in place, and the losses; -1 where none are found.
 
     `p[k] + j q[k]` flows into element k without the losses; what it does not hand on to the next leaves
-    between the two, and `more_p[k] + j more_q[k]` leaves behind element k besides. Backward and forward in
-    turn: currents from voltages, voltages from currents.
+    between the two, and `more_p[k] + j more_q[k]` leaves behind element k besides: losses, at the square of
+    voltage `usual[k]` there, that grow as it falls. Backward and forward in turn, from the voltages given:
+    currents from voltages, voltages from currents.
     """
     i_re, i_im = np.empty(n), np.empty(n)
-    for k in range(n):
-        v_re[k], v_im[k] = v0, 0.0
-    loss = 0.0
     for _ in range(_ROUNDS):
         for k in range(n - 1, -1, -1):
-            s_p, s_q = p[k] + more_p[k], q[k] + more_q[k]
+            square = v_re[k] * v_re[k] + v_im[k] * v_im[k]
+            if not square > 1e-4:
+                return -1.0
+            inverse = 1.0 / square
+            grown = usual[k] * inverse
+            s_p, s_q = p[k] + more_p[k] * grown, q[k] + more_q[k] * grown
             i_re[k], i_im[k] = 0.0, 0.0
             if k + 1 < n:
                 s_p -= p[k + 1]
                 s_q -= q[k + 1]
                 i_re[k], i_im[k] = i_re[k + 1], i_im[k + 1]
-            square = v_re[k] * v_re[k] + v_im[k] * v_im[k]
-            if not square > 1e-4:
-                return -1.0
-            i_re[k] += (s_p * v_re[k] + s_q * v_im[k]) / square
-            i_im[k] += (s_p * v_im[k] - s_q * v_re[k]) / square
+            i_re[k] += (s_p * v_re[k] + s_q * v_im[k]) * inverse
+            i_im[k] += (s_p * v_im[k] - s_q * v_re[k]) * inverse
         moved = 0.0
         a, b = v0, 0.0
         loss = 0.0
@@ -197,11 +209,11 @@ def chain_voltages(
     level_begins: I32,
     r: F64,
     x: F64,
-    before: F64,
     after_all: F64,
     after_share: F64,
     deepest: F64,
     held: F64,
+    volts: C128,
     edge_loss: C128,
     below_loss: C128,
     at: I64,
@@ -215,6 +227,9 @@ def chain_voltages(
 ) -> tuple[F64, F64, F64, F64, F64, F64]:
     """The fields of `Chains`, in order, for loads at the end of new lines.
 
+    Elements in series between which nothing leaves are one: the same flows in them, and no voltage between
+    them is the lowest.
+
     Parameters
     ----------
     begins
@@ -223,15 +238,16 @@ def chain_voltages(
         int32: of each position the last one behind a transformer, -1 without one.
     r, x
         Of each edge, per unit.
-    before, after_all, after_share
-        What flows through each edge, apparent power per unit: before, and with a load `s` more below it
+    after_all, after_share
+        What flows through each edge with a load `s` more below it, apparent power per unit:
         `after_all + after_share · s`.
     deepest
         How much lower, in per unit at most, some node below each position lies than the position itself.
     held
         The voltage at the beginning of each position's chain.
-    edge_loss, below_loss
-        What each edge, and all below each position, loses at present: side branches draw that as well.
+    volts, edge_loss, below_loss
+        The voltage of each position at present, and what each edge, and all below each position, loses then:
+        side branches draw that as well, and more as their voltage falls (their loads take constant power).
     at, portion
         Where each new line begins: a position, or that portion of its edge.
     load, new_load, new_r, new_x
@@ -253,38 +269,56 @@ def chain_voltages(
             way[depth] = p
             depth += 1
             p = parent[p]
-        rs, xs, flow = np.empty(depth + 1), np.empty(depth + 1), np.empty(depth + 1)
-        more_p, more_q = np.zeros(depth + 1), np.zeros(depth + 1)
+        rs, xs, flow = np.zeros(depth + 1), np.zeros(depth + 1), np.empty(depth + 1)
+        more_p, more_q, usual = np.zeros(depth + 1), np.zeros(depth + 1), np.ones(depth + 1)
         v_re, v_im = np.empty(depth + 1), np.empty(depth + 1)
+        ends = np.empty(depth + 1, np.int64)
+        v0 = held[at[c]]
+        m = 0
+        lost = 0.0
         for k in range(depth):
             p = way[depth - 1 - k]
             part = portion[c] if p == at[c] else 1.0
-            rs[k], xs[k], flow[k] = r[p] * part, x[p] * part, before[p]
+            rs[m] += r[p] * part
+            xs[m] += x[p] * part
+            flow[m] = after_all[p] + after_share[p] * load[c]
+            lost += edge_loss[p].real * part
             aside = below_loss[p]
             if k + 1 < depth:
                 after = way[depth - 2 - k]
                 aside = aside - edge_loss[after] - below_loss[after]
+                leaves = flow[m] - (after_all[after] + after_share[after] * load[c])
+                if (
+                    leaves == 0.0
+                    and abs(aside.real) + abs(aside.imag) < _NOTHING
+                    and p != level_begins[at[c]]
+                ):
+                    continue
             else:
                 aside = aside + (1.0 - part) * edge_loss[p]
-            more_p[k], more_q[k] = aside.real, aside.imag
-        v0 = held[at[c]]
-        loss_before[c] = _sweep(rs, xs, flow * cosine, flow * sine, more_p, more_q, depth, v0, v_re, v_im)
-        for k in range(depth):
-            p = way[depth - 1 - k]
-            flow[k] = after_all[p] + after_share[p] * load[c]
-        rs[depth], xs[depth], flow[depth] = new_r[c], new_x[c], new_load[c]
-        loss_after[c] = _sweep(rs, xs, flow * cosine, flow * sine, more_p, more_q, depth + 1, v0, v_re, v_im)
+            more_p[m], more_q[m] = aside.real, aside.imag
+            above = volts[parent[p]] if k else complex(v0, 0.0)
+            there = above + part * (volts[p] - above)
+            v_re[m], v_im[m] = there.real, there.imag
+            usual[m] = there.real * there.real + there.imag * there.imag
+            ends[m] = p
+            m += 1
+        rs[m], xs[m], flow[m] = new_r[c], new_x[c], new_load[c]
+        v_re[m], v_im[m] = (v_re[m - 1], v_im[m - 1]) if m else (v0, 0.0)
+        loss_before[c] = lost
+        loss_after[c] = _sweep(
+            rs, xs, flow * cosine, flow * sine, more_p, more_q, usual, m + 1, v0, v_re, v_im
+        )
         if loss_after[c] < 0.0:
             continue
-        size = np.sqrt(v_re * v_re + v_im * v_im)
-        end[c] = size[depth]
-        attach[c] = size[depth - 1] if depth else v0
+        size = np.sqrt(v_re[: m + 1] * v_re[: m + 1] + v_im[: m + 1] * v_im[: m + 1])
+        end[c] = size[m]
+        attach[c] = size[m - 1] if m else v0
         level[c] = v0
-        lowest = size[depth]
-        for k in range(depth):
-            p = way[depth - 1 - k]
-            if p == level_begins[at[c]]:
+        lowest = size[m]
+        for k in range(m):
+            if ends[k] == level_begins[at[c]]:
                 level[c] = size[k]
-            lowest = min(lowest, size[k] - deepest[p])
+            lowest = min(lowest, size[k] - deepest[ends[k]])
         worst[c] = lowest
     return end, attach, level, worst, loss_before, loss_after

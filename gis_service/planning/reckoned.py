@@ -162,8 +162,8 @@ class Reckoned:
     def present(self) -> Present:
         """Voltages and losses without the customer: a power flow over all that each held voltage feeds."""
         tree = self.tree
-        volts, edge_loss = np.abs(self.held), np.zeros(tree.size, np.complex128)
-        volts = volts - self.fall.before / self.held
+        volts = (self.held - self.fall.before / self.held).astype(np.complex128)
+        edge_loss = np.zeros(tree.size, np.complex128)
         angle = complex(self.cosine, self.sine)
         order = np.argsort(self.begins, kind="stable")
         cuts = np.flatnonzero(np.diff(self.begins[order], prepend=-2))
@@ -183,7 +183,7 @@ class Reckoned:
             taken_s = (taken * angle).astype(np.complex128)
             flow = radial_flow(parent, z, taken_s, source=complex(float(self.held[begin])))
             if flow.rounds:  # else: more than can be supplied, which the limits will say
-                volts[mine] = np.abs(flow.voltage)
+                volts[mine] = flow.voltage
                 edge_loss[mine[1:]] = z[1:] * np.abs(flow.current[1:]) ** 2
         below: C128 = sum_up(tree.parent, edge_loss.real.copy()) + 1j * sum_up(
             tree.parent, edge_loss.imag.copy()
@@ -194,7 +194,7 @@ class Reckoned:
 
     @cached_property
     def _deepest(self) -> F64:
-        volts = self.present.volts
+        volts = np.abs(self.present.volts)
         deepest: F64 = np.maximum(volts + largest_below(self.tree.parent, -volts), 0.0)
         return deepest
 
@@ -231,11 +231,11 @@ class Reckoned:
                 self.begins,
                 level_begins,
                 *(changed or (self.r, self.x)),
-                self.before * scale,
                 self.tree.kva * self.share_after * scale,
                 self.share_after,
                 self._deepest,
                 self.held,
+                self.present.volts,
                 self.present.edge_loss,
                 self.present.below_loss,
                 at.astype(np.int64),
@@ -273,7 +273,7 @@ class Falls:
 class Present(NamedTuple):
     """By position: voltage, and what the edge that leads here and all edges below lose, per unit on 1 MVA."""
 
-    volts: F64
+    volts: C128
     edge_loss: C128
     below_loss: C128
 

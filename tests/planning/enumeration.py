@@ -169,51 +169,78 @@ def _judged(
 ) -> np.ndarray | None:
     tables = block.reckoned.tree.topology.tables
     grid = _grid_of(tables, rules)
-    way = supply_way(tables, site)
-    z: list[complex] = []
-    flow: list[float] = []
-    aside: list[complex] = []
-    level_start, radius = 0, 0.0
+    way = grid.supply_way(site)
+    level_start, radius = way[0], 0.0
     for a, b in pairwise(way):
         kind, row = grid.elements[a, b]
-        before, after = grid.load(b), grid.load(b, load.kva)
-        if max(before, after) > grid.capacity(kind, row):
+        if max(grid.load(b), grid.load(b, load.kva)) > grid.capacity(kind, row):
             return None
-        last = (a, b) == (way[-2], way[-1])
-        part = site.fraction if site.fraction is not None and last else 1.0
-        z.append(grid.z(kind, row) * part)
+        part = site.fraction if site.fraction is not None and b == way[-1] else 1.0
         radius += float(tables.lines.length_m[row]) * part if kind == "line" else 0.0
         if kind == "transformer":
-            level_start, radius = len(z), 0.0
-        flow.append(after / 1000)
-        if last:
-            aside.append(grid.losses_below(b) + (1 - part) * grid.losses[b])
-        else:
-            onwards = way[way.index(b) + 1]
-            aside.append(grid.losses_below(b) - grid.losses_below(onwards) - grid.losses[onwards])
-    kv = grid.kv[way[-1]]
-    if load.kva > math.sqrt(3) * kv * conductor.rated_current_a:
+            level_start, radius = b, 0.0
+    if load.kva > math.sqrt(3) * grid.kv[way[-1]] * conductor.rated_current_a:
         return None
     if radius + length > rules.limits.radius_m(block.level):
         return None
-    z.append(complex(conductor.r_ohm_per_km, conductor.x_ohm_per_km) * length / 1000 / kv**2)
-    flow.append(load.kva / 1000)
-    taken = [(one - after) * grid.angle for one, after in zip(flow, [*flow[1:], 0.0], strict=True)]
-    taken = [one + more for one, more in zip(taken, [*aside, 0.0], strict=True)]
-    found = radial_flow(
-        np.arange(-1, len(z), dtype=np.int32),
-        np.array([0, *z], np.complex128),
-        np.array([0, *taken], np.complex128),
-        tolerance=1e-13,
-    )
+    tree = grown_tree(tables, rules, site, conductor, length, load)
+    found = radial_flow(tree.parent, tree.z, tree.s, tolerance=1e-13)
     if not found.rounds:
         return None
     volts = np.abs(found.voltage)
-    drop = 100 * (volts[level_start] - volts[-1])
+    along = [tree.names.index(one) for one in tree.way]
+    drop = 100 * (volts[tree.names.index(level_start)] - volts[-1])
     kept = drop <= rules.limits.voltage_drop_percent.of(block.level) and volts[
         -1
     ] >= rules.limits.lowest_pu.of(block.level)
-    return volts if kept else None
+    return volts[along] if kept else None
+
+
+class Tree(NamedTuple):
+    """All that one source feeds, with a new customer, per unit on 1 MVA; its own node is the last."""
+
+    names: list[str]
+    parent: np.ndarray
+    z: np.ndarray
+    s: np.ndarray
+    way: list[str]
+
+
+def grown_tree(
+    tables: GridTables, rules: Rules, site: Site, conductor: Conductor, length: float, load: Load
+) -> Tree:
+    """The whole tree that feeds a place, with the new line and its customer.
+
+    What a node takes is what flows in without losses less what flows on: with coincidence the two differ.
+    """
+    grid = _grid_of(tables, rules)
+    way = grid.supply_way(site)
+    names, above = grid.order(way[0])
+    names, above = list(names), dict(above)
+    carried = {one: grid.load(one, load.kva if one in way else 0.0) for one in names}
+    z = {one: grid.z(*grid.elements[above[one], one]) for one in names[1:]}
+    taken = {one: carried[one] - sum(carried[after] for after in grid.graph.successors(one)) for one in names}
+    at, last = way[-1], way[-1]
+    if site.fraction is not None:
+        at = "tap"
+        names.insert(names.index(last), at)
+        above[at], above[last] = above[last], at
+        z[at], z[last] = z[last] * site.fraction, z[last] * (1 - site.fraction)
+        more = grid.load(last, load.kva) - grid.load(last)
+        taken[at], taken[last] = more, taken[last] - more
+        way = [*way[:-1], at]
+    taken[at] -= load.kva
+    names.append("new")
+    above["new"], taken["new"] = at, load.kva
+    ohm = complex(conductor.r_ohm_per_km, conductor.x_ohm_per_km) * length / 1000
+    z["new"] = ohm / grid.kv[last] ** 2
+    return Tree(
+        names,
+        np.array([-1, *(names.index(above[one]) for one in names[1:])], np.int32),
+        np.array([0j, *(z[one] for one in names[1:])], np.complex128),
+        np.array([taken[one] / 1000 * grid.angle for one in names], np.complex128),
+        [*way, "new"],
+    )
 
 
 _made: list[tuple[GridTables, Rules, _Grid]] = []
@@ -234,13 +261,33 @@ class _Grid:
         self.graph, self.elements = _graph(tables)
         self.kv = dict(zip(tables.nodes.id.tolist(), tables.nodes.base_voltage_kv.tolist(), strict=True))
         self.angle = complex(rules.load.power_factor, math.sqrt(1 - rules.load.power_factor**2))
-        self.losses: dict[str, complex] = {}
-        for source in tables.sources.node_id.tolist():
-            self._flow(source)
+        self._below = {one: nx.descendants(self.graph, one) | {one} for one in self.graph}
+        self._loads: dict[tuple[str, float], float] = {}
+        self._ways: dict[str, list[str]] = {}
+        self._orders: dict[str, tuple[list[str], dict[str, str]]] = {}
+
+    def supply_way(self, site: Site) -> list[str]:
+        """Nodes from the source to a place, or to the end of the line that it lies on."""
+        key = site.id if site.node < 0 else str(self.tables.nodes.id[site.node])
+        if key not in self._ways:
+            self._ways[key] = supply_way(self.tables, site)
+        return self._ways[key]
+
+    def order(self, source: str) -> tuple[list[str], dict[str, str]]:
+        """Nodes below a source, each after the one above it."""
+        if source not in self._orders:
+            edges = list(nx.bfs_edges(self.graph, source))
+            self._orders[source] = [source, *(b for _, b in edges)], {b: a for a, b in edges}
+        return self._orders[source]
 
     def load(self, node: str, more: float = 0.0) -> float:
         """kVA through the element above a node, with a customer more below it."""
-        below = nx.descendants(self.graph, node) | {node}
+        if (node, more) not in self._loads:
+            self._loads[node, more] = self._load(node, more)
+        return self._loads[node, more]
+
+    def _load(self, node: str, more: float) -> float:
+        below = self._below[node]
         customers = self.tables.customers
         inside = [
             float(customers.contracted_kva[k])
@@ -249,10 +296,6 @@ class _Grid:
         ]
         count = len(inside) + (1 if more else 0)
         return (sum(inside) + more) * float(self.rules.load.share(np.array([max(count, 1)]))[0])
-
-    def losses_below(self, node: str) -> complex:
-        """Per unit on 1 MVA."""
-        return sum((self.losses[one] for one in nx.descendants(self.graph, node)), 0j)
 
     def z(self, kind: str, row: int) -> complex:
         """Per unit on 1 MVA."""
@@ -273,23 +316,6 @@ class _Grid:
             lines = self.tables.lines
             return math.sqrt(3) * float(lines.base_voltage_kv[row]) * float(lines.rated_current_a[row])
         return math.inf if kind == "switch" else float(self.tables.transformers.rated_kva[row])
-
-    def _flow(self, source: str) -> None:
-        order = [source, *(b for _, b in nx.bfs_edges(self.graph, source))]
-        above = {b: a for a, b in nx.bfs_edges(self.graph, source)}
-        parent = [-1, *(order.index(above[one]) for one in order[1:])]
-        z = [0j, *(self.z(*self.elements[above[one], one]) for one in order[1:])]
-        taken = [
-            (self.load(one) - sum(self.load(after) for after in self.graph.successors(one)))
-            / 1000
-            * self.angle
-            for one in order
-        ]
-        found = radial_flow(
-            np.array(parent, np.int32), np.array(z, np.complex128), np.array(taken, np.complex128)
-        )
-        for k, one in enumerate(order):
-            self.losses[one] = z[k] * abs(found.current[k]) ** 2 if found.rounds else 0j
 
 
 def supply_way(tables: GridTables, site: Site) -> list[str]:
