@@ -62,8 +62,8 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
     streets = streets_of(QUICK_SIDE if setting.quick else SIDE)
     starts = _starts(streets, setting.some(QUESTIONS))
     work = (
-        f"the {K} nearest of {np.count_nonzero(streets.attach):,} attach points within {REACH_M:,.0f} m along "
-        f"{streets.length.size:,} corridors"
+        f"the {K} nearest of {np.count_nonzero(streets.attach):,} attach points within {REACH_M:,.0f} m "
+        f"along {streets.length.size:,} corridors"
     )
     best, theirs = quickest(_scipy(streets), starts[:4], _same)
     yield Contest(
@@ -129,7 +129,8 @@ def _same(answer: Any) -> list[tuple[int, float]]:
 def _starts(streets: Streets, number: int) -> list[int]:
     draw = np.random.default_rng(6)
     inside = np.all((streets.xy > 3_000) & (streets.xy < streets.xy.max() - 3_000), axis=1)
-    return draw.choice(np.flatnonzero(inside & ~streets.attach), number, replace=False).tolist()
+    chosen: list[int] = draw.choice(np.flatnonzero(inside & ~streets.attach), number, replace=False).tolist()
+    return chosen
 
 
 def _scipy(streets: Streets) -> dict[str, Ask]:

@@ -1,4 +1,4 @@
-"""New customers tried one at a time on a feeder, as supply schemes prove them, beside power-grid-model's batch.
+"""New customers tried one at a time on a feeder, as schemes prove them, beside power-grid-model's batch.
 
 The feeder is a grid like any other. Its customers draw all that they have contracted, at once: then what
 flows is the plain sum of loads, which is what the peer knows. Ours works out the present state of the feeder
@@ -34,7 +34,7 @@ NEW_KVA = 400.0
 
 @dataclass(frozen=True)
 class Study:
-    """A feeder, and the places where a new customer may be connected, each by a line of its own (per unit)."""
+    """A feeder, and places where a new customer may be connected, each by a line of its own (per unit)."""
 
     reckoned: Reckoned
     at: I64

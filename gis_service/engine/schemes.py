@@ -65,18 +65,25 @@ class Planner:
     trees: Trees
 
 
-def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer:
-    """The cheapest ways to supply a new customer, without the head.
+@dataclass(frozen=True)
+class Planned:
+    """A question laid out: what was looked at, and all offers."""
+
+    rules: Rules
+    counties: list[str]
+    ground: Ground
+    load: Load
+    blocks: list[Block]
+    search: Search
+
+
+def lay_out_question(scene: Scene, asked: SchemeAsked, planner: Planner) -> Planned:
+    """The places, routes and offers of a question.
 
     Raises
     ------
-    InvalidInput
-        For rules or areas that cannot be.
-    Impossible
-        When the point lies in no county, the load is beyond every level, no supplied grid is within reach, or
-        the areas leave no way; the sentence says what would make it possible.
-    CountyAway, NotReady
-        When the corridors of a county near the point cannot be read.
+    InvalidInput, Impossible, CountyAway, NotReady
+        As `supply_schemes` says.
     """
     rules = overridden(planner.rules, asked.rules)
     plane = Plane(*asked.point)
@@ -108,7 +115,24 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
         )
     refuse_areas(areas, reach)
     _refuse_without_ways(blocks, ground, rules)
-    search = Search(offers_of(blocks, load))
+    return Planned(rules, counties, ground, load, blocks, Search(offers_of(blocks, load)))
+
+
+def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer:
+    """The cheapest ways to supply a new customer, without the head.
+
+    Raises
+    ------
+    InvalidInput
+        For rules or areas that cannot be.
+    Impossible
+        When the point lies in no county, the load is beyond every level, no supplied grid is within reach, or
+        the areas leave no way; the sentence says what would make it possible.
+    CountyAway, NotReady
+        When the corridors of a county near the point cannot be read.
+    """
+    planned = lay_out_question(scene, asked, planner)
+    search, blocks, load = planned.search, planned.blocks, planned.load
     best = list(islice(search.best(), asked.k))
     pairs = Pairs([], True)
     if asked.supplies == 2 and asked.disjoint:
@@ -123,10 +147,10 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
             scheme(choice, rank) for rank, choice in enumerate(front.choices[:MOST_OF_FRONT], start=1)
         ],
         "rejected": refusals(search, blocks),
-        "rules": {"name": rules.name, "valid_from": rules.valid_from.isoformat()},
+        "rules": {"name": planned.rules.name, "valid_from": planned.rules.valid_from.isoformat()},
         "searched": {
-            "counties": counties,
-            "corridors": int(ground.id.size),
+            "counties": planned.counties,
+            "corridors": int(planned.ground.id.size),
             "attach_points": sum(len(block.sites) for block in blocks),
             "left_out": sum(block.sites.left_out for block in blocks),
             "whole": pairs.whole

@@ -265,7 +265,7 @@ class Joined:
         vertex, at = np.unique(
             np.concatenate([self.from_vertex[near], self.to_vertex[near]]), return_inverse=True
         )
-        at = at.ravel().astype(np.int32)
+        ends: I32 = at.ravel().astype(np.int32)
         return Ground(
             plane,
             self.county[near],
@@ -275,8 +275,8 @@ class Joined:
             self.ducts_free[near],
             offsets,
             plane.metres(coords),
-            at[: near.size],
-            at[near.size :],
+            ends[: near.size],
+            ends[near.size :],
             vertex,
             np.arange(near.size),
             np.zeros(near.size),

@@ -100,7 +100,8 @@ class Sites:
     def group(self) -> I64:
         """Supply points by number: places of one number count as one, as `Site.group` says."""
         _, number = np.unique(self.row * len(KINDS) + self.kind, return_inverse=True)
-        return number.ravel().astype(np.int64)
+        found: I64 = number.ravel().astype(np.int64)
+        return found
 
     def site(self, place: int) -> Site:
         """One place."""
@@ -136,7 +137,13 @@ def find_sites(
     return Sites(
         level,
         tree,
-        *(column[order] for column in found),
+        found.kind[order],
+        found.row[order],
+        found.node[order],
+        found.fraction[order],
+        found.at[order],
+        found.portion[order],
+        found.metres[order],
         left_out=left_out + far.size - order.size,
         plane=plane,
     )
