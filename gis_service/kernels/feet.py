@@ -16,7 +16,7 @@ from gis_service.kernels.compiled import B1, F64, I64, compiled
 _FEW = 16
 """Nearest lines of a point up to which each is looked for, and beyond which all of them are sorted."""
 
-_MOST_CELLS = 256
+MOST_CELLS = 256
 """Cells in a row: a segment that runs across all of them is in this many squared at most."""
 
 
@@ -35,8 +35,10 @@ class Feet(NamedTuple):
 
 
 @compiled
-def _cells(segments: F64, west: float, south: float, cell: float, columns: int, rows: int) -> tuple[I64, I64]:
-    """Segments by cell: those of cell `c` are `held[first[c] : first[c + 1]]`."""
+def cells_of(
+    segments: F64, west: float, south: float, cell: float, columns: int, rows: int
+) -> tuple[I64, I64]:
+    """Segments by the square cells that their boxes meet: of cell `c`, `held[first[c] : first[c + 1]]`."""
     n = segments.shape[0]
     span = np.empty((n, 4), np.int64)
     first = np.zeros(columns * rows + 1, np.int64)
@@ -198,9 +200,9 @@ def find_feet(
     segments = np.concatenate([coords[ends], coords[ends + 1]], axis=1)
     west, south = segments[:, [0, 2]].min(), segments[:, [1, 3]].min()
     wide, high = segments[:, [0, 2]].max() - west, segments[:, [1, 3]].max() - south
-    cell = max(within, wide / _MOST_CELLS, high / _MOST_CELLS, 1.0)
+    cell = max(within, wide / MOST_CELLS, high / MOST_CELLS, 1.0)
     columns, rows = int(wide / cell) + 1, int(high / cell) + 1
-    first, held = _cells(segments, west, south, cell, columns, rows)
+    first, held = cells_of(segments, west, south, cell, columns, rows)
     return Feet(
         *_feet(
             np.ascontiguousarray(points, np.float64),

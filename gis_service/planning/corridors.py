@@ -16,7 +16,7 @@ import numpy.typing as npt
 import shapely
 
 from gis_service.kernels.arcs import Arcs, build_arcs
-from gis_service.kernels.boxes import lines_in_box
+from gis_service.kernels.boxes import LineIndex, index_lines, indexed_lines_in_box
 from gis_service.kernels.compiled import B1, F64, I32, I64
 from gis_service.kernels.feet import Feet, find_feet
 from gis_service.network.tables import Lines, Text
@@ -151,7 +151,10 @@ class Ground:
     def ends(self) -> F64:
         """Where edges end, each place once, to a millimetre."""
         ends = np.concatenate([self.metres[self.offsets[:-1]], self.metres[self.offsets[1:] - 1]])
-        return np.unique(np.round(ends, 3), axis=0)
+        millimetres = np.round(ends * 1e3).astype(np.int64)
+        _, first = np.unique((millimetres[:, 0] << 31) + millimetres[:, 1], return_index=True)
+        found: F64 = millimetres[first] / 1e3
+        return found
 
     @cached_property
     def arcs(self) -> Arcs:
@@ -256,9 +259,14 @@ class Joined:
     from_vertex: I64
     to_vertex: I64
 
+    @cached_property
+    def index(self) -> LineIndex:
+        """Where they lie."""
+        return index_lines(self.offsets, self.coords)
+
     def around(self, plane: Plane, reach_m: float) -> Ground:
         """All that meet the box of what lies within `reach_m` of the point."""
-        near = lines_in_box(self.offsets, self.coords, *plane.box(reach_m))
+        near = indexed_lines_in_box(self.index, *plane.box(reach_m))
         counts = np.diff(self.offsets)[near]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         coords = self.coords[np.arange(offsets[-1]) + np.repeat(self.offsets[near] - offsets[:-1], counts)]
