@@ -109,9 +109,11 @@ def _feet(
                     t = 0.0
                     if square > 0.0:
                         t = min(1.0, max(0.0, ((x - ax) * dx + (y - ay) * dy) / square))
-                    far = np.hypot(x - ax - t * dx, y - ay - t * dy)
-                    if far > within:
+                    away_x, away_y = x - ax - t * dx, y - ay - t * dy
+                    away = away_x * away_x + away_y * away_y
+                    if away > within * within:
                         continue
+                    far = np.sqrt(away)
                     where = along[k] + t * np.sqrt(square)
                     e = of[k]
                     if slot_of[e] != p:
