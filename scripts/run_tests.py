@@ -1,10 +1,10 @@
 """The whole test suite against a private test cluster, which is stopped afterwards whatever happens.
 
 `python -m scripts.run_tests [pytest arguments]` runs pytest processes beside each other, one more than there
-are cores: the tests that need a Citus cluster, the engine's, those of the maps, those that need no database,
-and those of the business API (two Django processes have two settings, and one pytest run cannot
-hold both). What they all compile is compiled before. With `--cluster` it runs only what needs Citus, and asks
-of every grid what else is asked of a few. The exit code is 0 when every run passed.
+are cores: two for what needs a Citus cluster, those of the engine, of the maps and of what needs no database,
+and that of the business API (two Django processes have two settings, and one pytest run cannot hold both).
+What they all compile is compiled before. With `--cluster` it runs only what needs Citus, and asks of every
+grid what else is asked of a few. The exit code is 0 when every run passed.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ MODEL_PARTS = (
 )
 WITHOUT_DATABASE = tuple(f"tests/{part}" for part in MODEL_PARTS)
 WITH_CLUSTER = "tests/cluster"
+OF_ANSWERS = ("tests/cluster/test_every_question.py", "tests/cluster/test_backup.py")
 OF_MAPS = ("tests/clients", "tests/layers")
 EVERY_GRID = "GRIDGIS_EVERY_GRID"  # the cluster's tests ask of all grids, not of those most unlike
 KEPT = ("GRIDGIS_HYPOTHESIS", "GRIDGIS_EVERY_CONTEST", EVERY_GRID)
@@ -49,8 +50,14 @@ ENGINE = Lane(
 )
 MAPS = Lane("map", "gis_service.settings", OF_MAPS, "_maps")
 API = Lane("business API", "api.settings", tuple(path for path in API_TESTS if Path(path).is_dir()))
-CLUSTER = Lane("cluster", "gis_service.settings", (WITH_CLUSTER,), "_spread")
-LONGEST_FIRST = (CLUSTER, ENGINE, MAPS, MODEL, API)
+ANSWERS = Lane("same answers", "gis_service.settings", OF_ANSWERS, "_answers")
+CLUSTER = Lane(
+    "cluster",
+    "gis_service.settings",
+    (WITH_CLUSTER, *(f"--ignore={path}" for path in OF_ANSWERS)),
+    "_spread",
+)
+LONGEST_FIRST = (ENGINE, ANSWERS, CLUSTER, MODEL, MAPS, API)
 
 
 def main(arguments: list[str]) -> int:
@@ -59,7 +66,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, lambda *_: sys.exit(143))
     lanes: Sequence[Lane] = LONGEST_FIRST
     if arguments[:1] == ["--cluster"]:
-        lanes, arguments = [CLUSTER], arguments[1:]
+        lanes, arguments = [ANSWERS, CLUSTER], arguments[1:]
         os.environ[EVERY_GRID] = "1"
         try:
             find_server(("postgis", "citus"))
@@ -115,7 +122,7 @@ def _chosen(lanes: Sequence[Lane], arguments: Sequence[str]) -> tuple[list[Lane]
     groups: dict[str, list[str]] = {}
     for one in named:
         part = "/".join(Path(one).parts[:2]).split("::")[0]
-        owner = next((lane.name for lane in lanes if part in lane.arguments), ENGINE.name)
+        owner = next((lane.name for lane in lanes if part in lane.arguments), lanes[0].name)
         groups.setdefault(owner, []).append(one)
     chosen = [replace(lane, arguments=tuple(groups[lane.name])) for lane in lanes if lane.name in groups]
     return chosen, [one for one in arguments if one not in named]
