@@ -67,6 +67,7 @@ def tile_addresses(collections: list[str], tiles: Iterable[tuple[int, int, int]]
         for name in collections:
             yield f"/tiles/{name}/{z}/{x}/{y}.mvt"
             yield f"/ogc/collections/{name}/tiles/WebMercatorQuad/{z}/{y}/{x}"
+            yield f"/wmts/1.0.0/{name}/default/WebMercatorQuad/{z}/{y}/{x}/128/128.json"
 
 
 def _items(county: str, id: str) -> Iterator[dict[str, str]]:
