@@ -7,6 +7,7 @@ are decided elsewhere, from the class alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class GridError(Exception):
@@ -52,6 +53,14 @@ class AmbiguousId(InvalidInput):
 
 class Conflict(GridError):
     """The request contradicts the current state."""
+
+
+class CapacityTaken(Conflict):
+    """A chosen supply breaks a limit by now; `binding` names it, by how much, and what is reserved there."""
+
+    def __init__(self, message: str, binding: Mapping[str, Any]) -> None:
+        self.binding = dict(binding)
+        super().__init__(message)
 
 
 class Impossible(GridError):

@@ -2,9 +2,10 @@
 
 Knows columns, constraints and indexes; the rows are written by `gis_service.store` alone. Every table but
 `county` has the primary key `(county_code, id)` and is distributed by `county_code`, which never changes in a
-row: moving an element is a delete and an insert. Identifiers sort by code point (collation C), as Python
-does. There are no foreign keys from an element to its nodes, because either end may lie in another county.
-Nor are there to `county`: what each row of a bulk load must pay for is weighed (ADR 0009).
+row: moving an element is a delete and an insert. The register, the journal of loads and the reservations lie
+whole on the coordinator instead. Identifiers sort by code point (collation C), as Python does. There are no
+foreign keys from an element to its nodes, because either end may lie in another county. Nor are there to
+`county`: what each row of a bulk load must pay for is weighed (ADR 0009).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from itertools import permutations
 
 from django.contrib.gis.db import models
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField
-from django.contrib.postgres.indexes import GistIndex
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField
+from django.contrib.postgres.indexes import GinIndex, GistIndex
 from django.db.models import BaseConstraint, CheckConstraint, F, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
@@ -373,6 +374,83 @@ class SwitchAnswer(models.Model):
     class Meta:
         db_table = "switch_answer"
         indexes = [models.Index(fields=["id"], name="switch_answer_by_key")]
+
+
+class Reservation(models.Model):
+    """Capacity that an accepted supply scheme holds until it is built or withdrawn; rows are never deleted.
+
+    `id` is the version of the record at which it was made. Kept on the coordinator of a cluster, as are the
+    two tables below: it may burden several counties, and counts while the node of any of them is away.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    idempotency_key = models.TextField(db_collation="C", unique=True)
+    request = models.TextField()  # a digest of what was asked
+    state = models.TextField()
+    counties = ArrayField(_identifier())
+    elements = ArrayField(_identifier())  # supply points, their nodes, and the supply paths as reserved
+    geom = models.PointField(srid=WGS84)
+    kva = models.FloatField()
+    phases = models.TextField()
+    independence = models.TextField(null=True)  # null: one supply
+    rules = models.JSONField()
+    grid_version = models.JSONField()
+    schemes = models.JSONField()  # as answered, one for each supply
+
+    class Meta:
+        db_table = "reservation"
+        constraints = [
+            CheckConstraint(condition=Q(state__in=["held", "built", "withdrawn"]), name="reservation_state"),
+            CheckConstraint(condition=Q(kva__gt=0) & Q(kva__lt=_INFINITE), name="reservation_kva"),
+        ]
+        indexes = [
+            GinIndex(fields=["counties"], name="reservation_counties"),
+            GinIndex(fields=["elements"], name="reservation_elements"),
+            models.Index(fields=["id"], name="reservation_held", condition=Q(state="held")),
+        ]
+
+
+class ReservationSupply(models.Model):
+    """One supply of a reservation: where it joins the grid and what it puts on the way there."""
+
+    pk = models.CompositePrimaryKey("reservation_id", "number")
+    reservation_id = models.BigIntegerField()
+    number = models.IntegerField()
+    county_code = _identifier()
+    kind = models.TextField()
+    attach_id = _identifier()
+    node_id = _identifier(null=True)  # null: a tap of the line `attach_id`
+    fraction = models.FloatField(null=True)
+    reckoned_kva = models.FloatField()  # the three-phase load that burdens each phase as much
+
+    class Meta:
+        db_table = "reservation_supply"
+        constraints = [
+            CheckConstraint(
+                condition=Q(node_id__isnull=False, fraction__isnull=True)
+                | Q(node_id__isnull=True, fraction__gt=0, fraction__lt=1),
+                name="reservation_supply_place",
+            ),
+        ]
+
+
+class ReservationChange(models.Model):
+    """Who made a reservation, declared it built or withdrew it, and when; rows are added and never changed.
+
+    One row for each version of the record, so that of two decisions on the same version only one can be
+    written, whatever lock was lost.
+    """
+
+    version = models.BigIntegerField(primary_key=True)
+    reservation_id = models.BigIntegerField()
+    state = models.TextField()
+    at = models.DateTimeField()
+    operator = models.TextField()
+    reason = models.TextField()
+
+    class Meta:
+        db_table = "reservation_change"
+        indexes = [models.Index(fields=["reservation_id"], name="reservation_change_of")]
 
 
 class LoadRun(models.Model):

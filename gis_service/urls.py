@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from gis_service.web import history, views
+from gis_service.web import history, reservations, views
 from gis_service.web.api import api
 from gis_service.web.documentation import documentation
 from gis_service.web.health import healthz, metrics, readyz
@@ -19,7 +19,7 @@ from layers.wmts.urls import wmts_urls
 from layers.wmts.views import WmtsViews
 
 # importing them puts their routes on the api
-_ROUTES = (views, history)
+_ROUTES = (views, history, reservations)
 
 handler400 = "gis_service.web.middleware.bad_request"
 handler404 = "gis_service.web.middleware.no_such_address"

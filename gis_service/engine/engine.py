@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
@@ -18,6 +18,10 @@ from gis_service.engine.outage import Case, Outage, outage, outages
 from gis_service.engine.outage_text import answer_text, simple_text
 from gis_service.engine.recording.operated import Operated
 from gis_service.engine.recording.operations import Recorder
+from gis_service.engine.reserving.asked import ReservationAsked
+from gis_service.engine.reserving.book import ReservationBook
+from gis_service.engine.reserving.deciding import Reserver
+from gis_service.engine.reserving.told import Page, reservation_told, reservations_listed
 from gis_service.engine.scene import Clock, scene_of
 from gis_service.engine.schemes import Planner, SchemeAsked, supply_schemes
 from gis_service.engine.supply import area_below, path_to_customer, radius_below
@@ -26,6 +30,7 @@ from gis_service.engine.world import Scene
 from gis_service.errors import CountyAway, UnknownId
 from gis_service.planning.rules import Rules, default_rules
 from gis_service.planning.trees import Trees
+from gis_service.store.reservations import read_reservation
 
 
 def _named(cases: Sequence[Case]) -> list[str] | None:
@@ -52,15 +57,24 @@ class Engine:
         What time it is; passed in, so that nothing inside reads the system's.
     rules
         What supply schemes keep to; the shipped rule book by default.
+    book
+        What is reserved; nothing by default.
     """
 
     def __init__(
-        self, current: CurrentWorld, *, clock: Clock = system_clock, rules: Rules | None = None
+        self,
+        current: CurrentWorld,
+        *,
+        clock: Clock = system_clock,
+        rules: Rules | None = None,
+        book: ReservationBook | None = None,
     ) -> None:
         self.current = current
         self.clock = clock
         self._recorder = Recorder(current, clock)
         self.planner = Planner(rules or default_rules(), CorridorShelf(), Trees())
+        self.book = book or ReservationBook()
+        self._reserver = Reserver(self.scene, self.book, self.planner, clock)
 
     def scene(self, context: Context = NOW) -> Scene:
         """The world and switch states of a question; errors as `scene_of` says."""
@@ -90,12 +104,13 @@ class Engine:
     def supply_schemes(self, asked: SchemeAsked, context: Context = NOW) -> Answer:
         """The cheapest ways to supply a new customer."""
         with self._asked_of(context, None) as scene:
-            return scene.head() | supply_schemes(scene, asked, self.planner)
+            counted = self.book.counted(scene.topology)
+            return scene.head() | supply_schemes(scene, asked, self.planner, counted)
 
     def headroom(self, id: str, context: Context = NOW) -> Answer:
         """What can still be connected at an element."""
         with self._asked_of(context, [id]) as scene:
-            return scene.head() | headroom(scene, id, self.planner)
+            return scene.head() | headroom(scene, id, self.planner, self.book.counted(scene.topology))
 
     def outage_impact(self, case: Case, include: Sequence[str], context: Context = NOW) -> Answer:
         """Who loses supply when a case goes out."""
@@ -152,6 +167,40 @@ class Engine:
     def record_operations(self, operations: Sequence[Operated]) -> Answer:
         """Record a batch of switch operations; see `Recorder.record`."""
         return self._recorder.record(operations)
+
+    def reserve(self, asked: ReservationAsked) -> Answer:
+        """Hold the capacity of a chosen scheme; see `Reserver.reserve`."""
+        made = self._reserver.reserve(asked)
+        return self._told(lambda scene: {"reservation": reservation_told(scene.topology, made)})
+
+    def settle_reservation(
+        self, id: int, state: Literal["built", "withdrawn"], *, operator: str, reason: str = ""
+    ) -> Answer:
+        """Let go of what a reservation holds; see `Reserver.settle`."""
+        made = self._reserver.settle(id, state, operator=operator, reason=reason)
+        return self._told(lambda scene: {"reservation": reservation_told(scene.topology, made)})
+
+    def reservation(self, id: int) -> Answer:
+        """One reservation with what was decided about it.
+
+        Raises
+        ------
+        UnknownId
+            When there is none of that id.
+        """
+        found = read_reservation(id)
+        if found is None:
+            raise UnknownId([str(id)], what="reservation")
+        return self._told(lambda scene: {"reservation": reservation_told(scene.topology, found)})
+
+    def reservations(self, page: Page) -> Answer:
+        """A page of reservations, newest first; errors as `reservations_listed` says."""
+        return self._told(lambda scene: reservations_listed(scene, page))
+
+    def _told(self, tell: Callable[[Scene], Answer]) -> Answer:
+        scene = self.scene()
+        version = self.book.held().mark.version
+        return scene.head() | tell(scene) | {"reservations_version": version}
 
     def operations_logged(self, wanted: Wanted) -> Answer:
         """A page of the log of switch operations, newest first."""

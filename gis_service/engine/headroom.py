@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from gis_service.engine.columns import Answer, table_of
+from gis_service.engine.reserving.book import NOTHING_COUNTED, Counted
 from gis_service.engine.schemes import Planner
 from gis_service.engine.world import Scene
 from gis_service.errors import Impossible, InvalidInput
 from gis_service.kernels.compiled import I64
 from gis_service.kernels.radial import way_up
 from gis_service.network.ids import Ref
-from gis_service.planning.explain import element_id
+from gis_service.planning.explain import element_id, elements_of
 from gis_service.planning.headroom import headroom_at
 from gis_service.planning.supply_tree import SupplyTree
 from gis_service.tracing.outs import starts_of
@@ -27,8 +28,8 @@ LAYERS = (
 """What has one place in the supply: a line or switch stands for its end away from the source."""
 
 
-def headroom(scene: Scene, id: str, planner: Planner) -> Answer:
-    """What can still be connected at an element, without the head.
+def headroom(scene: Scene, id: str, planner: Planner, counted: Counted = NOTHING_COUNTED) -> Answer:
+    """What can still be connected at an element, without the head; what is reserved counts as load.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def headroom(scene: Scene, id: str, planner: Planner) -> Answer:
         [start.nodes, topology.edge_from[start.edges], topology.edge_to[start.edges]]
     ).astype(np.int64)
     ends = ends[(ends >= 0) & (ends != topology.root)]
-    reckoned = planner.trees.around(topology, scene.state, ends, planner.rules)
+    reckoned = planner.trees.around(topology, scene.state, ends, planner.rules, counted.reserved)
     tree = reckoned.tree
     position = _position(tree, ref, start.nodes, start.edges)
     if position <= 0:
@@ -56,7 +57,9 @@ def headroom(scene: Scene, id: str, planner: Planner) -> Answer:
             "that feed it"
         )
     found = headroom_at(reckoned, position)
-    way = way_up(tree.parent, position)
+    way = elements_of(tree, way_up(tree.parent, position))
+    # what taps the very line that is asked of is reserved at it, though not at its far end
+    of_element = tree.edge_begins(position) if start.edges.size else position
     table = table_of(topology.tables, ref.layer)
     node = int(tree.node[position])
     return {
@@ -72,7 +75,8 @@ def headroom(scene: Scene, id: str, planner: Planner) -> Answer:
             "value": round(found.value, 6),
             "allowed": round(found.allowed, 6),
         },
-        "reserved_kva": 0.0,
+        "reserved_kva": round(float(tree.reserved_kva[of_element]), 6),
+        "reservations_version": counted.version,
         "load_kva": round(float(reckoned.before[position]), 6),
         "customers": int(tree.customers[position]),
         "supply_path": [element_id(tree, int(one)) for one in way],

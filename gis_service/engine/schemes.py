@@ -13,6 +13,7 @@ import shapely
 from gis_service.engine.building_areas import read_areas, refuse_areas, refuse_closed
 from gis_service.engine.columns import Answer
 from gis_service.engine.corridors import CorridorShelf
+from gis_service.engine.reserving.book import NOTHING_COUNTED, Counted
 from gis_service.engine.shapes import Shapes
 from gis_service.engine.world import Scene
 from gis_service.errors import CountyAway, Impossible
@@ -28,6 +29,7 @@ from gis_service.planning.pairs import Independence, Pairs, best_pairs
 from gis_service.planning.pareto import Front, pareto_front
 from gis_service.planning.plane import Plane
 from gis_service.planning.refusals import refusals
+from gis_service.planning.reserved import Reserved
 from gis_service.planning.rules import Level, Rules, overridden
 from gis_service.planning.search import Block, Choice, Load, Search
 from gis_service.planning.trees import Trees
@@ -77,8 +79,8 @@ class Planned:
     search: Search
 
 
-def lay_out_question(scene: Scene, asked: SchemeAsked, planner: Planner) -> Planned:
-    """The places, routes and offers of a question.
+def lay_out_question(scene: Scene, asked: SchemeAsked, planner: Planner, reserved: Reserved) -> Planned:
+    """The places, routes and offers of a question, with what is reserved as load.
 
     Raises
     ------
@@ -90,7 +92,7 @@ def lay_out_question(scene: Scene, asked: SchemeAsked, planner: Planner) -> Plan
     levels = _levels(rules, asked.kva)
     reach = max(rules.limits.reach_m.of(level) for level in levels)
     areas = read_areas(plane, asked.avoid, asked.must_pass)
-    counties = _counties(scene, planner, plane, reach)
+    counties = counties_near(scene, planner, plane, reach)
     ground = planner.corridors.joined(scene.world, counties).around(plane, reach)
     nodes, lines = _near(scene.world.shapes, scene.tables, plane, reach)
     load = Load(asked.kva, asked.phases)
@@ -105,6 +107,7 @@ def lay_out_question(scene: Scene, asked: SchemeAsked, planner: Planner) -> Plan
         nodes=nodes,
         lines=lines,
         areas=areas,
+        reserved=reserved,
     )
     if not any(len(block.sites) for block in blocks):
         within = ", ".join(f"{rules.limits.reach_m.of(one):,.0f} m at {one} voltage" for one in levels)
@@ -118,8 +121,10 @@ def lay_out_question(scene: Scene, asked: SchemeAsked, planner: Planner) -> Plan
     return Planned(rules, counties, ground, load, blocks, Search(offers_of(blocks, load)))
 
 
-def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer:
-    """The cheapest ways to supply a new customer, without the head.
+def supply_schemes(
+    scene: Scene, asked: SchemeAsked, planner: Planner, counted: Counted = NOTHING_COUNTED
+) -> Answer:
+    """The cheapest ways to supply a new customer, without the head; what is reserved counts as load.
 
     Raises
     ------
@@ -131,12 +136,12 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
     CountyAway, NotReady
         When the corridors of a county near the point cannot be read.
     """
-    planned = lay_out_question(scene, asked, planner)
+    planned = lay_out_question(scene, asked, planner, counted.reserved)
     search, blocks, load = planned.search, planned.blocks, planned.load
     best = list(islice(search.best(), asked.k))
     pairs = Pairs([], True)
     if asked.supplies == 2 and asked.disjoint:
-        pairs = disjoint_pairs(blocks, load, asked.independence, asked.k)
+        pairs = disjoint_pairs(blocks, laid.load, asked.independence, asked.k)
     elif asked.supplies == 2:
         pairs = best_pairs(search.best(), asked.independence, asked.k)
     front = pareto_front(search) if asked.pareto else Front([], True)
@@ -148,6 +153,7 @@ def supply_schemes(scene: Scene, asked: SchemeAsked, planner: Planner) -> Answer
         ],
         "rejected": refusals(search, blocks),
         "rules": {"name": planned.rules.name, "valid_from": planned.rules.valid_from.isoformat()},
+        "reservations_version": counted.version,
         "searched": {
             "counties": planned.counties,
             "corridors": int(planned.ground.id.size),
@@ -183,7 +189,14 @@ def _levels(rules: Rules, kva: float) -> list[Level]:
     return levels
 
 
-def _counties(scene: Scene, planner: Planner, plane: Plane, reach: float) -> list[str]:
+def counties_around(scene: Scene, asked: SchemeAsked, planner: Planner) -> list[str]:
+    """The counties that what a question can reach may lie in; errors as `supply_schemes` says."""
+    rules = overridden(planner.rules, asked.rules)
+    reach = max(rules.limits.reach_m.of(level) for level in _levels(rules, asked.kva))
+    return counties_near(scene, planner, Plane(*asked.point), reach)
+
+
+def counties_near(scene: Scene, planner: Planner, plane: Plane, reach: float) -> list[str]:
     """The counties that what is within reach of the point can lie in."""
     areas = planner.corridors.areas(scene.world)
     here = shapely.Point(plane.lon, plane.lat)

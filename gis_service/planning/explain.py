@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gis_service.kernels.compiled import I64
 from gis_service.kernels.radial import way_up
 from gis_service.planning.reckoned import Reckoned
 from gis_service.planning.routes import Routes, Stretch
@@ -25,7 +26,7 @@ def scheme(choice: Choice, rank: int) -> Answer:
     off_m = routes.off_m(choice.way)
     chains, row = choice.chains, choice.row
     held = float(reckoned.held[choice.at])
-    way = way_up(reckoned.tree.parent, choice.at)
+    way = elements_of(reckoned.tree, way_up(reckoned.tree.parent, choice.at))
     unknown = [element_id(reckoned.tree, int(one)) for one in way[reckoned.unknown[way]]]
     radius = next(one for one in offers.limits if one.name == "supply_radius").value[choice.way]
     loss = float(chains.loss_after[row] - chains.loss_before[row])
@@ -146,6 +147,12 @@ def _loading(reckoned: Reckoned, way: Any, kva: float) -> list[Answer]:
         {"id": element_id(reckoned.tree, int(one)), "before": round(float(b), 6), "after": round(float(a), 6)}
         for one, b, a in zip(some, before, after, strict=True)
     ]
+
+
+def elements_of(tree: SupplyTree, way: I64) -> I64:
+    """The positions of a way from the source, each element by the first of its parts, which carries most."""
+    elements: I64 = way[tree.since[way] == 0.0]
+    return elements
 
 
 def element_id(tree: SupplyTree, position: int) -> str:

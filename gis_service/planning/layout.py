@@ -12,6 +12,7 @@ from gis_service.network.topology import Topology
 from gis_service.planning.areas import NOWHERE, Areas
 from gis_service.planning.corridors import Ground
 from gis_service.planning.cutting import within
+from gis_service.planning.reserved import NOTHING_RESERVED, Reserved
 from gis_service.planning.routes import find_routes
 from gis_service.planning.rules.book import CONSTRUCTIONS, Level, Rules
 from gis_service.planning.search import Block, Load, Offers
@@ -31,6 +32,7 @@ def lay_out(
     nodes: I64,
     lines: I64,
     areas: Areas = NOWHERE,
+    reserved: Reserved = NOTHING_RESERVED,
 ) -> list[Block]:
     """The blocks of some levels around the middle of the ground.
 
@@ -40,12 +42,14 @@ def lay_out(
         What routes must keep out of and what they must pass.
     nodes, lines
         Rows of the nodes and lines that may be within reach; others are not looked at.
+    reserved
+        What counts as load besides the customers of the grid.
     """
     ends = np.concatenate([nodes, topology.edge_from[lines], topology.edge_to[lines]]).astype(np.int64)
     ends = np.unique(ends[(ends >= 0) & (ends != topology.root)])
     if not ends.size:
         return []
-    reckoned = trees.around(topology, state, ends, rules)
+    reckoned = trees.around(topology, state, ends, rules, reserved)
     ways = within(ground, areas)
     blocks: list[Block] = []
     for level in levels:

@@ -291,6 +291,7 @@ def reckon(tree: SupplyTree, rules: Rules) -> Reckoned:
     kv = np.asarray(tables.lines.base_voltage_kv[rows], np.float64)
     base_ohm = np.maximum(kv, 1e-6) ** 2
     r_ohm, x_ohm = (np.asarray(column[rows]) for column in (tables.lines.r_ohm, tables.lines.x_ohm))
+    base_ohm = base_ohm / tree.share_of_edge[lines]
     r[lines], x[lines] = np.nan_to_num(r_ohm) / base_ohm, np.nan_to_num(x_ohm) / base_ohm
     current = np.asarray(tables.lines.rated_current_a[rows])
     known = ~np.isnan(current) & (current > 0)

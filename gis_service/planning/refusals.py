@@ -97,14 +97,19 @@ def _holding(search: Search, block: Block, groups: list[int]) -> B1:
 
 
 def _told(search: Search, point: _Point) -> Answer:
-    block, nearest = point.block, point.nearest
-    places = np.flatnonzero(block.sites.group == point.group)
-    failing = [
-        way
+    places = np.flatnonzero(point.block.sites.group == point.group)
+    ways = [
+        (offers, np.flatnonzero(np.isin(offers.place, places)))
         for offers in search.offers
-        if offers.block is block
-        for way in _failing(offers, np.flatnonzero(np.isin(offers.place, places)))
+        if offers.block is point.block
     ]
+    return refusal(point.block, places, ways)
+
+
+def refusal(block: Block, places: I64, ways: list[tuple[Offers, I64]]) -> Answer:
+    """Why some ways to some places of a block fail, all of them, and what would mend it most cheaply."""
+    failing = [way for offers, some in ways for way in _failing(offers, some)]
+    nearest = int(places[np.argmin(block.sites.distance[places])])
     if not failing:
         limits = block.reckoned.rules.limits
         area = closing_area(block, places)
@@ -219,7 +224,7 @@ def _relief(one: _Way) -> _Relief | None:
             changes.append(change)
             cost += price
     if changes and _holds(one, r, x):
-        return _Relief("; ".join(changes), cost)
+        return _Relief("; ".join(dict.fromkeys(changes)), cost)
     more = [
         (price, change, position, new_r, new_x)
         for position, load in zip(path.tolist(), after.tolist(), strict=True)
@@ -230,7 +235,7 @@ def _relief(one: _Way) -> _Relief | None:
         r_then, x_then = r.copy(), x.copy()
         r_then[position], x_then[position] = new_r, new_x
         if _holds(one, r_then, x_then):
-            return _Relief("; ".join([*changes, change]), cost + price)
+            return _Relief("; ".join(dict.fromkeys([*changes, change])), cost + price)
     return None
 
 
@@ -259,7 +264,8 @@ def _replacements(offers: Offers, position: int, load: float) -> list[tuple[floa
     row = int(tree.rows(LINE, np.array([position]))[0])
     lines = tree.topology.tables.lines
     construction: Construction = "overhead" if lines.construction[row] == "overhead" else "underground"
-    kv, length = float(lines.base_voltage_kv[row]), float(lines.length_m[row])
+    # of a line that is tapped by what is reserved, the part that is looked at
+    kv, length = float(lines.base_voltage_kv[row]), float(lines.length_m[row] * tree.share_of_edge[position])
     level = rules.level_of(kv)
     fits = [
         one

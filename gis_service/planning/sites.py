@@ -271,12 +271,16 @@ def _tap_sites(
     fraction = along / length[line]
     rows, at = rows[line], at[line]
     onwards = tree.topology.edge_to[rows] == tree.node[at]
+    portion = np.where(onwards, fraction, 1.0 - fraction)
+    at = at.copy()
+    for k in np.flatnonzero(tree.since[at] > 0.0).tolist():  # what is reserved taps this line already
+        at[k], portion[k] = tree.place_on_edge(int(at[k]), float(portion[k]))
     return _Found(
         np.full(line.size, LINE_TAP),
         rows.astype(np.int64),
         np.full(line.size, -1, np.int64),
         fraction,
         at,
-        np.where(onwards, fraction, 1.0 - fraction),
+        portion,
         where,
     ), left_out

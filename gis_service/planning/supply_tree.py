@@ -6,8 +6,9 @@ which puts the whole load on one of them. Knows the grid as it is; what a rule b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from gis_service.network.part import Part, around
 from gis_service.network.switching import SwitchState
 from gis_service.network.tables import ALL_PHASES
 from gis_service.network.topology import EDGE_LAYERS, Topology
+
+if TYPE_CHECKING:
+    from gis_service.planning.reserved import Reserved
 
 LINE, SWITCH, TRANSFORMER, SOURCE = range(4)
 
@@ -36,6 +40,11 @@ class SupplyTree:
     kv : base voltage of the node
     loops : whether edges conduct here that are not in the tree
     part, part_node, part_edge : the part of the network that it is of, and its numbers of nodes and edges
+    node_rows, node_places : rows of the nodes that are here, ascending, and the position of each
+    since, upto : portions of the edge between which a position stands for it: a line that what is reserved
+        taps is several positions one after the other, else 0 and 1
+    reserved_kva : what is reserved at and below, which `kva` and `customers` count too
+    reserved, reserved_at : the loads that are reserved, and the position of each, -1 where it is not here
     """
 
     topology: Topology
@@ -53,8 +62,13 @@ class SupplyTree:
     part: Part
     part_node: I32
     part_edge: I64
-    _rows: I64
-    _places: I64
+    node_rows: I64
+    node_places: I64
+    since: F64
+    upto: F64
+    reserved_kva: F64
+    reserved: Reserved | None = None
+    reserved_at: I64 = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def size(self) -> int:
@@ -63,15 +77,16 @@ class SupplyTree:
 
     def positions(self, nodes: I64) -> I64:
         """Positions of some nodes of the topology; -1 where they are not supplied or not here."""
-        at = np.minimum(np.searchsorted(self._rows, nodes), max(self._rows.size - 1, 0))
-        if not self._rows.size:
+        at = np.minimum(np.searchsorted(self.node_rows, nodes), max(self.node_rows.size - 1, 0))
+        if not self.node_rows.size:
             return np.full(nodes.size, -1, np.int64)
-        return np.where(self._rows[at] == nodes, self._places[at], -1)
+        return np.where(self.node_rows[at] == nodes, self.node_places[at], -1)
 
     @cached_property
     def by_edge(self) -> tuple[I64, I64]:
-        """Edges of the tree ascending, and the position of each."""
+        """Edges of the tree ascending, and the position at the far end of each."""
         order = np.argsort(self.edge[1:], kind="stable") + 1
+        order = order[self.upto[order] == 1.0]
         return self.edge[order], order.astype(np.int64)
 
     def positions_of_edges(self, edges: I64) -> I64:
@@ -103,8 +118,27 @@ class SupplyTree:
     def length_m(self) -> F64:
         """Length of the edge that leads to each position."""
         length: F64 = np.zeros(self.size)
-        length[1:] = self.topology.edge_length_m[self.edge[1:]]
+        length[1:] = self.topology.edge_length_m[self.edge[1:]] * self.share_of_edge[1:]
         return length
+
+    @property
+    def share_of_edge(self) -> F64:
+        """How much of its edge each position stands for."""
+        share: F64 = self.upto - self.since
+        return share
+
+    def place_on_edge(self, position: int, portion: float) -> tuple[int, float]:
+        """Where a portion of an edge lies, given the position at its far end: a position and its portion."""
+        while portion <= self.since[position] and self.since[position] > 0.0:
+            position = int(self.parent[position])
+        since = float(self.since[position])
+        return position, (portion - since) / (float(self.upto[position]) - since)
+
+    def edge_begins(self, position: int) -> int:
+        """The first of the positions that the edge to a position is divided into."""
+        while self.since[position] > 0.0:
+            position = int(self.parent[position])
+        return position
 
 
 def supply_tree(topology: Topology, state: SwitchState, nodes: I64) -> SupplyTree:
@@ -151,6 +185,9 @@ def supply_tree(topology: Topology, state: SwitchState, nodes: I64) -> SupplyTre
         last,
         node[order],
         order.astype(np.int64),
+        np.zeros(local.size),
+        np.ones(local.size),
+        np.zeros(local.size),
     )
 
 

@@ -12,6 +12,7 @@ from gis_service.kernels.compiled import I64
 from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
 from gis_service.planning.reckoned import Reckoned, reckon
+from gis_service.planning.reserved import NOTHING_RESERVED, Reserved, with_reserved
 from gis_service.planning.rules.book import Limits, Load, Rules
 from gis_service.planning.supply_tree import supply_tree
 
@@ -19,10 +20,11 @@ _KEPT = 8
 
 
 class _Key(NamedTuple):
-    """Which tree, under which rules. Topology and state are compared as objects: they are values."""
+    """Which tree, under which rules. Topology, state and loads are compared as objects: they are values."""
 
     topology: int
     state: int
+    reserved: int
     pieces: tuple[int, ...]
     limits: Limits
     load: Load
@@ -33,20 +35,27 @@ class Trees:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: OrderedDict[_Key, tuple[Topology, SwitchState, Reckoned]] = OrderedDict()
+        self._held: OrderedDict[_Key, tuple[Topology, SwitchState, Reserved, Reckoned]] = OrderedDict()
 
-    def around(self, topology: Topology, state: SwitchState, nodes: I64, rules: Rules) -> Reckoned:
-        """The supply of all that is joined to some nodes, under these rules."""
-        key = _Key(id(topology), id(state), _pieces(topology, nodes), rules.limits, rules.load)
+    def around(
+        self,
+        topology: Topology,
+        state: SwitchState,
+        nodes: I64,
+        rules: Rules,
+        reserved: Reserved = NOTHING_RESERVED,
+    ) -> Reckoned:
+        """The supply of all that is joined to some nodes, under these rules, with what is reserved there."""
+        key = _Key(id(topology), id(state), id(reserved), _pieces(topology, nodes), rules.limits, rules.load)
         with self._lock:
-            # what is held keeps its topology and state alive, so an equal id is the same object
+            # what is held keeps its topology, state and loads alive, so an equal id is the same object
             kept = self._held.get(key)
             if kept is not None:
                 self._held.move_to_end(key)
-                return kept[2]
-        made = reckon(supply_tree(topology, state, nodes), rules)
+                return kept[3]
+        made = reckon(with_reserved(supply_tree(topology, state, nodes), reserved), rules)
         with self._lock:
-            self._held[key] = (topology, state, made)
+            self._held[key] = (topology, state, reserved, made)
             while len(self._held) > _KEPT:
                 self._held.popitem(last=False)
         return made

@@ -349,6 +349,11 @@ class Searched(Given):
     whole: Annotated[bool, Field(description="false where a search was broken off or a list cut short")]
 
 
+ReservationsVersion = Annotated[
+    int, Field(description="of the record of reservations: what was decided up to it counts as load here")
+]
+
+
 class SupplySchemesAnswer(Head):
     """Supply schemes, cheapest first, each at another supply point."""
 
@@ -360,6 +365,7 @@ class SupplySchemesAnswer(Head):
     ]
     rejected: Annotated[list[Rejection], Field(description="the nearest supply points that fail")]
     rules: RulesUsed
+    reservations_version: ReservationsVersion
     searched: Searched
 
 
@@ -382,12 +388,69 @@ class HeadroomAnswer(Head):
     base_voltage_kv: float
     kva_free: float
     binding: BindingLimit
-    reserved_kva: float
-    load_kva: Annotated[float, Field(description="the load there now, coincidence included")]
-    customers: int
+    reserved_kva: Annotated[float, Field(description="what is reserved at or below, without coincidence")]
+    reservations_version: ReservationsVersion
+    load_kva: Annotated[
+        float, Field(description="the load there now, coincidence and what is reserved included")
+    ]
+    customers: Annotated[int, Field(description="at and below, reserved ones included")]
     supply_path: list[str]
     unknown: Annotated[list[str], Field(description="elements on it whose rating or impedance is not known")]
     rules: RulesUsed
+
+
+class ReservedSupplyTold(Given):
+    """One supply of a reservation."""
+
+    scheme: Annotated[Scheme, Field(description="as it was worked out when it was reserved")]
+    reckoned_kva: Annotated[
+        float, Field(description="the three-phase load that burdens each phase as much: what counts")
+    ]
+    placed: Annotated[bool, Field(description="whether its node or line is in the grid as it is loaded now")]
+    why: str | None
+
+
+class ReservationChanged(Given):
+    """One decision."""
+
+    state: Literal["held", "built", "withdrawn"]
+    at: datetime
+    operator: str
+    reason: str
+
+
+class ReservationTold(Given):
+    """Capacity that is held, or was."""
+
+    id: int
+    state: Literal["held", "built", "withdrawn"]
+    counts: Annotated[bool, Field(description="whether all of it counts as load: held, and in its place")]
+    point: Point
+    kva: float
+    phases: str
+    independence: Annotated[str | None, Field(description="null: one supply")]
+    supplies: list[ReservedSupplyTold]
+    cost: float
+    idempotency_key: str
+    decided_at_version: Annotated[int, Field(description="of the record of reservations")]
+    decided_at_grid_version: dict[str, int]
+    rules: RulesUsed
+    changes: Annotated[list[ReservationChanged], Field(description="who decided what, oldest first")]
+
+
+class ReservationAnswer(Head):
+    """One reservation."""
+
+    reservation: ReservationTold
+    reservations_version: ReservationsVersion
+
+
+class ReservationsAnswer(Head):
+    """A page of reservations, newest first."""
+
+    reservations: list[ReservationTold]
+    next: Annotated[str | None, Field(description="address of the next page")]
+    reservations_version: ReservationsVersion
 
 
 class Impact(Given):

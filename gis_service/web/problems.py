@@ -18,7 +18,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
-from gis_service.errors import Conflict, GridError, Impossible, InvalidInput, NotReady, UnknownId
+from gis_service.errors import (
+    CapacityTaken,
+    Conflict,
+    GridError,
+    Impossible,
+    InvalidInput,
+    NotReady,
+    UnknownId,
+)
 from layers.source import BadQuery, Forbidden, NoSuchLayer, NotAcceptable, Unidentified, Unreachable
 
 PROBLEM_JSON = "application/problem+json"
@@ -97,6 +105,7 @@ def problem(
     errors: Sequence[Mapping[str, Any]] = (),
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """A problem document of that kind.
 
@@ -110,6 +119,8 @@ def problem(
         The path that was asked.
     errors
         One object per fault: `detail`, and `pointer`, `parameter` or `id` where known.
+    more
+        Members of this problem alone.
     """
     own_status, title, _ = KINDS[kind]
     document: dict[str, Any] = {
@@ -121,6 +132,7 @@ def problem(
     }
     if errors:
         document["errors"] = list(errors)
+    document |= more or {}
     response = HttpResponse(
         orjson.dumps(document),
         status=document["status"],
@@ -148,7 +160,8 @@ def problem_of(request: HttpRequest, error: Exception) -> HttpResponse:
         return problem(error.kind, str(error), instance=instance)
     for class_, kind in TABLE:
         if isinstance(error, class_):
-            return problem(kind, _detail(error, kind), instance=instance, errors=_errors(error))
+            more = {"binding": error.binding} if isinstance(error, CapacityTaken) else None
+            return problem(kind, _detail(error, kind), instance=instance, errors=_errors(error), more=more)
     number = f"{id(error):x}"
     log.error("internal error %s at %s %s", number, request.method, instance, exc_info=error)
     detail = f"this service failed; the log of the engine tells more under {number}"

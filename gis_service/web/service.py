@@ -16,6 +16,7 @@ from gis_service.engine.engine import system_clock
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.follower import Follower, Following
 from gis_service.engine.following.stored import StoredGrid
+from gis_service.engine.reserving.book import ReservationBook
 from gis_service.engine.starting.recovery import Recovery
 from gis_service.engine.starting.warm import first_world
 from gis_service.engine.world import World
@@ -23,6 +24,7 @@ from gis_service.errors import GridError
 from gis_service.home import home
 from gis_service.planning.rules import RULES_FILE, Rules, default_rules, read_rules
 from gis_service.snapshots.budget import memory_budget
+from gis_service.store.reservations import held_reservations
 from gis_service.web.metrics import REFRESH
 from gis_service.web.warming import compile_all
 
@@ -34,7 +36,9 @@ def engine() -> Engine:
     """The engine over this process' database."""
     tell = partial(recovery().tell, "snapshot")
     source = StoredGrid(home() / "snapshots", budget=memory_budget(), tell=tell)
-    return Engine(CurrentWorld(source, on_refresh=_observe), rules=rules())
+    return Engine(
+        CurrentWorld(source, on_refresh=_observe), rules=rules(), book=ReservationBook(held_reservations)
+    )
 
 
 @lru_cache(maxsize=1)
