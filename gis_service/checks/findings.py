@@ -45,6 +45,7 @@ RULES: dict[str, Rule] = {
             "customer_without_district", "warning", "customer whose district is not given and not traceable"
         ),
         Rule("over_contracted", "warning", "customers contract for more than the transformer's rating"),
+        Rule("reservation_without_place", "warning", "place of a reservation that no loaded county has"),
         Rule("parallel", "info", "joins the same two nodes as another element"),
         Rule("switch_not_normal", "info", "switch that does not stand as it normally does"),
         Rule("missing_value", "info", "rating or impedance that is not known"),

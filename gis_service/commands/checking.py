@@ -22,6 +22,7 @@ from gis_service.progress import Progress
 
 if TYPE_CHECKING:
     from gis_service.checks import Finding
+    from gis_service.checks.reserved import Claim
     from gis_service.network.tables import GridTables
 
 EXAMPLES = 3
@@ -53,7 +54,13 @@ def run_check(arguments: argparse.Namespace) -> int:
     quiet = arguments.json or arguments.geojson
     tables, codes, versions = _grid(arguments.package, arguments.counties, quiet=quiet)
     with Progress("checking", len(CHECKS) + 1, unit="checks", quiet=quiet) as bar:
-        findings = check_grid(tables, counties=codes, on_check=lambda check: bar.step(1, check))
+        findings = check_grid(
+            tables,
+            # what is reserved may lie in a county that is not loaded any more
+            counties=codes if arguments.counties else None,
+            on_check=lambda check: bar.step(1, check),
+            claims=_claims() if arguments.package is None else (),
+        )
     if arguments.json:
         _write({"grid_version": versions, "counties": codes, "findings": [one.as_dict() for one in findings]})
     elif arguments.geojson:
@@ -66,6 +73,20 @@ def run_check(arguments: argparse.Namespace) -> int:
         print(f"gridgis: {what} of severity error, and --strict was given", file=sys.stderr)
         return 1
     return 0
+
+
+def _claims() -> list[Claim]:
+    """Where what is reserved joins the grid."""
+    from gis_service.checks.reserved import Claim
+    from gis_service.store.reservations import held_reservations
+
+    return [
+        Claim(one.reservation, one.county_code, "line_section", one.attach_id)
+        if one.node_id is None
+        else Claim(one.reservation, one.county_code, "connectivity_node", one.node_id)
+        for supplies in held_reservations().supplies.values()
+        for one in supplies
+    ]
 
 
 def _grid(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gis_service.checks import RULES, Finding, check_grid
+from gis_service.checks.reserved import Claim
 from gis_service.ingest.package import GridPackage, tables_from_package
 from gis_service.network.tables import GridTables
 from gis_service.network.text import parse_grid
@@ -268,6 +269,19 @@ def test_missing_values_are_counted_by_county() -> None:
         ("0801", None, "line_section: 1 of 2 have no r_ohm"),
         ("0801", None, "line_section: 1 of 2 have no rated_current_a"),
         ("0801", None, "line_section: 1 of 2 have no x_ohm"),
+    ]
+
+
+def test_a_reservation_whose_node_or_line_is_gone() -> None:
+    claims = [
+        Claim(3, "450122", "connectivity_node", "d"),
+        Claim(4, "450122", "line_section", "gone"),
+        Claim(5, "450122", "connectivity_node", "gone"),
+    ]
+    found = check_grid(parse_grid(SOUND), claims=claims)
+    assert [(one.id, one.message) for one in found if one.rule == "reservation_without_place"] == [
+        ("gone", "connectivity_node 'gone' is where reservation 5 joins, and no loaded county has it"),
+        ("gone", "line_section 'gone' is where reservation 4 joins, and no loaded county has it"),
     ]
 
 

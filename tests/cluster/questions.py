@@ -58,6 +58,7 @@ class Asker:
         yield from self.outages()
         yield from self.supplies()
         yield from self.schemes()
+        yield from self.reservations()
         yield from self.single_elements()
         yield from self.records()
         yield from self.layers()
@@ -220,6 +221,46 @@ class Asker:
                 areas = {"avoid": avoid, "must_pass": must_pass}
                 yield post("/v1/supply-schemes", {"point": point, "kva": 10, **areas, **next(self._worlds)})
 
+    def reservations(self) -> Iterator[Question]:
+        """At the nodes of some customers; what such a load cannot join is refused, on both alike."""
+        route, one = "/v1/reservations", "/v1/reservations/{id}"
+        customers = self.grid.package["customer_point"].head(6)
+        kinds = cycle(("node", "district", "bay", "line_tap"))
+        conductors = cycle(("medium overhead 70", "low cable 150"))
+        states, levels = cycle(("current", "normal")), cycle(("feeder", "busbar", "substation"))
+        for number, place in enumerate(customers.itertuples()):
+            point = [place.geometry.x + 0.0003, place.geometry.y + 0.0002]
+            node = {"kind": "node", "id": place.node_id, "node_id": place.node_id}
+            body = {
+                "point": point,
+                "kva": 10,
+                "phases": "ABC",
+                "supplies": 1,
+                "independence": next(levels),
+                "rules": {"limits": {"busbar_pu": 1.02}},
+                "state": next(states),
+                "operator": "planner",
+                "reason": "a test",
+                "idempotency_key": f"{self.grid.name}-{number}",
+            }
+            for conductor in ("medium overhead 70", "low cable 150"):
+                chosen = [{"attach": node, "conductor": conductor}]
+                key = f"{body['idempotency_key']}-{conductor}"
+                yield post(route, body | {"chosen": chosen, "idempotency_key": key})
+            other = {"kind": next(kinds), "id": self.elements[0]}
+            other |= {"fraction": 0.5} if other["kind"] == "line_tap" else {}
+            chosen = [{"attach": other, "conductor": next(conductors)}]
+            yield post(route, body | {"chosen": chosen})
+            yield post(route, body | {"chosen": chosen * 2, "supplies": 2})
+        for query in ((), (("limit", "2"),), (("state", "held"),), (("element", self.elements[0]),)):
+            yield get(route, *query)
+        for county in self.grid.counties[:2]:
+            yield get(route, ("county", county), ("limit", "3"))
+        yield get(one, id="1")
+        settled = {"operator": "planner", "reason": "a test"}
+        for what, id in (("built", "1"), ("withdraw", "1"), ("withdraw", "2"), ("built", "2")):
+            yield post(f"{one}/{what}", settled, id=id)
+
     def wrong(self) -> Iterator[Question]:
         """Requests that are refused, for every address."""
         customer, element = self.ids["customers"][0], self.elements[0]
@@ -252,6 +293,21 @@ class Asker:
             {"disjoint": True},
         ):
             yield replace(schemes, body={"point": point, "kva": 10} | areas)
+        reserving, reserved = "/v1/reservations", "/v1/reservations/{id}"
+        chosen = [{"attach": {"kind": "node", "id": NOBODY}, "conductor": "low cable 150"}]
+        body = {"operator": "o", "idempotency_key": "wrong", "chosen": chosen}
+        reserve = post(reserving, {"point": [0.0, 0.0], "kva": 10, **body})
+        yield from self._wrong_posts(reserve)
+        yield reserve  # in no county
+        for what in ("built", "withdraw"):
+            yield from self._wrong_posts(post(f"{reserved}/{what}", {"operator": "o"}, id="1"))
+            yield post(f"{reserved}/{what}", {"operator": "o"}, id="123456")
+        for query in (("colour", "red"), ("limit", "0"), ("after", "x"), ("county", NOBODY)):
+            yield get(reserving, query)
+        for route, id in ((reserving, ""), (reserved, "1")):
+            yield get(route, accept="image/png", id=id)
+        yield get(reserved, id="123456")
+        yield get(reserved, id="one")
         path = "/v1/supply-path/{customer_id}"
         yield from self._wrong_posts(post(path, {}, customer_id=customer))
         yield post(path, {}, customer_id=NOBODY)

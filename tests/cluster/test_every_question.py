@@ -32,8 +32,17 @@ pytestmark = pytest.mark.citus
 ELSEWHERE = {413: "tests/web/test_problems.py", 503: "tests/cluster/test_failures.py"}
 """Statuses that this corpus does not bring about, and who does."""
 
-NEVER = {("GET", "/v1/switch-operations", 422), ("GET", "/v1/interruptions", 422)}
-"""Described, since all addresses share a list of problems; a record of any period can be asked for."""
+NEVER = {
+    ("GET", "/v1/switch-operations", 422),
+    ("GET", "/v1/interruptions", 422),
+    ("GET", "/v1/reservations", 422),
+    ("GET", "/v1/reservations/{id}", 422),
+    ("POST", "/v1/reservations/{id}/built", 422),
+    ("POST", "/v1/reservations/{id}/withdraw", 422),
+    ("POST", "/v1/reservations", 404),
+}
+"""Described, since all addresses share a list of problems; a record of any period can be asked for, and what
+a reservation does not find is a conflict."""
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,9 @@ from gis_service.engine.columns import Answer, rfc3339
 from gis_service.engine.engine import Engine
 from gis_service.engine.following.follower import Following
 from gis_service.engine.following.stored import known_versions
+from gis_service.engine.reserving.book import sentences_without_place
 from gis_service.engine.starting.recovery import Recovered
+from gis_service.engine.world import World
 from gis_service.errors import GridError
 from gis_service.store import health
 
@@ -27,13 +29,21 @@ def _degraded(nodes: Sequence[Answer], counties: Mapping[str, Answer]) -> list[s
     return told
 
 
+def _notes(engine: Engine, held: World) -> list[str]:
+    """What somebody should look at, though every question is answered: reservations that lost their place."""
+    try:
+        return list(sentences_without_place(engine.book.counted(held.topology).without_place))
+    except GridError:
+        return []
+
+
 def readiness(
     engine: Engine, *, warm: bool, following: Following | None = None, recovered: Sequence[Recovered] = ()
 ) -> Answer:
     """`status` is `ready`, or `not ready` with the reasons in `faults`.
 
     A node that is away is no such reason, since questions about other counties are answered: `degraded` names
-    it and its counties.
+    it and its counties. `notes` tells what waits for a planner.
 
     Parameters
     ----------
@@ -83,6 +93,7 @@ def readiness(
         "status": "not ready" if faults else "ready",
         "faults": faults,
         "degraded": _degraded(nodes, counties),
+        "notes": [] if held is None or faults else _notes(engine, held),
         "counties": counties,
         "nodes": nodes,
         "missing_counties": [] if held is None else list(held.missing_counties),
