@@ -228,9 +228,10 @@ class Asker:
         kinds = cycle(("node", "district", "bay", "line_tap"))
         conductors = cycle(("medium overhead 70", "low cable 150"))
         states, levels = cycle(("current", "normal")), cycle(("feeder", "busbar", "substation"))
-        for number, place in enumerate(customers.itertuples()):
-            point = [place.geometry.x + 0.0003, place.geometry.y + 0.0002]
-            node = {"kind": "node", "id": place.node_id, "node_id": place.node_id}
+        places = zip(customers["node_id"].tolist(), customers.geometry.tolist(), strict=True)
+        for number, (at, place) in enumerate(places):
+            point = [place.x + 0.0003, place.y + 0.0002]
+            node = {"kind": "node", "id": at, "node_id": at}
             body = {
                 "point": point,
                 "kva": 10,
