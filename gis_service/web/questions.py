@@ -433,11 +433,32 @@ class ReservationQuestion(Strict):
                     "point": [7.8828, 48.4588],
                     "kva": 10,
                     "chosen": [
-                        {"attach": {"kind": "district", "id": "district-0"}, "conductor": "low cable 150"}
+                        {
+                            "attach": {"kind": "district", "id": "district-trafo-10006"},
+                            "conductor": "low overhead 70",
+                        }
                     ],
                     "operator": "A. Planner",
                     "idempotency_key": "application-17",
-                }
+                },
+                {
+                    "point": [7.8828, 48.4588],
+                    "kva": 20,
+                    "state": "normal",
+                    "chosen": [
+                        {
+                            "attach": {
+                                "kind": "district",
+                                "id": "district-trafo-10005",
+                                "node_id": "bus-11529",
+                            },
+                            "conductor": "low overhead 70",
+                        }
+                    ],
+                    "operator": "A. Planner",
+                    "reason": "application 2026-000018",
+                    "idempotency_key": "application-18",
+                },
             ]
         }
     )
