@@ -1,6 +1,6 @@
 """The record of reserved capacity.
 
-Never distributed: what is reserved must count while the node of a county it burdens is away (ADR 0023).
+Never distributed: what is reserved must count while the node of a county it burdens is away (ADR 0025).
 """
 
 from __future__ import annotations

@@ -131,6 +131,8 @@ def _split(tree: SupplyTree, at: I64, portion: F64) -> tuple[SupplyTree, I64, I6
         customers=repeated(tree.customers),
         kv=repeated(tree.kv),
         bare=np.insert(tree.bare, at, False),
+        part_node=repeated(tree.part_node),
+        part_edge=repeated(tree.part_edge),
         since=since,
         upto=upto,
         node_places=shifted[tree.node_places],

@@ -57,10 +57,12 @@ class Exposure:
         A line that is tapped is always one, and no switching replaces it.
         """
         found: list[SinglePoint] = []
-        for position in way_up(self.tree.parent, at).tolist():
-            edge = int(self.tree.part_edge[position])
+        tree = self.tree
+        way, last = way_up(tree.parent, at), tree.edge_begins(at)
+        for position in way[tree.since[way] == 0.0].tolist():  # each element once
+            edge = int(tree.part_edge[position])
             hang = [one for one in self.phases if one.alone[edge]]
-            if mid_span and position == at:
+            if mid_span and position == last:
                 found.append(SinglePoint(position, False))
             elif hang:
                 found.append(SinglePoint(position, self._brought_back(edge, hang)))

@@ -309,6 +309,26 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, dict) else value
 
 
+Avoided = Annotated[
+    list[Area],
+    BeforeValidator(_listed),
+    Field(
+        default_factory=list,
+        max_length=MOST_AVOIDED,
+        description="areas that no route enters: one, or a list; corridors end at their borders",
+    ),
+]
+Passed = Annotated[
+    list[Area],
+    BeforeValidator(_listed),
+    Field(
+        default_factory=list,
+        max_length=MOST_PASSED,
+        description="areas each of which every route touches, in any order: one, or a list",
+    ),
+]
+
+
 class SupplySchemesQuestion(Question):
     """Where and how to connect a new customer."""
 
@@ -363,24 +383,8 @@ class SupplySchemesQuestion(Question):
     pareto: Annotated[
         StrictBool, Field(description="also the schemes that none beats at once in cost, voltage and losses")
     ] = False
-    avoid: Annotated[
-        list[Area],
-        BeforeValidator(_listed),
-        Field(
-            default_factory=list,
-            max_length=MOST_AVOIDED,
-            description="areas that no route enters: one, or a list; corridors end at their borders",
-        ),
-    ]
-    must_pass: Annotated[
-        list[Area],
-        BeforeValidator(_listed),
-        Field(
-            default_factory=list,
-            max_length=MOST_PASSED,
-            description="areas each of which every route touches, in any order: one, or a list",
-        ),
-    ]
+    avoid: Avoided
+    must_pass: Passed
     rules: Annotated[
         dict[str, Any],
         Field(
@@ -477,6 +481,9 @@ class ReservationQuestion(Strict):
     independence: Annotated[
         Literal["feeder", "busbar", "substation"], Field(description="what the two may not share")
     ] = "feeder"
+    disjoint: Annotated[StrictBool, Field(description="the two routes share no corridor")] = False
+    avoid: Avoided
+    must_pass: Passed
     rules: Annotated[
         dict[str, Any],
         Field(default_factory=dict, description="values of the rule book to set otherwise, as for schemes"),

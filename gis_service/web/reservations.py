@@ -46,6 +46,9 @@ def reserve(request: HttpRequest, question: Annotated[ReservationQuestion, Body(
             phases=phase_mask(question.phases),
             supplies=question.supplies,
             independence=question.independence,
+            disjoint=question.disjoint,
+            avoid=[one.model_dump() for one in question.avoid],
+            must_pass=[one.model_dump() for one in question.must_pass],
             rules=question.rules,
         ),
         chosen=[

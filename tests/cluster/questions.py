@@ -238,6 +238,7 @@ class Asker:
                 "phases": "ABC",
                 "supplies": 1,
                 "independence": next(levels),
+                "disjoint": False,
                 "rules": {"limits": {"busbar_pu": 1.02}},
                 "state": next(states),
                 "operator": "planner",
@@ -252,7 +253,11 @@ class Asker:
             other |= {"fraction": 0.5} if other["kind"] == "line_tap" else {}
             chosen = [{"attach": other, "conductor": next(conductors)}]
             yield post(route, body | {"chosen": chosen})
-            yield post(route, body | {"chosen": chosen * 2, "supplies": 2})
+            yield post(route, body | {"chosen": chosen * 2, "supplies": 2, "disjoint": True})
+            near, far = (_box(point, *where) for where in ((0.0005, 0.0001), (0.002, -0.001)))
+            several = {"type": "MultiPolygon", "coordinates": [far["coordinates"]], "bbox": far["bbox"]}
+            for areas in ({"avoid": [near, several]}, {"must_pass": [near, several]}):
+                yield post(route, body | areas | {"chosen": chosen})
         for query in ((), (("limit", "2"),), (("state", "held"),), (("element", self.elements[0]),)):
             yield get(route, *query)
         for county in self.grid.counties[:2]:

@@ -24,6 +24,7 @@ from gis_service.planning.headroom import headroom_at
 from gis_service.planning.reckoned import Reckoned, reckon
 from gis_service.planning.reserved import NOTHING_RESERVED, Reserved, at_or_below, with_reserved
 from gis_service.planning.rules import default_rules
+from gis_service.planning.single_points import exposure
 from gis_service.planning.supply_tree import supply_tree
 
 HEAD = ["ST substation", "h node substation=ST", "S source h", "B breaker h n0 feeder=F"]
@@ -248,5 +249,7 @@ def test_a_tapped_line_is_told_once_and_as_loaded_as_its_first_part() -> None:
     way = way_up(found.tree.parent, position(found, "n1"))
     told = elements_of(found.tree, way)
     assert [element_id(found.tree, int(one)) for one in told] == ["S", "B", "L1"]
+    alone = exposure(found.tree, 7).single_points(position(found, "n1"), mid_span=False)
+    assert [element_id(found.tree, one.position) for one in alone] == ["S", "B", "L1"]
     assert found.tree.kva[told[-1]] == 180.0  # all three
     assert found.tree.kva[way[-1]] == 100.0  # past both taps

@@ -152,8 +152,10 @@ def test_the_list_has_filters_and_pages(engine: LiveEngine) -> None:
     problem(engine.get("/v1/reservations?colour=red"), 400)
 
 
-def test_two_supplies_are_reserved_together_or_not_at_all(engine: LiveEngine) -> None:
+@pytest.mark.parametrize("disjoint", [False, True])
+def test_two_supplies_are_reserved_together_or_not_at_all(engine: LiveEngine, disjoint: bool) -> None:
     question = {"point": AT["D1"], "kva": 300, "supplies": 2, "independence": "feeder", "rules": AFIELD}
+    question["disjoint"] = disjoint
     pair = engine.ask("/v1/supply-schemes", question)["pairs"][0]["supplies"]
     chosen = [{"attach": one["attach"], "conductor": one["conductor"]} for one in pair]
     body = {**asked("D1", 300), **question, "chosen": chosen}

@@ -56,6 +56,8 @@ class ReservationAsked:
             Naming each place.
         """
         faults: list[str] = []
+        if self.question.disjoint and self.question.supplies != 2:
+            faults.append("disjoint: is asked of two supplies; set supplies to 2, or leave it out")
         if len(self.chosen) != self.question.supplies:
             faults.append(
                 f"chosen: {len(self.chosen)} supplies are chosen and supplies is {self.question.supplies}; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from gis_service.errors import CapacityTaken, Conflict, InvalidInput
 from gis_service.kernels.compiled import I64
 from gis_service.kernels.radial import way_up
 from gis_service.network.topology import EDGE_LAYERS, Topology
+from gis_service.planning.disjoint import disjoint_pairs
 from gis_service.planning.explain import attach, scheme
 from gis_service.planning.pairs import origin_of
 from gis_service.planning.refusals import refusal
@@ -62,6 +63,8 @@ def choose(scene: Scene, asked: ReservationAsked, planner: Planner, counted: Cou
     found = [_choice(laid, one, number, counted) for number, one in enumerate(asked.chosen, start=1)]
     if len(found) == 2:
         _refuse_dependent(found, asked)
+        if asked.question.disjoint:
+            found = _apart(laid, asked)
     # as JSON has them: they are kept, and given again as they were
     schemes = [orjson.loads(orjson.dumps(scheme(one, 1), option=orjson.OPT_SERIALIZE_NUMPY)) for one in found]
     elements = {
@@ -191,6 +194,38 @@ def _taken(
         f"chosen[{number - 1}]: with {chosen}, {told['limit']}{on} would be {told['value']:g} where "
         f"{told['allowed']:g} is allowed ({by} too much); {held}: ask for schemes again",
         binding,
+    )
+
+
+def _apart(laid: Laid, asked: ReservationAsked) -> list[Choice]:
+    """The cheapest ways to the two chosen places that share no corridor, in their order."""
+    blocks = []
+    for block in laid.blocks:
+        kept = [
+            k
+            for k, site in enumerate(block.sites.site)
+            if any(_is_chosen(block, site, one) for one in asked.chosen)
+        ]
+        sites = replace(
+            block.sites,
+            site=[block.sites.site[k] for k in kept],
+            at=block.sites.at[kept],
+            portion=block.sites.portion[kept],
+            metres=block.sites.metres[kept],
+        )
+        if kept:
+            blocks.append(replace(block, sites=sites))
+    pairs = disjoint_pairs(blocks, laid.load, asked.question.independence, 1).pairs
+    for one, other in ((first, second) for pair in pairs for first, second in (pair, pair[::-1])):
+        if all(
+            _is_chosen(choice.offers.block, choice.site, chosen)
+            and choice.offers.conductor.name == chosen.conductor
+            for choice, chosen in zip((one, other), asked.chosen, strict=True)
+        ):
+            return [one, other]
+    raise Conflict(
+        f"chosen: {asked.chosen[0]} and {asked.chosen[1]} cannot be reached along routes that share no "
+        "corridor, or not with these conductors, as things stand now: ask for schemes again"
     )
 
 
