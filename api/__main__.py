@@ -1,4 +1,4 @@
-"""`python -m api migrate` and `python -m api serve`: the business API's own process.
+"""`python -m api migrate`, `serve` and `settle`: the business API's own process.
 
 Assigns `DJANGO_SETTINGS_MODULE` (never inherits it: the engine has other settings). Exit code 2 with one line
 on stderr for a wrong setting.
@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serve.add_argument("--port", type=_port, default=8000, help="default %(default)s")
     serve.add_argument(
         "--threads", type=int, default=8, help="requests answered at once, default %(default)s"
+    )
+    commands.add_parser(
+        "settle", help="settle connection applications of which the engine did or did not do what was decided"
     )
     makemigrations = commands.add_parser(
         "makemigrations", help="write a migration after a change of the models"
@@ -57,9 +60,35 @@ def _run(asked: argparse.Namespace) -> int:
             call_command("makemigrations", "api", check_changes=asked.check, dry_run=asked.check)
         except SystemExit as stop:
             return int(stop.code or 0)
+    elif asked.command == "settle":
+        return _settle()
     else:
         _serve(host=asked.host, port=asked.port, threads=asked.threads)
     return 0
+
+
+def _settle() -> int:
+    """A line for each application; 1 where the engine does not say what it did."""
+    from django.utils import timezone
+
+    from api import applications
+    from api.engine import engine
+    from api.engine_client import EngineError, EngineRefused
+
+    numbers = applications.unsettled()
+    if not numbers:
+        print("nothing to settle")
+    left = 0
+    for number in numbers:
+        try:
+            settled = applications.settle(number=number, engine=engine(), now=timezone.now())
+            print(f"application {number}: {settled.status}")
+        except EngineRefused as error:
+            print(f"application {number}: the engine refuses: {error.detail}")
+        except EngineError as error:
+            left += 1
+            print(f"application {number}: not settled: {error.detail}", file=sys.stderr)
+    return 1 if left else 0
 
 
 def _serve(*, host: str, port: int, threads: int) -> None:

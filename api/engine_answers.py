@@ -7,7 +7,7 @@ list is as long as the sum says, because a list that is silently short must neve
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -105,3 +105,51 @@ class OutageImpact(_Answer):
         if self.partial != bool(self.missing_counties):
             raise ValueError("partial and missing_counties contradict each other")
         return self
+
+
+class SearchedGiven(_Answer):
+    """What an answer was chosen from."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    counties: list[CountyCode]
+
+
+class SchemesGiven(_Answer):
+    """The answer of `POST /v1/supply-schemes`; `whole` is all of it, to be kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    grid_version: dict[CountyCode, int]
+    reservations_version: Count
+    schemes: list[dict[str, Any]]
+    pairs: list[dict[str, Any]]
+    searched: SearchedGiven
+
+    @property
+    def whole(self) -> dict[str, Any]:
+        """As it was given."""
+        return self.model_dump(mode="json")
+
+
+class ReservationHeld(_Answer):
+    """What is relied on of a reservation."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: Annotated[int, Field(ge=1)]
+    state: Literal["held", "built", "withdrawn"]
+    cost: NotNegative
+
+
+class ReservationGiven(_Answer):
+    """The answer about one reservation."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    reservation: ReservationHeld
+
+    @property
+    def whole(self) -> dict[str, Any]:
+        """As it was given."""
+        return self.model_dump(mode="json")

@@ -2,8 +2,8 @@
 
 Three things can go wrong, and each is its own error: the engine is away or too slow (`EngineAway`), it
 refuses the question and says why (`EngineRefused`, its problem document kept), or its answer cannot be used
-(`EngineAnswerUnusable`). Questions change nothing in the engine, so one whose connection broke is asked once
-more; one that took too long is not.
+(`EngineAnswerUnusable`). Questions change nothing in the engine, and what does may be said twice: what lost
+its connection is asked once more; what took too long is not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import httpx
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from api.engine_answers import OutageImpact
+from api.engine_answers import OutageImpact, ReservationGiven, SchemesGiven
 
 PROBLEM_JSON = "application/problem+json"
 LONGEST_ANSWER_BYTES = 512 * 1024 * 1024
@@ -89,6 +89,18 @@ class EngineClient:
     def outage_impact(self, question: Mapping[str, Any]) -> OutageImpact:
         """Who loses supply; `question` is the body of `POST /v1/outage-impact`."""
         return self._ask(OutageImpact, "POST", "/v1/outage-impact", body=question)
+
+    def supply_schemes(self, question: Mapping[str, Any]) -> SchemesGiven:
+        """Where and how a customer can be connected."""
+        return self._ask(SchemesGiven, "POST", "/v1/supply-schemes", body=question)
+
+    def reserve(self, body: Mapping[str, Any]) -> ReservationGiven:
+        """Hold the capacity of a scheme; the same key and body give the reservation already made."""
+        return self._ask(ReservationGiven, "POST", "/v1/reservations", body=body)
+
+    def settle_reservation(self, id: int, what: str, body: Mapping[str, Any]) -> ReservationGiven:
+        """`built` or `withdraw`; saying it twice is saying it once."""
+        return self._ask(ReservationGiven, "POST", f"/v1/reservations/{id}/{what}", body=body)
 
     def readiness(self, *, within_s: float = 2.0) -> dict[str, Any]:
         """The engine's own `/readyz`, ready or not; EngineAway when nobody answers within `within_s`."""
@@ -183,7 +195,7 @@ class EngineClient:
             return EngineRefused(status, problem)
         said = f": {problem['detail']}" if problem and problem.get("detail") else ""
         return EngineAnswerUnusable(
-            f"the engine at {self.address} answered {status} instead of an outage impact{said};"
+            f"the engine at {self.address} answered {status} instead of what was asked{said};"
             " look into its log, or check GRIDGIS_ENGINE_URL"
         )
 

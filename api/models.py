@@ -207,3 +207,149 @@ class OutageStep(models.Model):
             models.UniqueConstraint(name="outage_step_sequence_once", fields=["outage", "sequence"]),
             models.CheckConstraint(name="outage_step_kind", condition=Q(kind__in=StepKind.values)),
         ]
+
+
+class ApplicationStatus(models.TextChoices):
+    """Where a connection application stands; `applications.MOVES` says what leads where.
+
+    `accepting`, `withdrawing` and `completing`: decided here, and not yet known to be done in the engine.
+    """
+
+    RECEIVED = "received"
+    OFFERED = "offered"
+    ACCEPTING = "accepting"
+    ACCEPTED = "accepted"
+    WITHDRAWING = "withdrawing"
+    COMPLETING = "completing"
+    BUILT = "built"
+    WITHDRAWN = "withdrawn"
+    REJECTED = "rejected"
+
+
+UNSETTLED = (ApplicationStatus.ACCEPTING, ApplicationStatus.WITHDRAWING, ApplicationStatus.COMPLETING)
+
+
+class ApplicationNumber(models.Model):
+    """The last number given out in a year, as for outages."""
+
+    year = models.PositiveSmallIntegerField(primary_key=True)
+    last = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "application_number"
+        constraints = [
+            models.CheckConstraint(
+                name="application_number_year", condition=Q(year__gte=2000, year__lte=9999)
+            ),
+        ]
+
+
+class ConnectionApplication(models.Model):
+    """Somebody who wants to be connected, and what was decided about it.
+
+    Name and contact are held here alone: the engine is given the number of the application. `intent` is what
+    the engine is to be asked, written down before it is asked; it stays until the outcome is known.
+    """
+
+    number = models.CharField(max_length=16, unique=True)
+    status = models.CharField(
+        max_length=16, choices=ApplicationStatus.choices, default=ApplicationStatus.RECEIVED
+    )
+    applicant_name = models.CharField(max_length=200)
+    applicant_contact = models.CharField(max_length=400, blank=True, default="")
+    longitude = models.FloatField()
+    latitude = models.FloatField()
+    kva = models.FloatField()
+    phases = models.CharField(max_length=4)
+    supplies = models.PositiveSmallIntegerField()
+    independence = models.CharField(max_length=16)
+    wanted_on = models.DateField(null=True)
+    note = models.TextField(max_length=4000, blank=True, default="")
+    counties = ArrayField(models.CharField(max_length=12), default=list)
+    created_at = models.DateTimeField()
+    version = models.PositiveIntegerField(default=1)
+    attempts = models.PositiveIntegerField(default=0)
+    intent = models.JSONField(null=True)
+    reservation_id = models.BigIntegerField(null=True, unique=True)
+    reservation = models.JSONField(null=True)
+    idempotency_key = models.CharField(max_length=200, null=True, unique=True)
+    request_digest = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "connection_application"
+        constraints = [
+            models.CheckConstraint(
+                name="application_number_form", condition=Q(number__regex=r"^[0-9]{4}-[0-9]{6,}$")
+            ),
+            models.CheckConstraint(
+                name="application_status", condition=Q(status__in=ApplicationStatus.values)
+            ),
+            models.CheckConstraint(name="application_named", condition=~Q(applicant_name="")),
+            models.CheckConstraint(name="application_kva", condition=Q(kva__gt=0)),
+            models.CheckConstraint(name="application_supplies", condition=Q(supplies__in=[1, 2])),
+            models.CheckConstraint(
+                name="application_point",
+                condition=Q(longitude__gte=-180, longitude__lte=180, latitude__gte=-90, latitude__lte=90),
+            ),
+            models.CheckConstraint(
+                name="application_intent_while_unsettled",
+                condition=Q(status__in=UNSETTLED, intent__isnull=False)
+                | (~Q(status__in=UNSETTLED) & Q(intent__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="application_reserved_when_accepted",
+                condition=~Q(status__in=["accepted", "withdrawing", "completing", "built"])
+                | Q(reservation_id__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="application_not_reserved_before",
+                condition=~Q(status__in=["received", "offered", "accepting", "rejected"])
+                | Q(reservation_id__isnull=True),
+            ),
+        ]
+        indexes = [
+            models.Index(name="application_by_status", fields=["status", "-id"]),
+            GinIndex(name="application_by_county", fields=["counties"]),
+        ]
+
+
+class SchemeAnswer(models.Model):
+    """The engine's answer to a question for supply schemes, whole, and the question; never changed."""
+
+    application = models.ForeignKey(
+        ConnectionApplication, on_delete=models.PROTECT, related_name="scheme_answers"
+    )
+    sequence = models.PositiveIntegerField()
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=100)
+    question = models.JSONField()
+    answer = models.JSONField()
+
+    class Meta:
+        db_table = "application_scheme_answer"
+        constraints = [
+            models.UniqueConstraint(name="scheme_answer_sequence_once", fields=["application", "sequence"]),
+            models.CheckConstraint(name="scheme_answer_sequence", condition=Q(sequence__gte=1)),
+        ]
+
+
+class ApplicationStep(models.Model):
+    """One entry of an application's history: who decided what, when, and from which state to which."""
+
+    application = models.ForeignKey(ConnectionApplication, on_delete=models.PROTECT, related_name="steps")
+    sequence = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=16)
+    decided_by = models.CharField(max_length=100)
+    from_status = models.CharField(max_length=16, blank=True)
+    to_status = models.CharField(max_length=16, choices=ApplicationStatus.choices)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "application_step"
+        constraints = [
+            models.UniqueConstraint(
+                name="application_step_sequence_once", fields=["application", "sequence"]
+            ),
+            models.CheckConstraint(name="application_step_decided_by", condition=~Q(decided_by="")),
+        ]

@@ -62,7 +62,7 @@ def outages(
     if wanted.until is not None:
         rows = rows.filter(started_at__lt=wanted.until)
     if cursor is not None:
-        rows = rows.filter(id__lt=_key(cursor))
+        rows = rows.filter(id__lt=key_of(cursor))
     page = list(rows[: limit + 1])
     more = len(page) > limit
     page = page[:limit]
@@ -73,7 +73,7 @@ def outages(
         .distinct("outage_id")
     }
     listed = [AssessedOutage(outage, latest[outage.pk]) for outage in page]
-    return listed, _cursor(page[-1].pk) if more else None
+    return listed, cursor_of(page[-1].pk) if more else None
 
 
 def outage(*, number: str) -> Outage:
@@ -109,11 +109,11 @@ def customers(
     """A page of affected customers in the engine's order (county, id), and the next cursor or None."""
     rows = AffectedCustomer.objects.filter(assessment=assessment).order_by("position")
     if cursor is not None:
-        rows = rows.filter(position__gt=_key(cursor))
+        rows = rows.filter(position__gt=key_of(cursor))
     page = list(rows[: limit + 1])
     if len(page) <= limit:
         return page, None
-    return page[:limit], _cursor(page[limit - 1].position)
+    return page[:limit], cursor_of(page[limit - 1].position)
 
 
 def every_customer(*, assessment: OutageAssessment) -> Iterator[AffectedCustomer]:
@@ -123,11 +123,13 @@ def every_customer(*, assessment: OutageAssessment) -> Iterator[AffectedCustomer
     )
 
 
-def _cursor(key: int) -> str:
+def cursor_of(key: int) -> str:
+    """The cursor of the page after the row of this key."""
     return base64.urlsafe_b64encode(str(key).encode()).decode().rstrip("=")
 
 
-def _key(cursor: str) -> int:
+def key_of(cursor: str) -> int:
+    """The key in a cursor; Malformed where it is none."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError):

@@ -45,7 +45,8 @@ def _storable_time(value: datetime) -> datetime:
     return value
 
 
-def _one_line(value: str) -> str:
+def one_line(value: str) -> str:
+    """The text, where it holds no control character."""
     if any(unicodedata.category(character) == "Cc" for character in value):
         raise ValueError("control characters and line breaks are not allowed here")
     return value
@@ -58,12 +59,12 @@ def _lines(value: str) -> str:
 
 
 Time = Annotated[AwareDatetime, BeforeValidator(_written_time), AfterValidator(_storable_time)]
-DeviceId = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
+DeviceId = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(one_line)]
 Devices = Annotated[list[DeviceId], Field(max_length=MOST_DEVICES)]
-Cause = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True), AfterValidator(_one_line)]
+Cause = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True), AfterValidator(one_line)]
 Note = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_lines)]
-Operator = Annotated[str, StringConstraints(max_length=100, strip_whitespace=True), AfterValidator(_one_line)]
-Key = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
+Operator = Annotated[str, StringConstraints(max_length=100, strip_whitespace=True), AfterValidator(one_line)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(one_line)]
 Version = Annotated[StrictInt, Field(ge=1)]
 
 

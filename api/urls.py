@@ -9,9 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from api import application_views
 from api.health import healthz, readyz
 from api.problems import problem_of, unknown_route
 from api.views import api
+
+# importing them puts their routes on the api
+_ROUTES = application_views
 
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>GridGIS</title>
 <h1>The map is not built yet</h1>

@@ -44,8 +44,8 @@ MOST_OUTAGES = 200
 MOST_CUSTOMERS = 10_000
 
 _Problems = {404: ProblemOut}
-_WRITE = {400: ProblemOut, 404: ProblemOut, 409: ProblemOut, 422: ProblemOut}
-_ASK = {**_WRITE, 502: ProblemOut, 503: ProblemOut}
+WRITE = {400: ProblemOut, 404: ProblemOut, 409: ProblemOut, 422: ProblemOut}
+ASK = {**WRITE, 502: ProblemOut, 503: ProblemOut}
 
 api = NinjaAPI(
     title="GridGIS business API",
@@ -71,7 +71,7 @@ def config(request: HttpRequest) -> ConfigOut:
 
 @api.post(
     "/outages",
-    response={200: OutageDetail, 201: OutageDetail, **_ASK},
+    response={200: OutageDetail, 201: OutageDetail, **ASK},
     tags=["outages"],
     summary="Open an outage record for a device",
 )
@@ -108,12 +108,12 @@ def list_outages(
     cursor: str | None = None,
 ) -> OutagePage:
     """The latest opened first; `since` and `until` keep records whose time meets `[since, until)`."""
-    _only(request, "status", "kind", "county", "device", "since", "until", "limit", "cursor")
+    only_known(request, "status", "kind", "county", "device", "since", "until", "limit", "cursor")
     wanted = queries.OutageFilter(
         status=status, kind=kind, county=county, device=device, since=since, until=until
     )
     page, following = queries.outages(wanted=wanted, limit=limit, cursor=cursor)
-    return OutagePage(outages=[shown_outage(one) for one in page], next=_next(request, ROOT, following))
+    return OutagePage(outages=[shown_outage(one) for one in page], next=next_page(request, ROOT, following))
 
 
 @api.get(
@@ -128,7 +128,7 @@ def get_outage(request: HttpRequest, number: str) -> OutageDetail:
 
 
 @api.patch(
-    "/outages/{number}", response={200: OutageDetail, **_WRITE}, tags=["outages"], summary="Change a record"
+    "/outages/{number}", response={200: OutageDetail, **WRITE}, tags=["outages"], summary="Change a record"
 )
 def change_outage(request: HttpRequest, number: str, body: OutageChange) -> OutageDetail:
     """Change cause, note or expected restoration of an open record; 409 when `version` is not the latest."""
@@ -137,7 +137,7 @@ def change_outage(request: HttpRequest, number: str, body: OutageChange) -> Outa
 
 @api.post(
     "/outages/{number}/close",
-    response={200: OutageDetail, **_WRITE},
+    response={200: OutageDetail, **WRITE},
     tags=["outages"],
     summary="Close a record",
 )
@@ -148,7 +148,7 @@ def close_outage(request: HttpRequest, number: str, body: OutageClosing) -> Outa
 
 @api.post(
     "/outages/{number}/cancel",
-    response={200: OutageDetail, **_WRITE},
+    response={200: OutageDetail, **WRITE},
     tags=["outages"],
     summary="Cancel a record",
 )
@@ -159,7 +159,7 @@ def cancel_outage(request: HttpRequest, number: str, body: OutageCancelling) -> 
 
 @api.post(
     "/outages/{number}/refresh",
-    response={200: OutageDetail, **_ASK},
+    response={200: OutageDetail, **ASK},
     tags=["outages"],
     summary="Ask the engine again",
 )
@@ -198,7 +198,7 @@ def outage_customers(
     cursor: str | None = None,
 ) -> CustomerPage | HttpResponseBase:
     """A page as JSON, or everything as `text/csv` (by `Accept` or `?format=csv`); by default the latest."""
-    _only(request, "assessment", "format", "limit", "cursor")
+    only_known(request, "assessment", "format", "limit", "cursor")
     outage = queries.outage(number=number)
     asked = queries.assessment(outage=outage, sequence=assessment)
     if wanted_form(format=format, accept=request.headers.get("Accept", "")) == "csv":
@@ -209,7 +209,9 @@ def outage_customers(
         answer["Vary"] = "Accept"
         return answer
     page, following = queries.customers(assessment=asked, limit=limit, cursor=cursor)
-    address = _next(request, f"{ROOT}/{outage.number}/customers", following, assessment=str(asked.sequence))
+    address = next_page(
+        request, f"{ROOT}/{outage.number}/customers", following, assessment=str(asked.sequence)
+    )
     return shown_customers(outage, asked, page, next=address)
 
 
@@ -217,13 +219,15 @@ def _detail(outage: Outage) -> OutageDetail:
     return shown_detail(outage, queries.assessments(outage=outage), queries.steps(outage=outage))
 
 
-def _only(request: HttpRequest, *known: str) -> None:
+def only_known(request: HttpRequest, *known: str) -> None:
+    """Refuse parameters that an address does not have."""
     for name in request.GET:
         if name not in known:
             raise Malformed(name, f"no such parameter here; known are {', '.join(known)}")
 
 
-def _next(request: HttpRequest, address: str, cursor: str | None, **fixed: Any) -> str | None:
+def next_page(request: HttpRequest, address: str, cursor: str | None, **fixed: Any) -> str | None:
+    """The address of the next page of a list, asked as this one was."""
     if cursor is None:
         return None
     kept = {name: request.GET[name] for name in request.GET if name != "cursor"}

@@ -88,7 +88,23 @@ def wait_until_ready(
 
 @contextmanager
 def engine(server: str, folder: Path, commands: Sequence[Sequence[str]], *, name: str) -> Iterator[str]:
-    """The address of an engine that holds what `commands` (of `gridgis`) load.
+    """The address of an engine that holds what `commands` load; parameters as for `engine_over`."""
+    log = folder / f"{name}.log"
+    port = free_port()
+    with (
+        engine_over(server, folder, commands, name=name) as environment,
+        process(["-m", "gis_service", "serve", "--port", str(port)], environment, log) as child,
+    ):
+        address = f"http://127.0.0.1:{port}"
+        wait_until_ready(f"{address}/readyz", child, log)
+        yield address
+
+
+@contextmanager
+def engine_over(
+    server: str, folder: Path, commands: Sequence[Sequence[str]], *, name: str
+) -> Iterator[dict[str, str]]:
+    """What an engine process is told, over a database that holds what `commands` (of `gridgis`) load.
 
     Parameters
     ----------
@@ -101,8 +117,6 @@ def engine(server: str, folder: Path, commands: Sequence[Sequence[str]], *, name
     name
         Tells scratch databases of several engines apart.
     """
-    log = folder / f"{name}.log"
-    port = free_port()
     with scratch_database(server, f"gridgis_{name}_{os.getpid()}") as dsn:
         environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
         environment |= {"GRIDGIS_ENGINE_DSN": dsn, "GRIDGIS_HOME": str(folder)}
@@ -119,10 +133,7 @@ def engine(server: str, folder: Path, commands: Sequence[Sequence[str]], *, name
                 check=False,
             )
             assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
-        with process(["-m", "gis_service", "serve", "--port", str(port)], environment, log) as child:
-            address = f"http://127.0.0.1:{port}"
-            wait_until_ready(f"{address}/readyz", child, log)
-            yield address
+        yield environment
 
 
 def _uri(parts: dict[str, str]) -> str:

@@ -1,0 +1,425 @@
+"""Connection applications: their states, the capacity they hold in a real engine, and what dies in between.
+
+The grid is the drawing in `small_grid`: X1 has 250 kVA and customers who contract for 30.5. Without diversity
+(the rules of each question say so) 219.5 kVA are free behind it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg2
+import pytest
+from django.db import IntegrityError, connections, transaction
+
+from api.applications import MOVES
+from api.models import UNSETTLED, ApplicationStatus, ConnectionApplication
+from tests.api.asking import Api, problem
+from tests.api.conftest import PointAt
+from tests.api.engine_process import ROOT, engine_over, free_port, process, scratch_database, wait_until_ready
+from tests.api.small_grid import WEST, write_small_grid
+from tests.api.test_process import run
+
+APPLICATIONS = "/api/v1/applications"
+FREE = 250.0 - 30.5
+FLAT = {"load": {"coincidence": [{"customers": 1, "factor": 1.0}]}}
+HERE = [-1.48, 51.9902]
+"""Some 22 m from the low side of X1."""
+
+
+class OwnEngine:
+    """An engine of these tests alone, which they may kill and start again over the same database."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self.environment, self.folder, self.port = environment, folder, free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Return when it is ready; nothing to do where it runs."""
+        if self._child is not None and self._child.poll() is None:
+            return
+        log = self.folder / "own.log"
+        command = [sys.executable, "-m", "gis_service", "serve", "--port", str(self.port)]
+        with log.open("ab") as out:
+            self._child = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=out, stderr=out, start_new_session=True
+            )
+        wait_until_ready(f"{self.address}/readyz", self._child, log)
+
+    def kill(self) -> None:
+        """End all of it at once, as a power cut would."""
+        if self._child is not None and self._child.poll() is None:
+            os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait()
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Asked past the engine."""
+        dsn = self.environment["GRIDGIS_ENGINE_DSN"]
+        with closing(psycopg2.connect(dsn)) as held, held, held.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    def held(self) -> list[tuple[str, float]]:
+        """Key and kVA of what is reserved."""
+        return self.query("SELECT idempotency_key, kva FROM reservation WHERE state = 'held' ORDER BY id")
+
+    def wait_until_it_waits(self) -> None:
+        """Until a decision waits for a lock on the supplies."""
+        deadline = time.monotonic() + 20
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND query LIKE 'INSERT INTO reservation_supply%'"
+        )
+        while self.query(waiting) == [(0,)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def own(engine_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEngine]:
+    folder = tmp_path_factory.mktemp("own")
+    package = write_small_grid(folder / "package")
+    with engine_over(engine_server, folder, [["load", str(package)]], name="own") as environment:
+        engine = OwnEngine(environment, folder)
+        try:
+            engine.start()
+            yield engine
+        finally:
+            engine.kill()
+
+
+@pytest.fixture
+def api(point_at: PointAt, own: OwnEngine, transactional_db: None) -> Api:
+    own.start()
+    own.query("TRUNCATE reservation, reservation_supply, reservation_change")
+    return point_at(own.address)
+
+
+def new(api: Api, kva: float = 50, **more: Any) -> str:
+    """The number of a new application."""
+    body = {"applicant": {"name": "A. Smith", "contact": "a@example.org"}, "point": HERE, "kva": kva}
+    answer = api.send(APPLICATIONS, {**body, "decided_by": "clerk", **more})
+    assert answer.status == 201, answer.text
+    number: str = answer.json["id"]
+    return number
+
+
+def decide(api: Api, number: str, what: str, status: int = 200, **body: Any) -> Any:
+    """The application after a decision."""
+    answer = api.send(f"{APPLICATIONS}/{number}/{what}", {"decided_by": "planner", **body})
+    assert answer.status == status, answer.text
+    return answer.json
+
+
+def offered(api: Api, kva: float = 50, **more: Any) -> str:
+    """The number of an application with schemes, the first of which joins behind X1."""
+    number = new(api, kva, **more)
+    document = decide(api, number, "schemes", rules=FLAT)
+    assert document["scheme_answers"][0]["answer"]["schemes"][0]["attach"]["id"] == "D1"
+    return number
+
+
+def test_an_application_from_first_to_last(api: Api, own: OwnEngine) -> None:
+    number = new(api, 50, wanted_on="2027-03-01", note="a bakery")
+    document = decide(api, number, "schemes", rules=FLAT, k=2)
+    (kept,) = document["scheme_answers"]
+    asked = httpx.post(f"{own.address}/v1/supply-schemes", json=kept["question"], trust_env=False).json()
+    assert {**kept["answer"], "as_of": ""} == {**asked, "as_of": ""}  # as the engine answered, whole
+    assert "Smith" not in str(kept)
+    document = decide(api, number, "accept", rank=1)
+    assert document["status"] == "accepted"
+    assert document["cost"] == kept["answer"]["schemes"][0]["cost"]["total"]
+    assert own.held() == [(f"application-{number}-1", 50.0)]
+    told = httpx.get(f"{own.address}/v1/reservations", trust_env=False)
+    assert "Smith" not in told.text  # the engine never learns who applies
+    document = decide(api, number, "built", reason="job 7")
+    assert own.held() == []
+    steps = [
+        (one["kind"], one["decided_by"], one["from_status"], one["to_status"]) for one in document["steps"]
+    ]
+    assert steps == [
+        ("received", "clerk", "", "received"),
+        ("schemes asked", "planner", "received", "offered"),
+        ("accept", "planner", "offered", "accepting"),
+        ("accepted", "planner", "accepting", "accepted"),
+        ("built", "planner", "accepted", "completing"),
+        ("built", "planner", "completing", "built"),
+    ]
+    assert document["possible"] == []
+    assert api.get(f"{APPLICATIONS}/{number}").json == document
+
+
+def test_what_somebody_else_took_is_refused_with_the_engines_reason(api: Api, own: OwnEngine) -> None:
+    first, second = offered(api, 150), offered(api, 150)
+    decide(api, first, "accept", rank=1)
+    answer = api.send(f"{APPLICATIONS}/{second}/accept", {"decided_by": "planner", "rank": 1})
+    told = problem(answer, 409)
+    assert told["from"] == "engine"
+    assert told["binding"]["element"] == "X1"
+    assert told["binding"]["beyond_kva"] == pytest.approx(150 + 150 - FREE)
+    document = api.get(f"{APPLICATIONS}/{second}").json
+    assert document["status"] == "offered"
+    assert document["steps"][-1]["details"]["refused"]["binding"]["reserved_kva"] == 150
+    decide(api, first, "withdraw", reason="changed his mind")
+    assert decide(api, second, "accept", rank=1)["status"] == "accepted"
+    assert own.held() == [(f"application-{second}-2", 150.0)]
+
+
+def test_every_decision_is_taken_in_its_states_alone(api: Api) -> None:
+    """Expected: `MOVES` read the other way round; what is not in it is refused, naming what is."""
+    bodies: dict[str, dict[str, Any]] = {
+        "ask schemes": {"rules": FLAT},
+        "accept": {"rank": 1},
+        "reject": {"reason": "no"},
+        "withdraw": {},
+        "built": {},
+    }
+
+    def brought_to(status: str) -> str:
+        number = new(api, 1) if status == "received" else offered(api, 1)
+        path = {
+            "accepted": ["accept"],
+            "built": ["accept", "built"],
+            "withdrawn": ["accept", "withdraw"],
+            "rejected": ["reject"],
+        }
+        for what in path.get(status, []):
+            decide(api, number, what, **bodies[what])
+        return number
+
+    for status in set(ApplicationStatus) - set(UNSETTLED):
+        possible = MOVES.get(status, {})
+        for what, body in bodies.items():
+            number = brought_to(status)
+            address = "schemes" if what == "ask schemes" else what
+            document = decide(api, number, address, 200 if what in possible else 409, **body)
+            if what not in possible:
+                assert document["application_status"] == status
+                assert document["possible"] == list(possible)
+                assert api.get(f"{APPLICATIONS}/{number}").json["status"] == status
+
+
+def test_two_supplies_are_accepted_as_a_pair_or_refused(api: Api, own: OwnEngine) -> None:
+    number = new(api, 50, supplies=2)
+    document = decide(api, number, "schemes", rules=FLAT)
+    pairs = document["scheme_answers"][0]["answer"]["pairs"]
+    assert pairs == []  # the drawing has one feeder
+    told = problem(api.send(f"{APPLICATIONS}/{number}/accept", {"decided_by": "p", "rank": 1}), 409)
+    assert "has 0 pairs" in told["detail"]
+    assert own.held() == []
+
+
+def test_the_list_has_filters_and_pages(api: Api) -> None:
+    numbers = [new(api, 1) for _ in range(5)]
+    decide(api, numbers[1], "schemes", rules=FLAT)
+    decide(api, numbers[2], "reject", reason="no")
+
+    def listed(query: str) -> list[str]:
+        found: list[str] = []
+        path: str | None = f"{APPLICATIONS}?{query}"
+        while path is not None:
+            page = api.get(path).json
+            found += [one["id"] for one in page["applications"]]
+            assert len(page["applications"]) <= 2
+            path = page["next"]
+        return found
+
+    assert listed("limit=2") == numbers[::-1]
+    assert listed("limit=2&status=rejected") == [numbers[2]]
+    assert listed(f"limit=2&county={WEST}") == [numbers[1]]
+    problem(api.get(f"{APPLICATIONS}?colour=red"), 400)
+    problem(api.get(f"{APPLICATIONS}/2026-999999"), 404)
+
+
+def test_the_same_key_makes_one_application(api: Api) -> None:
+    body = {"applicant": {"name": "B"}, "point": HERE, "kva": 5, "decided_by": "c", "idempotency_key": "k"}
+    first, again = api.send(APPLICATIONS, body), api.send(APPLICATIONS, body)
+    assert (first.status, again.status) == (201, 200)
+    assert first.json["id"] == again.json["id"]
+    assert (
+        "was used for another request" in problem(api.send(APPLICATIONS, {**body, "kva": 6}), 409)["detail"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"applicant": {"name": " "}}, "applicant.name"),
+        ({"kva": 0}, "kva"),
+        ({"decided_by": ""}, "decided_by"),
+        ({"point": [0, 91]}, "point"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(api: Api, change: dict[str, Any], word: str) -> None:
+    body = {"applicant": {"name": "B"}, "point": HERE, "kva": 5, "decided_by": "c"}
+    assert word in problem(api.send(APPLICATIONS, body | change), 400)["detail"]
+
+
+def test_the_database_keeps_states_and_reservations_together(api: Api) -> None:
+    number = new(api)
+    changes: list[dict[str, Any]] = [
+        {"status": "accepted"},
+        {"status": "accepting"},
+        {"intent": {}},
+        {"reservation_id": 3},
+    ]
+    for change in changes:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ConnectionApplication.objects.filter(number=number).update(**change)
+
+
+# --- two databases, and processes that die between them
+
+
+def test_an_engine_that_is_away_leaves_the_decision_to_be_settled(api: Api, own: OwnEngine) -> None:
+    number = offered(api)
+    own.kill()
+    answer = api.send(f"{APPLICATIONS}/{number}/accept", {"decided_by": "planner", "rank": 1})
+    assert problem(answer, 503)["type"].endswith("engine-away")
+    document = api.get(f"{APPLICATIONS}/{number}").json
+    assert (document["status"], document["possible"]) == ("accepting", ["settle"])
+    problem(api.send(f"{APPLICATIONS}/{number}/withdraw", {"decided_by": "planner"}), 503)
+    own.start()
+    # the next decision settles the one before it first
+    document = decide(api, number, "withdraw", reason="too late")
+    assert [one["to_status"] for one in document["steps"][-4:]] == [
+        "accepting",
+        "accepted",
+        "withdrawing",
+        "withdrawn",
+    ]
+    assert own.held() == []
+
+
+def test_an_engine_killed_while_it_decides_reserves_once(api: Api, own: OwnEngine) -> None:
+    number = offered(api)
+    with closing(psycopg2.connect(own.environment["GRIDGIS_ENGINE_DSN"])) as held, held.cursor() as cursor:
+        cursor.execute("LOCK TABLE reservation_supply IN ACCESS EXCLUSIVE MODE")
+        with ThreadPoolExecutor(1) as pool:
+
+            def accept() -> int:
+                try:
+                    body = {"decided_by": "planner", "rank": 1}
+                    return api.send(f"{APPLICATIONS}/{number}/accept", body).status
+                finally:
+                    connections.close_all()
+
+            sent = pool.submit(accept)
+            own.wait_until_it_waits()
+            own.kill()
+            assert sent.result() == 503
+        held.rollback()
+    assert own.held() == []
+    own.start()
+    document = api.send(f"{APPLICATIONS}/{number}/settle", {}).json
+    assert document["status"] == "accepted"
+    assert own.held() == [(f"application-{number}-1", 50.0)]
+
+
+def test_a_reservation_whose_answer_was_lost_is_found_again(
+    point_at: PointAt, own: OwnEngine, api: Api
+) -> None:
+    number = offered(api)
+    hasty = point_at(own.address, answer_s=1.0)
+    with closing(psycopg2.connect(own.environment["GRIDGIS_ENGINE_DSN"])) as held, held.cursor() as cursor:
+        cursor.execute("LOCK TABLE reservation_supply IN ACCESS EXCLUSIVE MODE")
+        answer = hasty.send(f"{APPLICATIONS}/{number}/accept", {"decided_by": "planner", "rank": 1})
+        problem(answer, 503)
+        held.rollback()
+    deadline = time.monotonic() + 20
+    while not own.held():  # the engine goes on and reserves, though nobody hears of it
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    patient = point_at(own.address)
+    assert patient.get(f"{APPLICATIONS}/{number}").json["status"] == "accepting"
+    document = patient.send(f"{APPLICATIONS}/{number}/settle", {}).json
+    assert document["status"] == "accepted"
+    assert own.held() == [(f"application-{number}-1", 50.0)]
+    assert len(own.query("SELECT 1 FROM reservation")) == 1
+
+
+def test_a_business_api_killed_while_it_waits_is_settled_by_the_command(
+    own: OwnEngine, tmp_path: Path
+) -> None:
+    own.start()
+    own.query("TRUNCATE reservation, reservation_supply, reservation_change")
+    server = os.environ["GRIDGIS_API_DSN"]
+    with scratch_database(server, f"gridgis_api_killed_{os.getpid()}") as dsn:
+        environment = {**os.environ, "GRIDGIS_API_DSN": dsn, "GRIDGIS_ENGINE_URL": own.address}
+        assert run(environment, "migrate").returncode == 0
+        port, log = free_port(), tmp_path / "api.log"
+        address = f"http://127.0.0.1:{port}{APPLICATIONS}"
+        with process(["-m", "api", "serve", "--port", str(port)], environment, log) as child:
+            wait_until_ready(f"http://127.0.0.1:{port}/readyz", child, log)
+            with httpx.Client(trust_env=False, timeout=60) as client:
+                body = {"applicant": {"name": "B"}, "point": HERE, "kva": 60, "decided_by": "c"}
+                number = client.post(address, json=body).json()["id"]
+                asked = client.post(f"{address}/{number}/schemes", json={"decided_by": "c", "rules": FLAT})
+                assert asked.status_code == 200, asked.text
+                dsn_of_engine = own.environment["GRIDGIS_ENGINE_DSN"]
+                with closing(psycopg2.connect(dsn_of_engine)) as held, held.cursor() as cursor:
+                    cursor.execute("LOCK TABLE reservation_supply IN ACCESS EXCLUSIVE MODE")
+                    with ThreadPoolExecutor(1) as pool:
+                        chosen = {"decided_by": "c", "rank": 1}
+                        sent = pool.submit(client.post, f"{address}/{number}/accept", json=chosen)
+                        own.wait_until_it_waits()
+                        children = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+                        for one in (*map(int, children), child.pid):
+                            os.kill(one, signal.SIGKILL)
+                        with pytest.raises(httpx.TransportError):
+                            sent.result()
+                    held.rollback()
+        done = run(environment, "settle")
+        assert done.returncode == 0, done.stderr
+        assert f"application {number}: accepted" in done.stdout
+        assert own.held() == [(f"application-{number}-1", 60.0)]
+        assert "nothing to settle" in run(environment, "settle").stdout
+        own.kill()
+        assert run(environment, "settle").returncode == 0  # nothing to ask for
+
+
+def test_racing_applications_for_the_last_kva(own: OwnEngine, tmp_path: Path) -> None:
+    """Over real HTTP, with threads of their own: as many are accepted as fit, the others stay offered."""
+    own.start()
+    own.query("TRUNCATE reservation, reservation_supply, reservation_change")
+    server = os.environ["GRIDGIS_API_DSN"]
+    with scratch_database(server, f"gridgis_api_racing_{os.getpid()}") as dsn:
+        environment = {**os.environ, "GRIDGIS_API_DSN": dsn, "GRIDGIS_ENGINE_URL": own.address}
+        assert run(environment, "migrate").returncode == 0
+        port, log = free_port(), tmp_path / "api.log"
+        address = f"http://127.0.0.1:{port}{APPLICATIONS}"
+        with (
+            process(["-m", "api", "serve", "--port", str(port)], environment, log) as child,
+            httpx.Client(trust_env=False, timeout=60) as client,
+        ):
+            wait_until_ready(f"http://127.0.0.1:{port}/readyz", child, log)
+            numbers = []
+            for _ in range(8):
+                body = {"applicant": {"name": "B"}, "point": HERE, "kva": 60, "decided_by": "c"}
+                numbers.append(client.post(address, json=body).json()["id"])
+                client.post(f"{address}/{numbers[-1]}/schemes", json={"decided_by": "c", "rules": FLAT})
+
+            def accept(number: str) -> int:
+                chosen = {"decided_by": "c", "rank": 1}
+                return client.post(f"{address}/{number}/accept", json=chosen).status_code
+
+            with ThreadPoolExecutor(8) as pool:
+                statuses = list(pool.map(accept, numbers))
+            fitting = int(FREE // 60)
+            assert (statuses.count(200), statuses.count(409)) == (fitting, 8 - fitting)
+            states = [client.get(f"{address}/{one}").json()["status"] for one in numbers]
+            assert [one == "accepted" for one in states] == [one == 200 for one in statuses]
+            assert set(states) == {"accepted", "offered"}
+            assert len(own.held()) == fitting
