@@ -2,7 +2,8 @@
 import { ask } from "./http";
 import { S } from "./strings";
 import type { Mode } from "./engine";
-import type { ImpactCustomer, Outage, OutageDetail } from "./wire";
+import type { Application, ImpactCustomer, Outage, OutageDetail } from "./wire";
+import type { Position } from "geojson";
 
 export interface NewRecord {
   ids: readonly string[];
@@ -60,6 +61,48 @@ export function closeRecord(outage: Outage, restoredAt: string): Promise<OutageD
     method: "POST",
     away,
     body: { restored_at: restoredAt, version: outage.version },
+  });
+}
+
+export interface NewApplication {
+  applicant: string;
+  point: Position;
+  kva: number;
+  supplies: number;
+  who: string;
+  key: string;
+}
+
+export function newApplication(made: NewApplication): Promise<Application> {
+  return ask(`${ROOT}/applications`, {
+    method: "POST",
+    away,
+    body: {
+      applicant: { name: made.applicant },
+      point: made.point,
+      kva: made.kva,
+      supplies: made.supplies,
+      decided_by: made.who,
+      idempotency_key: made.key,
+    },
+  });
+}
+
+export function askSchemes(id: string, who: string): Promise<Application> {
+  return ask(`${ROOT}/applications/${encodeURIComponent(id)}/schemes`, {
+    method: "POST",
+    away,
+    seconds: 60,
+    body: { decided_by: who },
+  });
+}
+
+export function acceptScheme(id: string, rank: number, who: string): Promise<Application> {
+  return ask(`${ROOT}/applications/${encodeURIComponent(id)}/accept`, {
+    method: "POST",
+    away,
+    seconds: 60,
+    body: { decided_by: who, rank },
   });
 }
 

@@ -1,6 +1,7 @@
 // The map page: loads the grid, asks the engine on a click, colours what is out, and opens outage records.
 import maplibre from "./maplibre";
 import { closeRecord, config, customersOf, freshKey, openOutages, openRecord, outage as readOutage } from "./business";
+import { Connect } from "./connect";
 import { darkFeatures } from "./dark";
 import { byId, el } from "./dom";
 import { Engine, type Mode, type Standing } from "./engine";
@@ -32,6 +33,8 @@ class Desk {
   private question: AbortController | null = null;
   private known: Standing = { versions: {}, missing: [] };
   private readonly panel: Panel;
+  private readonly connect: Connect;
+  private connecting = false;
   private readonly records = el("section", { id: "records", "aria-label": S.openOutages });
 
   constructor(
@@ -52,6 +55,10 @@ class Desk {
         return opened;
       },
     });
+    this.connect = new Connect(panelPlace, {
+      draw: (features) => this.map.getSource<GeoJSONSource>("routes")?.setData(features),
+      clear: () => this.clear(),
+    });
     showTools(byId("tools"), (mode) => this.setMode(mode), () => this.fit());
     byId("bar").append(
       el("div", { class: "brand" }, el("img", { src: "/icon.svg", alt: "", width: 22, height: 22 }), el("b", {}, S.product), el("span", {}, S.subtitle)),
@@ -62,7 +69,8 @@ class Desk {
     );
     map.on("click", (event) => this.clicked(event));
     map.on("mousemove", (event) => {
-      map.getCanvas().style.cursor = this.under(event).length > 0 ? "pointer" : "";
+      const hand = this.under(event).length > 0 ? "pointer" : "";
+      map.getCanvas().style.cursor = this.connecting ? "crosshair" : hand;
     });
     document.addEventListener("keydown", (event) => {
       const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
@@ -199,6 +207,11 @@ class Desk {
   }
 
   private clicked(event: MapMouseEvent): void {
+    if (this.connecting) {
+      this.clear();
+      this.connect.at([event.lngLat.lng, event.lngLat.lat]);
+      return;
+    }
     const [first, ...rest] = this.under(event);
     if (first === undefined) this.clear();
     else this.choose(first, rest);
@@ -272,7 +285,12 @@ class Desk {
     }
   }
 
-  private setMode(mode: Mode): void {
+  private setMode(mode: Mode | "connect"): void {
+    if (this.connecting !== (mode === "connect")) {
+      this.connecting = mode === "connect";
+      this.clear();
+    }
+    if (mode === "connect") return;
     this.mode = mode;
     if (this.asked !== null && DEVICE_LAYERS.includes(this.asked.layer)) this.choose(this.asked, this.others);
   }
@@ -282,7 +300,9 @@ class Desk {
     this.asked = null;
     this.others = [];
     this.colour(NOTHING);
-    this.panel.hint();
+    this.map.getSource<GeoJSONSource>("routes")?.setData(NOTHING);
+    if (this.connecting) this.connect.hint();
+    else this.panel.hint();
     notice("");
     delete document.documentElement.dataset["impact"];
   }
@@ -334,8 +354,8 @@ function notice(sentence: string): void {
   );
 }
 
-function showTools(place: HTMLElement, setMode: (mode: Mode) => void, fit: () => void): void {
-  const choice = (mode: Mode, text: string, hint: string): HTMLElement =>
+function showTools(place: HTMLElement, setMode: (mode: Mode | "connect") => void, fit: () => void): void {
+  const choice = (mode: Mode | "connect", text: string, hint: string): HTMLElement =>
     el(
       "label",
       { title: hint },
@@ -349,6 +369,7 @@ function showTools(place: HTMLElement, setMode: (mode: Mode) => void, fit: () =>
       el("legend", {}, S.modeLabel),
       choice("out", S.modeOut, S.modeOutHint),
       choice("fault", S.modeFault, S.modeFaultHint),
+      choice("connect", S.modeConnect, S.modeConnectHint),
     ),
     el("button", { id: "fit", onclick: fit }, S.fit),
   );

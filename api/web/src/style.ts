@@ -88,7 +88,10 @@ const openSwitch: ExpressionSpecification = ["to-boolean", get("open")];
 const lowVoltage = is("level", "lv");
 
 export function style(): StyleSpecification {
-  const sources: StyleSpecification["sources"] = { dark: { type: "geojson", data: EMPTY } };
+  const sources: StyleSpecification["sources"] = {
+    dark: { type: "geojson", data: EMPTY },
+    routes: { type: "geojson", data: EMPTY },
+  };
   for (const layer of LAYERS) sources[layer] = { type: "geojson", data: EMPTY };
   return {
     version: 8,
@@ -269,6 +272,30 @@ export function style(): StyleSpecification {
           "icon-size": byZoom(9, 0.9, 14, 1.3, 18, 1.9),
           "icon-allow-overlap": true,
           "icon-ignore-placement": true,
+        },
+      },
+      {
+        id: "route",
+        type: "line",
+        source: "routes",
+        filter: ["==", ["geometry-type"], "LineString"],
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: {
+          "line-color": COLOUR.route,
+          "line-width": ["case", get("chosen"), 5, 2.5],
+          "line-opacity": ["case", get("chosen"), 1, 0.55],
+        },
+      },
+      {
+        id: "route-customer",
+        type: "circle",
+        source: "routes",
+        filter: ["==", ["geometry-type"], "Point"],
+        paint: {
+          "circle-radius": 6,
+          "circle-color": COLOUR.route,
+          "circle-stroke-width": 2,
+          "circle-stroke-color": COLOUR.symbolEdge,
         },
       },
       label("label-county", "county", 8, 13, 13, COLOUR.countyLabel, 0),

@@ -19,6 +19,7 @@ export const COLOUR = {
   outGlow: "#ff2b24",
   device: "#ffffff",
   opened: "#ff9d2e",
+  route: "#7fe3a1",
   label: "#b9c8d9",
   countyLabel: "#64809e",
   labelEdge: "#0b1016",

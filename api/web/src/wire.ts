@@ -1,5 +1,5 @@
 // What the two services send: the fields this map relies on, and nothing else.
-import type { Feature, Geometry, Position } from "geojson";
+import type { Feature, Geometry, LineString, Position } from "geojson";
 
 export const LAYERS = [
   "county",
@@ -83,6 +83,31 @@ export interface Outage {
 
 export interface OutageDetail extends Outage {
   districts: ImpactDistrict[];
+}
+
+export interface Scheme {
+  rank: number;
+  attach: { kind: string; id: string };
+  route: { geometry: LineString; length_m: number };
+  conductor: string;
+  cost: { total: number; currency: string };
+  voltage: { drop_percent: number };
+}
+
+export interface Pair {
+  rank: number;
+  cost: number;
+  supplies: Scheme[];
+}
+
+export interface Application {
+  id: string;
+  status: string;
+  applicant: { name: string };
+  kva: number;
+  supplies: number;
+  reservation_id: number | null;
+  scheme_answers: { sequence: number; answer: { schemes: Scheme[]; pairs: Pair[] } }[];
 }
 
 export interface Problem {
