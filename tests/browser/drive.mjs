@@ -63,6 +63,7 @@ const pixels = async (png, wanted, within = 40) =>
   );
 const RED = [255, 77, 71];
 const BLUE = [88, 180, 255];
+const GREEN = [127, 227, 161];
 
 // Where an element lies on the page, after the map has moved there. Only the eye is moved by script; the click is real.
 async function place(layer, id) {
@@ -198,6 +199,31 @@ const scenarios = {
     page.once("dialog", (dialog) => dialog.accept());
     await page.click("#records button:has-text('Restored now')");
     await page.waitForSelector("#records .badge:has-text('0')");
+  },
+
+  async connects() {
+    await load();
+    await page.check("input[name=mode][value=connect]", { force: true });
+    await page.evaluate((centre) => window.gridgis.map.jumpTo({ center: centre, zoom: 17 }), asked.point);
+    await settled();
+    const box = await page.locator("#map").boundingBox();
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await page.fill("input[name=applicant]", "Bakery <b>Muller</b>");
+    await page.fill("input[name=kva]", String(asked.kva));
+    await page.fill("input[name=who]", "Ada");
+    saw.green_before = await pixels(await shot("connect-form"), GREEN);
+    await page.click("#ask-schemes");
+    await page.waitForSelector("#schemes li");
+    saw.ranks = await page.locator("#schemes li").count();
+    saw.first = await text("#schemes li:first-child");
+    saw.heading = await text("#panel .asked");
+    saw.green = await pixels(await shot("connect-schemes"), GREEN);
+    await page.click("#schemes li:first-child button");
+    await page.waitForSelector("#accepted");
+    saw.accepted = await text("#accepted");
+    await shot("connect-accepted");
+    await page.keyboard.press("Escape");
+    saw.green_after = await pixels(await shot("connect-cleared"), GREEN);
   },
 
   async away() {

@@ -119,6 +119,28 @@ def test_a_record_is_opened_listed_shown_and_closed(drive: Drive, map_url: str, 
     assert talked_to_nobody_else(saw, map_url, demo_engine)
 
 
+def test_a_connection_is_asked_for_at_a_place_and_a_scheme_accepted(
+    drive: Drive, map_url: str, demo_engine: str
+) -> None:
+    """Expected: the engine, asked directly for schemes and afterwards for what is reserved."""
+    point, kva = [7.8828, 48.4588], 12
+    question = {"point": point, "kva": kva}
+    said = httpx.post(f"{demo_engine}/v1/supply-schemes", json=question, timeout=60, trust_env=False).json()
+    saw = drive("connects", map_url, point=point, kva=kva)
+    assert saw["ranks"] == len(said["schemes"])
+    assert said["schemes"][0]["attach"]["id"] in saw["first"]
+    assert said["schemes"][0]["conductor"] in saw["first"]
+    assert "Bakery <b>Muller</b>" in saw["heading"]
+    assert saw["green"] > saw["green_before"] + 50  # the place alone before, then the routes
+    held = httpx.get(f"{demo_engine}/v1/reservations", trust_env=False).json()["reservations"][0]
+    assert saw["accepted"] == f"Accepted: reservation {held['id']} holds {kva} kVA."
+    assert held["supplies"][0]["scheme"]["attach"]["id"] == said["schemes"][0]["attach"]["id"]
+    assert held["point"] == pytest.approx(point, abs=1e-5)
+    assert saw["green_after"] == 0
+    assert (saw["console"], saw["errors"]) == ([], [])
+    assert talked_to_nobody_else(saw, map_url, demo_engine)
+
+
 def test_an_engine_that_is_away_is_said_in_words(drive: Drive, tmp_path: Any) -> None:
     away = nobody()
     with business_api(away, tmp_path) as address:
@@ -131,6 +153,6 @@ def test_an_engine_that_is_away_is_said_in_words(drive: Drive, tmp_path: Any) ->
 
 def test_the_docs_page_works_without_the_outside(drive: Drive, map_url: str) -> None:
     saw = drive("docs", map_url)
-    assert saw["operations"] == 9
+    assert saw["operations"] == 18
     assert saw["errors"] == []
     assert talked_to_nobody_else(saw, map_url)
