@@ -100,6 +100,14 @@ def test_the_openapi_document_is_valid_and_lists_every_address(alone: Api) -> No
     validate(document)
     assert document["openapi"].startswith("3.1")
     assert set(document["paths"]) == {
+        "/api/v1/applications",
+        "/api/v1/applications/{number}",
+        "/api/v1/applications/{number}/accept",
+        "/api/v1/applications/{number}/built",
+        "/api/v1/applications/{number}/reject",
+        "/api/v1/applications/{number}/schemes",
+        "/api/v1/applications/{number}/settle",
+        "/api/v1/applications/{number}/withdraw",
         "/api/v1/config",
         "/api/v1/outages",
         "/api/v1/outages/{number}",
