@@ -35,6 +35,7 @@ MAPS = (
     "/ogc/collections/{collection}/tiles",
     "/v1/supply-schemes",
     "/v1/headroom",
+    "/v1/reservations",
 )
 DEFAULT_LIMIT = 100
 
