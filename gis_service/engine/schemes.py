@@ -29,7 +29,7 @@ from gis_service.planning.pairs import Independence, Pairs, best_pairs
 from gis_service.planning.pareto import Front, pareto_front
 from gis_service.planning.plane import Plane
 from gis_service.planning.refusals import refusals
-from gis_service.planning.reserved import Reserved
+from gis_service.planning.reserved import NOTHING_RESERVED, Reserved
 from gis_service.planning.rules import Level, Rules, overridden
 from gis_service.planning.search import Block, Choice, Load, Search
 from gis_service.planning.trees import Trees
@@ -79,7 +79,9 @@ class Planned:
     search: Search
 
 
-def lay_out_question(scene: Scene, asked: SchemeAsked, planner: Planner, reserved: Reserved) -> Planned:
+def lay_out_question(
+    scene: Scene, asked: SchemeAsked, planner: Planner, reserved: Reserved = NOTHING_RESERVED
+) -> Planned:
     """The places, routes and offers of a question, with what is reserved as load.
 
     Raises
@@ -141,7 +143,7 @@ def supply_schemes(
     best = list(islice(search.best(), asked.k))
     pairs = Pairs([], True)
     if asked.supplies == 2 and asked.disjoint:
-        pairs = disjoint_pairs(blocks, laid.load, asked.independence, asked.k)
+        pairs = disjoint_pairs(blocks, load, asked.independence, asked.k)
     elif asked.supplies == 2:
         pairs = best_pairs(search.best(), asked.independence, asked.k)
     front = pareto_front(search) if asked.pareto else Front([], True)

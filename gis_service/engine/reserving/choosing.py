@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +12,7 @@ import orjson
 from gis_service.engine.columns import Answer
 from gis_service.engine.reserving.asked import Chosen, ReservationAsked
 from gis_service.engine.reserving.book import Counted
-from gis_service.engine.schemes import Laid, Planner, lay_question
+from gis_service.engine.schemes import Planned, Planner, lay_out_question
 from gis_service.engine.world import Scene
 from gis_service.errors import CapacityTaken, Conflict, InvalidInput
 from gis_service.kernels.compiled import I64
@@ -25,9 +24,10 @@ from gis_service.planning.pairs import origin_of
 from gis_service.planning.refusals import refusal
 from gis_service.planning.reserved import at_or_below
 from gis_service.planning.search import Block, Choice, Offers
-from gis_service.planning.sites import Site
+from gis_service.planning.sites import KINDS
 
 _PROVED_AT_ONCE = 32
+_SAME_FRACTION = 1e-6
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def choose(scene: Scene, asked: ReservationAsked, planner: Planner, counted: Cou
     Impossible, CountyAway, NotReady
         As `supply_schemes` says.
     """
-    laid = lay_question(scene, asked.question, planner, counted.reserved)
+    laid = lay_out_question(scene, asked.question, planner, counted.reserved)
     found = [_choice(laid, one, number, counted) for number, one in enumerate(asked.chosen, start=1)]
     if len(found) == 2:
         _refuse_dependent(found, asked)
@@ -84,7 +84,7 @@ def choose(scene: Scene, asked: ReservationAsked, planner: Planner, counted: Cou
     )
 
 
-def _choice(laid: Laid, chosen: Chosen, number: int, counted: Counted) -> Choice:
+def _choice(laid: Planned, chosen: Chosen, number: int, counted: Counted) -> Choice:
     """The cheapest way to a chosen place that holds."""
     offers = [one for one in laid.search.offers if one.conductor.name == chosen.conductor]
     if not any(chosen.conductor == one.name for one in laid.rules.conductor):
@@ -94,9 +94,7 @@ def _choice(laid: Laid, chosen: Chosen, number: int, counted: Counted) -> Choice
         )
         raise InvalidInput(fault, [fault])
     for block in laid.blocks:
-        places = np.array(
-            [k for k, site in enumerate(block.sites.site) if _is_chosen(block, site, chosen)], np.int64
-        )
+        places = _places(block, chosen)
         if not places.size:
             continue
         ways = [(one, np.flatnonzero(np.isin(one.place, places))) for one in offers if one.block is block]
@@ -115,15 +113,27 @@ def _choice(laid: Laid, chosen: Chosen, number: int, counted: Counted) -> Choice
     )
 
 
-def _is_chosen(block: Block, site: Site, chosen: Chosen) -> bool:
-    if (site.kind, site.id) != (chosen.kind, chosen.id):
-        return False
-    nodes = block.reckoned.tree.topology.tables.nodes
-    if chosen.node_id is not None and (site.node < 0 or str(nodes.id[site.node]) != chosen.node_id):
-        return False
-    if chosen.fraction is None:
-        return True
-    return site.fraction is not None and math.isclose(site.fraction, chosen.fraction, abs_tol=1e-6)
+_LAYERS = {"district": "transformer_district", "line_tap": "line_section", "node": "connectivity_node"}
+
+
+def _places(block: Block, chosen: Chosen) -> I64:
+    """The places of a block that are meant, ascending."""
+    sites, tree = block.sites, block.reckoned.tree
+    kept = sites.kind == KINDS.index(chosen.kind)
+    ids, nodes = tree.topology.ids, tree.topology.tables.nodes
+    if chosen.kind in _LAYERS:
+        row = ids.row(_LAYERS[chosen.kind], chosen.id)
+        kept &= sites.row == (-1 if row is None else row)
+    else:
+        kept[kept] = (
+            np.array([str(one) for one in nodes.substation_id[sites.row[kept]].tolist()]) == chosen.id
+        )
+    if chosen.node_id is not None:
+        row = ids.row("connectivity_node", chosen.node_id)
+        kept &= sites.node == (-2 if row is None else row)
+    if chosen.fraction is not None:
+        kept &= np.abs(sites.fraction - chosen.fraction) < _SAME_FRACTION
+    return np.flatnonzero(kept)
 
 
 def _cheapest_that_holds(ways: Sequence[tuple[Offers, I64]]) -> Choice | None:
@@ -197,28 +207,28 @@ def _taken(
     )
 
 
-def _apart(laid: Laid, asked: ReservationAsked) -> list[Choice]:
+def _apart(laid: Planned, asked: ReservationAsked) -> list[Choice]:
     """The cheapest ways to the two chosen places that share no corridor, in their order."""
     blocks = []
     for block in laid.blocks:
-        kept = [
-            k
-            for k, site in enumerate(block.sites.site)
-            if any(_is_chosen(block, site, one) for one in asked.chosen)
-        ]
+        kept = np.unique(np.concatenate([_places(block, one) for one in asked.chosen]))
+        of = block.sites
         sites = replace(
-            block.sites,
-            site=[block.sites.site[k] for k in kept],
-            at=block.sites.at[kept],
-            portion=block.sites.portion[kept],
-            metres=block.sites.metres[kept],
+            of,
+            kind=of.kind[kept],
+            row=of.row[kept],
+            node=of.node[kept],
+            fraction=of.fraction[kept],
+            at=of.at[kept],
+            portion=of.portion[kept],
+            metres=of.metres[kept],
         )
-        if kept:
+        if kept.size:
             blocks.append(replace(block, sites=sites))
     pairs = disjoint_pairs(blocks, laid.load, asked.question.independence, 1).pairs
     for one, other in ((first, second) for pair in pairs for first, second in (pair, pair[::-1])):
         if all(
-            _is_chosen(choice.offers.block, choice.site, chosen)
+            choice.place in _places(choice.offers.block, chosen)
             and choice.offers.conductor.name == chosen.conductor
             for choice, chosen in zip((one, other), asked.chosen, strict=True)
         ):
