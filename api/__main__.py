@@ -63,7 +63,7 @@ def _run(asked: argparse.Namespace) -> int:
     elif asked.command == "settle":
         return _settle()
     else:
-        _serve(host=asked.host, port=asked.port, threads=asked.threads)
+        return _serve(host=asked.host, port=asked.port, threads=asked.threads)
     return 0
 
 
@@ -91,21 +91,22 @@ def _settle() -> int:
     return 1 if left else 0
 
 
-def _serve(*, host: str, port: int, threads: int) -> None:
-    from granian import Granian
-    from granian.constants import Interfaces
+def _serve(*, host: str, port: int, threads: int) -> int:
+    from django.conf import settings
 
+    from api.wsgi import application
+    from serving.server import CannotListen, Service, listen, serve
+
+    try:
+        listening = listen(host, port)
+    except CannotListen as error:
+        print(f"python -m api serve: {error}: choose another with --port", file=sys.stderr)
+        return 2
     shown = f"[{host}]" if ":" in host else host
     print(f"business API and map: http://{shown}:{port}", flush=True)
-    Granian(
-        "api.wsgi:application",
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        blocking_threads=threads,
-        websockets=False,
-    ).serve()
+    most_body = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    serve(Service(application=application, threads=threads, most_body=most_body), listening)
+    return 0
 
 
 def _port(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The WSGI application that granian serves."""
+"""The business API as a WSGI application; what `python -m api serve` and any other WSGI server load."""
 
 from __future__ import annotations
 

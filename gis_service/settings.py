@@ -78,6 +78,8 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "loggers": {
         "gis_service": {"handlers": ["stderr"], "level": os.environ.get("GRIDGIS_LOG_LEVEL", "INFO").upper()},
+        "serving": {"handlers": ["stderr"], "level": "INFO"},
+        "uvicorn.error": {"handlers": ["stderr"], "level": "ERROR"},
         "django.request": {"handlers": ["stderr"], "propagate": False, "filters": ["faults"]},
     },
 }

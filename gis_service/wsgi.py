@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from gis_service.home import prepare_environment
 
 prepare_environment()
@@ -12,11 +10,6 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402  # the settings 
 
 _django = get_wsgi_application()
 
-from gis_service.web import worker  # noqa: E402  # and the apps must be loaded
-from gis_service.web.direct import Direct  # noqa: E402
-from gis_service.web.patience import Patience  # noqa: E402
-from gis_service.web.server import THREADS, THREADS_VARIABLE  # noqa: E402
+from gis_service.web.direct import Direct  # noqa: E402  # and the apps must be loaded
 
-application = Patience(Direct(_django), places=int(os.environ.get(THREADS_VARIABLE, THREADS)))
-
-worker.begin()
+application = Direct(_django)

@@ -22,7 +22,7 @@ part "format" "$bin/ruff" format --check --quiet .
 part "lint" "$bin/ruff" check --quiet .
 part "import contracts" "$bin/lint-imports" --cache-dir .import_linter_cache
 part "types of the engine" types gis_service.settings --exclude '^tests/(api|browser)/' \
-    gis_service layers sharding compiling demo benchmarks scripts soak tests
+    gis_service layers sharding compiling serving demo benchmarks scripts soak tests
 api_tests=()
 for directory in tests/api tests/browser; do [ -d "$directory" ] && api_tests+=("$directory"); done
 part "types of the business API" types api.settings api "${api_tests[@]}"

@@ -15,7 +15,7 @@ from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.headroom import headroom
 from gis_service.engine.history import Wanted, interruptions_logged, operations_logged
 from gis_service.engine.outage import Case, Outage, outage, outages
-from gis_service.engine.outage_text import answer_text, simple_text
+from gis_service.engine.outage_text import answer_text, simple_text, text_at_hand
 from gis_service.engine.recording.operated import Operated
 from gis_service.engine.recording.operations import Recorder
 from gis_service.engine.reserving.asked import ReservationAsked
@@ -131,6 +131,14 @@ class Engine:
                 return text
         found = self.find_outage(case, context)
         return answer_text(found.scene, found, include)
+
+    def outage_text_at_hand(self, case: Case, include: Sequence[str]) -> list[bytes] | None:
+        """The same for the world now, by one who must not wait; None where that cannot be, or for long."""
+        now = self.clock()
+        world = self.current.at_hand
+        if world is None or world.missing_counties:
+            return None
+        return text_at_hand(Scene(world, world.current, now), case, include)
 
     def find_outage(self, case: Case, context: Context = NOW) -> Outage:
         """What a case does, to be told as values or as text."""

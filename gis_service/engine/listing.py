@@ -87,6 +87,25 @@ class Listing:
         if at:
             yield comma + out[: at - 1].tobytes()
 
+    def is_at_hand(self, rows: Rows, tally: Tally) -> bool:
+        """Whether all that is written of these is open: asked by whoever must not wait for a file."""
+        now = time.monotonic()
+        customers, districts = self._topology.tables.customers.id, self._topology.tables.districts.id
+        for _, first, _ in self._cuts(rows, tally):
+            part = customers.parts.part_of(int(rows[first])) if isinstance(customers, JoinedTexts) else 0
+            if not _is_fresh(self._opened.get(part), now):
+                return False
+        if not tally.districts:
+            return True
+        part = districts.parts.part_of(tally.districts[0]) if isinstance(districts, JoinedTexts) else 0
+        return (
+            _is_fresh(self._named.get(part), now)
+            and not (
+                isinstance(districts, JoinedTexts) and districts.parts.part_of(tally.districts[-1]) != part
+            )
+            and all(row in self._districts for row in tally.districts)
+        )
+
     def districts(self, tally: Tally) -> bytes:
         """Districts with commas between them."""
         known = self._districts
@@ -210,6 +229,10 @@ class Listing:
         if name not in self._whole:
             self._whole[name] = kind.of(column)
         return self._whole[name]
+
+
+def _is_fresh(kept: tuple[float, object] | None, now: float) -> bool:
+    return kept is not None and now - kept[0] < _OPEN_S
 
 
 class _Held(NamedTuple):

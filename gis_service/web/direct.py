@@ -3,7 +3,8 @@
 Django's way from socket to view costs many times what finding an outage does. Here a question that is plainly
 well-formed goes to the same use case and comes back as the same text under the same headers; whatever is
 unusual (another media type, a field that is rare, anything malformed) is handed to Django as it came, which
-alone decides about it. So this module accepts; it refuses nothing by itself.
+alone decides about it. So this module accepts; it refuses nothing by itself. The simplest of its questions
+are answered before they come here (`quick`).
 """
 
 from __future__ import annotations
@@ -59,14 +60,14 @@ class Direct:
         began = time.perf_counter()
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if path == OUTAGE and method == "POST" and not _may_have_token(environ):
-            headers = _headers_of_answer(environ)
+            headers = headers_of_answer(environ)
             body = None if headers is None else _body(environ)
             if headers is not None and body is not None:
                 question = plain_question(body)
                 if question is not None:
                     return _outage(environ, start_response, question, headers, began)
                 environ["wsgi.input"] = io.BytesIO(body)  # it is read; Django reads it again
-        elif path == HEALTH and method == "GET" and _is_ours(environ):
+        elif path == HEALTH and method == "GET" and is_ours(environ):
             return _whole(environ, start_response, healthz(_request(environ)), began)
         return self._django(environ, start_response)
 
@@ -108,7 +109,7 @@ def _body(environ: Environment) -> bytes | None:
     return body
 
 
-def _headers_of_answer(environ: Environment) -> Headers | None:
+def headers_of_answer(environ: Environment) -> Headers | None:
     """The headers of a good answer to a question for this place; None for any other.
 
     Worked out once for each set of headers that decide about it.
@@ -128,11 +129,11 @@ def _headers_of_answer(environ: Environment) -> Headers | None:
     if (
         environ.get("CONTENT_TYPE") != JSON
         or "HTTP_TRANSFER_ENCODING" in environ
-        or not _is_ours(environ)
+        or not is_ours(environ)
         or not _wants_json(environ.get("HTTP_ACCEPT"))
     ):
         return None
-    headers = (("Content-Type", JSON), *_cors(OUTAGE, environ.get("HTTP_ORIGIN")))
+    headers = (("Content-Type", JSON), *cors_headers(OUTAGE, environ.get("HTTP_ORIGIN")))
     if len(environ.get("HTTP_ACCEPT", "")) <= _LONGEST_HEADER:
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
@@ -140,7 +141,8 @@ def _headers_of_answer(environ: Environment) -> Headers | None:
     return headers
 
 
-def _is_ours(environ: Environment) -> bool:
+def is_ours(environ: Environment) -> bool:
+    """Whether a request is for this place: by a `Host` that is allowed, and short, as the `Origin` is."""
     host, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN", "")
     return (
         host is not None
@@ -173,7 +175,7 @@ def _prefers(accept: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _cors(path: str, origin: str | None) -> list[tuple[str, str]]:
+def cors_headers(path: str, origin: str | None) -> list[tuple[str, str]]:
     """The headers that the middleware in front of Django's views puts on an answer to this origin."""
     request = HttpRequest()
     request.path = request.path_info = path
@@ -196,7 +198,7 @@ def _whole(
     environ: Environment, start_response: StartResponse, response: HttpResponse, began: float
 ) -> Iterable[bytes]:
     path, status = environ["PATH_INFO"], response.status_code
-    headers = [*response.items(), *_cors(path, environ.get("HTTP_ORIGIN"))]
+    headers = [*response.items(), *cors_headers(path, environ.get("HTTP_ORIGIN"))]
     start_response(f"{status} {HTTPStatus(status).phrase}", headers)
     TRAFFIC.observe(path, environ["REQUEST_METHOD"], status, time.perf_counter() - began)
     return [response.content]

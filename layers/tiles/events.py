@@ -2,7 +2,7 @@
 
 Server-sent events (HTML Living Standard, 9.2). Pure but for waiting: knows no HTTP and not where changes come
 from. A listener that missed changes which are no longer remembered, or those of another process, is told to
-look at everything again.
+look at everything again. Whoever serves it waits in a thread (by going through it), or is woken and asks (`told`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -37,6 +37,8 @@ LIFETIME_S = 900.0
 
 HEARTBEAT_S = 15.0
 """Seconds after which a listener to whom there is nothing to tell is told so."""
+
+_MOST_DESCRIBED = 1_000
 
 F64 = npt.NDArray[np.float64]
 
@@ -73,26 +75,29 @@ class Feed:
     _newest: int = 0
     _ended: bool = False
     _moved: threading.Condition = field(default_factory=threading.Condition)
+    _woken: dict[object, Callable[[], None]] = field(default_factory=dict)
+    _described: dict[tuple[int, Counties], dict[str, Any] | None] = field(default_factory=dict)
 
     def publish(self, change: Change) -> None:
         """Tell a change to all who listen."""
         with self._moved:
             self._newest += 1
             self._changes.append(Told(self._newest, change))
-            self._moved.notify_all()
+            self._described.clear()
+            self._wake()
 
     def forget(self) -> None:
         """Something changed and it is not known what: all who listen are to look at everything again."""
         with self._moved:
             self._newest += 1
             self._changes.clear()
-            self._moved.notify_all()
+            self._wake()
 
     def end(self) -> None:
         """Let all listeners go: the process is about to end."""
         with self._moved:
             self._ended = True
-            self._moved.notify_all()
+            self._wake()
 
     @property
     def ended(self) -> bool:
@@ -104,18 +109,50 @@ class Feed:
         """The number of the newest change."""
         return self._newest
 
-    def wait(self, after: int, timeout_s: float) -> list[Told] | None:
-        """The changes after a number, as soon as there are any; none in time is an empty list.
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Have something called whenever a change is told, and at the end; gives what ends that.
 
-        None where some of them are no longer remembered.
+        Called by whoever tells the change, so it must be quick.
         """
+        key = object()
+        with self._moved:
+            self._woken[key] = wake
+
+        def end() -> None:
+            with self._moved:
+                self._woken.pop(key, None)
+
+        return end
+
+    def wait(self, after: int, timeout_s: float) -> None:
+        """Return when there is a change after a number, at the end, or when the time is over."""
         with self._moved:
             self._moved.wait_for(lambda: self._newest > after or self._ended, timeout_s)
-            if self._newest == after:
+
+    def after(self, number: int) -> list[Told] | None:
+        """The changes after a number; None where some of them are no longer remembered."""
+        with self._moved:
+            if self._newest == number:
                 return []
-            if after > self._newest or not self._changes or self._changes[0].number > after + 1:
+            if number > self._newest or not self._changes or self._changes[0].number > number + 1:
                 return None
-            return [one for one in self._changes if one.number > after]
+            return [one for one in self._changes if one.number > number]
+
+    def described(self, told: Told, counties: Counties) -> dict[str, Any] | None:
+        """A change as those may know it who see some counties; worked out once for all who see the same."""
+        key = told.number, counties
+        try:
+            return self._described[key]
+        except KeyError:
+            found = described(told.change, counties)
+        if len(self._described) < _MOST_DESCRIBED:
+            self._described[key] = found
+        return found
+
+    def _wake(self) -> None:
+        self._moved.notify_all()
+        for wake in self._woken.values():
+            wake()
 
     def position(self, last_event_id: str | None) -> int | None:
         """The number of the event that a listener had last; None where it is not one of this process."""
@@ -125,40 +162,74 @@ class Feed:
         return int(number)
 
 
-def stream(
-    feed: Feed,
-    counties: Counties,
-    versions: Mapping[str, int],
-    *,
-    last_event_id: str | None,
-    heartbeat_s: float = HEARTBEAT_S,
-    lifetime_s: float = LIFETIME_S,
-) -> Iterator[bytes]:
-    """Events as long as somebody takes them, and no longer than a stream lives.
+class Listener:
+    """What one listener is told: events as long as somebody takes them, and no longer than a stream lives.
 
     The first is `hello`, or `reset` where a listener came back whose place is not known any more; both carry
     the versions of the counties as they are now.
+
+    Parameters
+    ----------
+    counties
+        What it may hear of.
+    versions
+        Of these counties.
+    last_event_id
+        Where it was before; None: it is new.
+    heartbeat_s, lifetime_s
+        As `HEARTBEAT_S` and `LIFETIME_S`.
     """
-    at = feed.position(last_event_id)
-    missed = last_event_id is not None and at is None
-    if at is None:
-        at = feed.newest
-    yield b"retry: 2000\n" + _event(
-        feed, at, "reset" if missed else "hello", {"grid_version": dict(versions)}
-    )
-    until = time.monotonic() + lifetime_s
-    while not feed.ended and time.monotonic() < until:
-        told = feed.wait(at, heartbeat_s)
-        if told is None:
-            at = feed.newest
-            yield _event(feed, at, "reset", {})
-            continue
-        if not told:
-            yield b": still here\n\n"
-        for number, change in told:
-            at = number
-            if data := described(change, counties):
-                yield _event(feed, number, "tiles", data)
+
+    idle = b": still here\n\n"
+
+    def __init__(
+        self,
+        feed: Feed,
+        counties: Counties,
+        versions: Mapping[str, int],
+        *,
+        last_event_id: str | None,
+        heartbeat_s: float = HEARTBEAT_S,
+        lifetime_s: float = LIFETIME_S,
+    ) -> None:
+        self.pause_s = heartbeat_s
+        self._feed = feed
+        self._counties = counties
+        at = feed.position(last_event_id)
+        name = "reset" if last_event_id is not None and at is None else "hello"
+        self._at = feed.newest if at is None else at
+        hello = _event(feed, self._at, name, {"grid_version": dict(versions)})
+        self._first: list[bytes] = [b"retry: 2000\n" + hello]
+        self._until = time.monotonic() + lifetime_s
+        self.subscribe = feed.subscribe
+
+    def told(self) -> list[bytes] | None:
+        """The events since it was asked last; None at the end."""
+        first, self._first = self._first, []
+        if first:
+            return first
+        feed = self._feed
+        if feed.ended or time.monotonic() >= self._until:
+            return None
+        changes = feed.after(self._at)
+        if changes is None:
+            self._at = feed.newest
+            return [_event(feed, self._at, "reset", {})]
+        found = []
+        for one in changes:
+            self._at = one.number
+            if data := feed.described(one, self._counties):
+                found.append(_event(feed, one.number, "tiles", data))
+        return found
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (events := self.told()) is not None:
+            if not events:
+                self._feed.wait(self._at, self.pause_s)
+                events = self.told()
+                if events is None:
+                    return
+            yield from events or [self.idle]
 
 
 def described(change: Change, counties: Counties) -> dict[str, Any] | None:

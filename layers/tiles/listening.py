@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from layers.service import MapService
-from layers.tiles.events import Feed, stream
+from layers.tiles.events import Feed, Listener
 from layers.tiles.parameters import given
 
 EVENTS = "text/event-stream"
+
+
+class EventStream(StreamingHttpResponse):
+    """An answer of events; a server that can waits for them by `waiting`, and not in a thread."""
+
+    def __init__(self, listener: Listener, headers: Mapping[str, str]) -> None:
+        super().__init__(listener, content_type=EVENTS, headers=dict(headers))
+        self.waiting = listener
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class EventViews:
     service: MapService
     feed: Callable[[], Feed]
 
-    def events(self, request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    def events(self, request: HttpRequest) -> HttpResponse | EventStream:
         """A stream that ends when the client goes, or the service does."""
         asked = given(request, ("lastEventId",))
         counties = self.service.counties_of(request)
@@ -39,5 +47,4 @@ class EventViews:
         last = request.headers.get("Last-Event-ID", asked.get("lastEventId"))
         last = last if last is not None else f"{feed.process}.{feed.newest}"
         versions = self.service.head(counties)["grid_version"]
-        pieces = stream(feed, counties, versions, last_event_id=last)
-        return StreamingHttpResponse(pieces, content_type=EVENTS, headers=headers)
+        return EventStream(Listener(feed, counties, versions, last_event_id=last), headers)

@@ -108,6 +108,10 @@ class Guide(Protocol):
     def present(self) -> bool:
         """Whether it guides this process; one that is not is passed over."""
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether `assure` would return at once."""
+
     def assure(self) -> None:
         """Return when all that was announced is in the held world; NotReady where that cannot be said."""
 
@@ -144,6 +148,12 @@ class CurrentWorld:
     def held(self) -> World | None:
         """The world as last read, unchecked; None before the first question."""
         return self._world
+
+    @property
+    def at_hand(self) -> World | None:
+        """What `get` gives, where it need not ask or wait for it; else None."""
+        guide = self._guide
+        return self._world if guide is not None and guide.present and guide.is_sure else None
 
     @property
     def behind(self) -> list[str]:

@@ -113,6 +113,11 @@ class Follower:
         """Whether the follower runs, in this process: a fork inherits the object, not the thread."""
         return os.getpid() == self._process and not self._stopping.is_set()
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether every announced change has been looked at, and the database was heard lately."""
+        return time.monotonic() - self._heard <= self._lost_after_s and self._seen >= self._announced
+
     def assure(self) -> None:
         """Return when every announced change has been looked at.
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gis_service.web.server import THREADS
 from layers.source import Box
-from layers.tiles.events import MOST_TILES, REMEMBERED, ZOOM, Change, Feed, described, stream
+from layers.tiles.events import MOST_TILES, REMEMBERED, ZOOM, Change, Feed, Listener, described
 from layers.tiles.matrix import EXTENT, WEB_MERCATOR, Tile
 from layers.tiles.mvt import MARGIN
 from tests.drawn import NORTH, SOUTH
@@ -25,7 +26,7 @@ from tests.grid_database import GridDatabase
 from tests.layers.tiles.decoder import decoded
 from tests.layers.tiles.test_addresses import features, tiles_of
 from tests.live import LiveEngine, running_engine
-from tests.web.test_problems import problem
+from tests.serving.watched import read_until, resources_of, settles
 
 
 def change(*boxes: tuple[float, float, float, float], county: str = "a", layer: str = "switch") -> Change:
@@ -78,7 +79,7 @@ def test_who_sees_some_counties_hears_of_these_alone() -> None:
 
 def test_a_listener_who_comes_back_is_told_what_was_missed_or_to_look_at_everything() -> None:
     feed = Feed()
-    first = stream(feed, None, {"a": 1}, last_event_id=None, heartbeat_s=0)
+    first = iter(Listener(feed, None, {"a": 1}, last_event_id=None, heartbeat_s=0))
     name, at, data = parsed(next(first).split(b"\n", 1)[1])
     assert (name, data) == ("hello", {"grid_version": {"a": 1}})
     assert next(first) == b": still here\n\n"
@@ -86,15 +87,15 @@ def test_a_listener_who_comes_back_is_told_what_was_missed_or_to_look_at_everyth
         feed.publish(change((1, 1, 1, 1)))
     seen = [parsed(next(first)) for _ in range(3)]
     assert {name for name, _, _ in seen} == {"tiles"}
-    again = stream(feed, None, {"a": 4}, last_event_id=seen[0][1], heartbeat_s=0)
+    again = iter(Listener(feed, None, {"a": 4}, last_event_id=seen[0][1], heartbeat_s=0))
     assert parsed(next(again).split(b"\n", 1)[1])[0] == "hello"
     assert [parsed(next(again)) for _ in range(2)] == seen[1:]
     for foreign in ("0000.1", "nonsense", "", f"{feed.process}.x"):
-        other = stream(feed, None, {"a": 4}, last_event_id=foreign, heartbeat_s=0)
+        other = iter(Listener(feed, None, {"a": 4}, last_event_id=foreign, heartbeat_s=0))
         assert parsed(next(other).split(b"\n", 1)[1])[0] == "reset"
     for _ in range(REMEMBERED + 1):
         feed.publish(change((1, 1, 1, 1)))
-    late = stream(feed, None, {"a": 4}, last_event_id=at, heartbeat_s=0)
+    late = iter(Listener(feed, None, {"a": 4}, last_event_id=at, heartbeat_s=0))
     next(late)
     assert parsed(next(late))[0] == "reset"
     feed.forget()
@@ -105,7 +106,7 @@ def test_a_listener_who_comes_back_is_told_what_was_missed_or_to_look_at_everyth
 
 
 def test_a_stream_ends_in_time_so_that_tokens_are_looked_at_again() -> None:
-    told = list(stream(Feed(), None, {}, last_event_id=None, heartbeat_s=0.01, lifetime_s=0.05))
+    told = list(Listener(Feed(), None, {}, last_event_id=None, heartbeat_s=0.01, lifetime_s=0.05))
     assert 1 < len(told) < 10
 
 
@@ -159,18 +160,25 @@ def test_a_switch_operation_is_told_with_the_tiles_that_it_changed(drawn_engine:
         assert next(events) == second
 
 
-def test_streams_are_bounded_and_questions_are_answered_beside_them(drawn_engine: LiveEngine) -> None:
-    address = f"http://127.0.0.1:{drawn_engine.port}"
+def test_hundreds_listen_without_a_thread_each_and_all_are_told(drawn_engine: LiveEngine) -> None:
+    """Three hundred clients, a change, and an end of all that leaves nothing behind."""
+    before = resources_of(drawn_engine)
     with ExitStack() as stack:
-        for _ in range(16):
-            client = stack.enter_context(httpx.Client(base_url=address, trust_env=False, timeout=30))
-            answer = stack.enter_context(client.stream("GET", "/tiles/events"))
-            assert answer.status_code == 200
-        detail = problem(drawn_engine.get("/tiles/events"), 503)["detail"]
-        assert detail == "16 clients listen to events, and no more at a time; ask again in a moment"
+        streams = []
+        for _ in range(300):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", drawn_engine.port), timeout=30))
+            one.sendall(b"GET /tiles/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            streams.append(one)
+        hellos = [read_until(one, b"event: hello") for one in streams]
+        assert all(b"200 OK" in text and b"text/event-stream" in text for text in hellos)
+        assert drawn_engine.client.head("/tiles/events").status_code == 200
         for _ in range(20):
             assert drawn_engine.get("/ogc/collections/switch/items?limit=1").status_code == 200
-        assert drawn_engine.client.head("/tiles/events").status_code == 200
+        assert resources_of(drawn_engine).threads <= before.threads + THREADS
+        drawn_engine.operate({"id": "FU1", "open": True})
+        told = {read_until(one, b"event: tiles").split(b"event: tiles", 1)[1] for one in streams}
+        assert all(b'"customer_point"' in text for text in told)
+    settles(lambda: resources_of(drawn_engine).sockets <= before.sockets, "the connections are closed")
 
 
 def test_an_open_stream_does_not_keep_the_engine_from_ending(

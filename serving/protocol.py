@@ -1,0 +1,264 @@
+"""uvicorn's HTTP/1.1 protocol with three things more: answers given in the loop, bounds, and what it waits for.
+
+Parsing, framing, keep-alive and pipelining are uvicorn's and httptools'. A request that `quick` takes gets its
+answer as soon as its last byte is there, without a task and a thread; every other goes on as uvicorn has it.
+Written for the version of uvicorn in the locks: `tests/serving` notices where another one differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from serving.quick import Quick
+from serving.watching import Watch
+
+log = logging.getLogger("serving")
+
+MOST_HEAD = 1 << 16
+"""Bytes of the target and the header fields of a request."""
+
+MOST_PIPELINED = 32
+"""Requests that a client may send ahead of their answers."""
+
+_IN_A_ROW = 8
+_AT_ONCE = struct.pack("ii", 1, 0)
+_JOINED_BYTES = 1 << 14
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection. A server makes a subclass that has the attributes of the class.
+
+    Attributes
+    ----------
+    quick
+        What may be answered in the loop; None for nothing.
+    watch
+        Ends connections that stand still.
+    most_message
+        Bytes of a whole request, body and all; who sends more is cut off.
+    """
+
+    quick: Quick | None = None
+    watch: Watch
+    most_message: int
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.heard = self.began = self.watch.now
+        self.receiving = False  # a request has begun and is not there yet
+        self.unsent = 0  # bytes, when the watch looked last
+        self.unsent_since = 0.0
+        self.received = 0
+        """Bytes of it, but for the first ones."""
+        self._in_head = False
+        self._in_a_row = 0
+        self._running: RequestResponseCycle | None = None
+        self._fields: bytes | None = None  # of the quick answer, while its request comes
+        self._body: list[bytes] = []
+        self._offered = 0  # bytes to come of a body behind an offer of another protocol
+
+    # --- what the loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # as uvicorn has it
+        self.watch.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self.watch.connections.discard(self)
+        super().connection_lost(exc)
+        self.abandon()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        self.heard = self.watch.now
+        self._in_a_row = 0
+        self._unset_keepalive_if_required()
+        if self._offered:
+            data = self._take(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            rest = self._take(data[offer.args[0] :])
+            if rest:
+                self.data_received(rest)
+                return
+        except httptools.HttpParserError:
+            self.refuse(400, b"this is no HTTP request")
+            return
+        if self.receiving:
+            self.received += len(data)
+            if self._in_head:
+                if self.received > MOST_HEAD:
+                    self.refuse(431, b"the target and header fields of a request have 65,536 bytes at most")
+            elif self.received > self.most_message:
+                self.break_off()
+
+    # --- what the parser calls
+
+    def on_message_begin(self) -> None:
+        """A request begins; uvicorn's part is done where it is not answered quickly."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self.receiving = self._in_head = True
+        self.received = 0
+        self.began = self.watch.now
+
+    def on_headers_complete(self) -> None:
+        """Its head is there."""
+        self._in_head = False
+        quick = self.quick
+        if quick is not None and self.url in quick.targets and self._is_free():
+            self._fields = quick.fields_of(self.parser.get_method(), self.url, self.headers)
+            if self._fields is not None:
+                self._body = []
+                return
+        self._go_on()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of its body is there."""
+        if self._fields is None:
+            super().on_body(body)
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """All of it is there; but for a body behind an offer of another protocol, which the parser leaves out."""
+        if self.parser.should_upgrade():
+            self._offered = _length(self.headers)
+            if self._offered:
+                return
+        self._complete()
+
+    def _complete(self) -> None:
+        self.receiving = False
+        fields, self._fields = self._fields, None
+        if fields is None:
+            super().on_message_complete()
+            return
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        assert self.quick is not None
+        try:
+            answer = self.quick.answer(self.url, fields, body)
+        except Exception:
+            log.exception("a request could not be answered in the loop, a thread tries it")
+            answer = None
+        if answer is None:
+            self._go_on()
+            super().on_body(body)
+            super().on_message_complete()
+        else:
+            self._in_a_row += 1
+            self._write(*answer)
+
+    def _take(self, data: bytes) -> bytes:
+        """Take the body behind an offer (Java's client sends such), which is passed over; what comes after it."""
+        if self._offered:
+            body, data = data[: self._offered], data[self._offered :]
+            self._offered -= len(body)
+            self.on_body(body)
+            if not self._offered:
+                self._complete()
+        return data
+
+    # --- what others call
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody takes an answer any more."""
+        return bool(self.transport.is_closing())
+
+    @property
+    def idle(self) -> bool:
+        """Whether neither a request nor an answer is under way."""
+        return not self.receiving and (self.cycle is None or self.cycle.response_complete)
+
+    def break_off(self) -> None:
+        """End the connection as it stands: what the system still holds for the client is let go as well."""
+        held = self.transport.get_extra_info("socket")
+        if held is not None and not self.transport.is_closing():
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.transport.abort()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Nothing more is sent of the answer under way: uvicorn tells the end to the request that came last."""
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
+
+    def leave_unread(self) -> None:
+        """The body will not be read: a client that waits to be let send it is not asked for more."""
+        if self._running is not None and self._running.waiting_for_100_continue:
+            self._running.keep_alive = False
+
+    def refuse(self, status: int, why: bytes) -> None:
+        """Say why, and end the connection."""
+        content = b'{"type":"about:blank","status":%d,"detail":"%b"}' % (status, why)
+        fields = b"content-type: application/problem+json\r\nconnection: close\r\n"
+        if self.cycle is None or self.cycle.response_complete:
+            self._write(status, fields, [content])
+        self.transport.close()
+
+    # --- inside
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_free(self) -> bool:
+        """Whether an answer may be written at once: nothing waits before it, and the client takes what it gets."""
+        return (
+            (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and self._in_a_row < _IN_A_ROW
+            and not self.expect_100_continue
+            and not self.watch.memory.tight
+            and self.parser.should_keep_alive()
+            and self.parser.get_http_version() == "1.1"
+            and not self.transport.is_closing()
+        )
+
+    def _go_on(self) -> None:
+        """Let uvicorn begin with the request whose head is there."""
+        target, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = target, headers, expects
+        self.scope["headers"] = headers
+        self.scope["extensions"] = {"connection": self}  # type: ignore[dict-item]  # it is not ASGI's
+        super().on_headers_complete()
+        if len(self.pipeline) > MOST_PIPELINED:
+            self.break_off()
+
+    def _write(self, status: int, fields: bytes, pieces: Sequence[bytes]) -> None:
+        size = sum(map(len, pieces))
+        head = b"%b%b%bcontent-length: %d\r\n\r\n" % (STATUS_LINE[status], self._default_fields(), fields, size)
+        if size <= _JOINED_BYTES:
+            self.transport.write(b"".join([head, *pieces]))
+        else:
+            self.transport.writelines([head, *pieces])
+        self.server_state.total_requests += 1
+
+    def _default_fields(self) -> bytes:
+        """What uvicorn puts on every answer; made anew when it makes the list anew, once a second."""
+        fields = self.server_state.default_headers
+        made_of, text = self.watch.default_fields
+        if made_of is not fields:
+            text = b"".join(b"%b: %b\r\n" % one for one in fields)
+            self.watch.default_fields = fields, text
+        return text
+
+
+def _length(fields: Sequence[tuple[bytes, bytes]]) -> int:
+    return next((int(value) for name, value in fields if name == b"content-length"), 0)

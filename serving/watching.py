@@ -1,0 +1,73 @@
+"""Ends connections that stand still: one look a second at all of them, so that a request costs no timer.
+
+A client may take its time, not forever: a request must come at a kilobyte a second after half a minute, an
+answer must move within a minute, and an idle connection is closed after a little more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from serving.memory import Memory
+
+if TYPE_CHECKING:
+    from serving.protocol import Protocol
+
+LOOK_S = 1.0
+
+REQUEST_S = 30.0
+"""Seconds that any request may take to come."""
+
+REQUEST_BYTES_S = 1000
+"""Bytes a second at which a longer one must come, on average."""
+
+STILL_S = 60.0
+"""Seconds for which a client may take nothing of an answer."""
+
+IDLE_S = 75.0
+"""Seconds for which a connection may be idle."""
+
+
+class Watch:
+    """Looks at all connections of a server.
+
+    Parameters
+    ----------
+    memory
+        Told how many bytes clients have not taken.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.connections: set[Protocol] = set()
+        self.now = time.monotonic()
+        self.default_fields: tuple[object, bytes] = (None, b"")
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            self.now = time.monotonic()
+            self.look()
+            await asyncio.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """Look once."""
+        now, unsent = self.now, 0
+        for one in list(self.connections):
+            left = one.transport.get_write_buffer_size()
+            unsent += left
+            if not left or left != one.unsent:
+                one.unsent, one.unsent_since = left, now
+            elif now - one.unsent_since >= STILL_S:
+                one.break_off()
+                continue
+            if one.receiving:
+                # who may not send, because an answer is under way before, is not late
+                took = now - one.began
+                if not one.flow.read_paused and took > REQUEST_S + one.received / REQUEST_BYTES_S:
+                    one.refuse(408, b"the request did not come in time")
+            elif one.idle and not left and now - one.heard > IDLE_S:
+                one.transport.close()
+        self.memory.unsent = unsent
