@@ -248,7 +248,7 @@ def test_a_long_answer_is_the_same_to_the_byte_however_slowly_it_is_read(server:
 
 def _unchunked(text: bytes) -> bytes:
     """By RFC 9112, 7.1; AssertionError where the last chunk is missing."""
-    found = []
+    found: list[bytes] = []
     while True:
         size, end, text = text.partition(b"\r\n")
         assert end

@@ -32,7 +32,8 @@ STALLED = {
     "in a body for Django": HEAD.replace(b"outage-impact", b"trace") + b"Content-Length: 100\r\n\r\n{",
     "in a long answer": ASKED,
     "in CSV": HEAD + b"Accept: text/csv\r\nContent-Length: %d\r\n\r\n%b" % (len(LISTED), LISTED),
-    "in features": b"GET /ogc/collections/customer_point/items?limit=9000 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "in features": b"GET /ogc/collections/customer_point/items?limit=9000 HTTP/1.1\r\n"
+    b"Host: localhost\r\n\r\n",
 }
 
 
