@@ -24,13 +24,14 @@ from serving.quick import MOST_QUICK_BODY, Fields, QuickAnswer
 _OUTAGE, _HEALTH = OUTAGE.encode(), HEALTH.encode()
 _OK = 200
 _MOST_KNOWN, _LONGEST_KEY = 256, 512
-_LENGTH = b"content-length"
+_LENGTH, _TOKEN = b"content-length", b"authorization"
 _DECIDING = {
     b"content-type": "CONTENT_TYPE",
     b"host": "HTTP_HOST",
     b"origin": "HTTP_ORIGIN",
     b"accept": "HTTP_ACCEPT",
     b"transfer-encoding": "HTTP_TRANSFER_ENCODING",
+    _TOKEN: "HTTP_AUTHORIZATION",
     _LENGTH: "CONTENT_LENGTH",
 }
 """The header fields that decide how an answer comes, as WSGI calls them."""
@@ -58,7 +59,7 @@ class QuickOutages:
         length = told.pop(_LENGTH, b"")
         if target == _HEALTH:
             return self._health(told) if method == b"GET" and not length else None
-        if method != b"POST" or not length.isdigit() or int(length) > MOST_QUICK_BODY:
+        if method != b"POST" or _TOKEN in told or not length.isdigit() or int(length) > MOST_QUICK_BODY:
             return None
         key = tuple(map(told.get, _DECIDING))
         known = self._known.get(key)

@@ -20,6 +20,7 @@ from gis_service.network.text import parse_grid
 from tests.drawn import DRAWN, NORTH, SOUTH, drawn_package, package_of
 from tests.grid_database import GridDatabase
 from tests.live import ROOT, LiveEngine, engine_environment, free_port, load, running_engine
+from tests.serving.watched import answering, settles
 from tests.web.test_problems import problem
 
 ENLARGED = DRAWN + "C7  customer    m3     kva=3\n"
@@ -139,6 +140,20 @@ def test_killing_the_server_ends_its_worker(grid_database: GridDatabase, tmp_pat
             time.sleep(0.05)
         else:
             raise AssertionError("the worker still answers")
+
+
+def test_a_worker_that_dies_is_replaced_and_connections_wait_for_the_next(
+    grid_database: GridDatabase, tmp_path: Path
+) -> None:
+    with running_engine(grid_database.dsn, tmp_path) as engine:
+        first = answering(engine)
+        os.kill(first, signal.SIGKILL)
+        settles(lambda: not Path(f"/proc/{first}").exists(), "it is dead")
+        answer = engine.client.get("/healthz", timeout=120)
+        assert answer.json()["status"] == "alive"
+        assert answering(engine) != first
+        engine.wait_until_ready()
+        assert "ended with -9: it is started again" in engine.log_text()
 
 
 def test_a_stop_finishes_what_is_under_way(grid_database: GridDatabase, tmp_path: Path) -> None:

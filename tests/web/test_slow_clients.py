@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import orjson
 import pytest
@@ -18,7 +17,7 @@ from gis_service.network.text import parse_grid
 from tests.drawn import package_of
 from tests.grid_database import GridDatabase
 from tests.live import LiveEngine, load, running_engine
-from tests.serving.watched import answering, read_all, resources_of, settles
+from tests.serving.watched import read_all, resources_of, settles
 
 CLIENTS = 200
 CROWD = 9_000
@@ -90,17 +89,3 @@ def test_an_answer_that_was_not_read_for_a_while_is_whole(crowded: LiveEngine) -
         found, chunks = found + chunks[: int(size, 16)], chunks[int(size, 16) + 2 :]
     listed = orjson.loads(found)["customers"]
     assert [one["id"] for one in listed] == [f"C{k:05d}" for k in range(CROWD)]
-
-
-def test_a_worker_that_dies_is_replaced_and_connections_wait_for_the_next(crowded: LiveEngine) -> None:
-    """Last of the module: the next worker warms up anew."""
-    import os
-    import signal
-
-    first = answering(crowded)
-    os.kill(first, signal.SIGKILL)
-    settles(lambda: Path(f"/proc/{first}").exists() is False, "it is dead")
-    answer = crowded.client.get("/healthz", timeout=120)  # nobody listens yet who could answer
-    assert answer.json()["status"] == "alive"
-    assert answering(crowded) != first
-    crowded.wait_until_ready()
