@@ -1,7 +1,7 @@
 """The process that answers: `python -m gis_service.answering THREADS SOCKET`, started and kept by `serve`.
 
-Ends when the one that keeps it does, says what broke off, warms up beside the answers, and listens on a socket
-that it is given.
+Ends when the one that keeps it does, says what broke off, warms up beside the answers, and listens on a
+socket that it is given.
 """
 
 from __future__ import annotations

@@ -133,7 +133,11 @@ class Behind:
         held = length if read and length is not None and length > UNCOUNTED else 0
         if held and not self._memory.take(held):
             connection.leave_unread()
-            await self._refused(scope, send, "as many long questions are being sent as there is memory for: ask again in a moment")
+            await self._refused(
+                scope,
+                send,
+                "as many long questions are being sent as there is memory for: ask again in a moment",
+            )
             return
         try:
             body = await _body(receive) if read and length else b""
@@ -145,9 +149,7 @@ class Behind:
         finally:
             self._memory.give_back(held)
 
-    async def _answer(
-        self, scope: Any, receive: Any, send: Any, body: bytes, connection: Connection
-    ) -> None:
+    async def _answer(self, scope: Any, receive: Any, send: Any, body: bytes, connection: Connection) -> None:
         threads = self._urgent_threads if scope["path"] in self._urgent else self._threads
         begun = await threads.put(partial(_begin, self._application, environment(scope, body), connection))
         if begun is None:
@@ -178,7 +180,11 @@ class Behind:
         old = rest is not None and scope["http_version"] == "1.0"  # which knows no chunks
         held = len(content) if rest is None else _MOST_WHOLE if old else _STREAM_BYTES
         if not self._memory.take(held):
-            await self._refused(scope, send, "as many long answers are being sent as there is memory for: ask again in a moment")
+            await self._refused(
+                scope,
+                send,
+                "as many long answers are being sent as there is memory for: ask again in a moment",
+            )
             return
         try:
             if rest is not None and old:
@@ -211,8 +217,8 @@ class Behind:
             await self._refused(scope, send, "HTTP/1.0 hears no events, use HTTP/1.1")
             return
         if self._listeners >= self._most_listeners:
-            why = f"{self._most_listeners:,} clients listen to events, and no more at a time; ask again in a moment"
-            await self._refused(scope, send, why)
+            why = f"{self._most_listeners:,} clients listen to events, and no more at a time"
+            await self._refused(scope, send, f"{why}; ask again in a moment")
             return
         loop, moved = asyncio.get_running_loop(), asyncio.Event()
 

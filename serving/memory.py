@@ -1,4 +1,4 @@
-"""How much of bodies and answers is held at a time, so that clients who send or take slowly cannot fill memory.
+"""How much of bodies and answers is held at a time: clients who send or take slowly cannot fill memory.
 
 Counted are bodies and answers above `UNCOUNTED` bytes while they are held; what little is below is bounded by
 the number of connections.

@@ -1,8 +1,8 @@
-"""uvicorn's HTTP/1.1 protocol with three things more: answers given in the loop, bounds, and what it waits for.
+"""uvicorn's HTTP/1.1 protocol with three things more: answers given in the loop, bounds, what it waits for.
 
-Parsing, framing, keep-alive and pipelining are uvicorn's and httptools'. A request that `quick` takes gets its
-answer as soon as its last byte is there, without a task and a thread; every other goes on as uvicorn has it.
-Written for the version of uvicorn in the locks: `tests/serving` notices where another one differs.
+Parsing, framing, keep-alive and pipelining are uvicorn's and httptools'. A request that `quick` takes gets
+its answer as soon as its last byte is there, without a task and a thread; every other goes on as uvicorn
+has it. Written for the version of uvicorn in the locks: `tests/serving` notices where another one differs.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Protocol(HttpToolsProtocol):
             self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """All of it is there; but for a body behind an offer of another protocol, which the parser leaves out."""
+        """All of it is there, but for a body behind an offer of another protocol, which is left out."""
         if self.parser.should_upgrade():
             self._offered = _length(self.headers)
             if self._offered:
@@ -162,7 +162,7 @@ class Protocol(HttpToolsProtocol):
             self._write(*answer)
 
     def _take(self, data: bytes) -> bytes:
-        """Take the body behind an offer (Java's client sends such), which is passed over; what comes after it."""
+        """Take the body behind an offer, which is passed over (Java's client makes one); what comes after."""
         if self._offered:
             body, data = data[: self._offered], data[self._offered :]
             self._offered -= len(body)
@@ -192,7 +192,7 @@ class Protocol(HttpToolsProtocol):
         self.abandon()
 
     def abandon(self) -> None:
-        """Nothing more is sent of the answer under way: uvicorn tells the end to the request that came last."""
+        """Nothing more is sent of the answer under way; uvicorn tells that to the last request alone."""
         running = self._running
         if running is not None and not running.response_complete:
             running.disconnected = True
@@ -218,7 +218,7 @@ class Protocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _is_free(self) -> bool:
-        """Whether an answer may be written at once: nothing waits before it, and the client takes what it gets."""
+        """Whether an answer may be written at once: none is before it, and the client takes what it gets."""
         return (
             (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
@@ -243,7 +243,12 @@ class Protocol(HttpToolsProtocol):
 
     def _write(self, status: int, fields: bytes, pieces: Sequence[bytes]) -> None:
         size = sum(map(len, pieces))
-        head = b"%b%b%bcontent-length: %d\r\n\r\n" % (STATUS_LINE[status], self._default_fields(), fields, size)
+        head = b"%b%b%bcontent-length: %d\r\n\r\n" % (
+            STATUS_LINE[status],
+            self._default_fields(),
+            fields,
+            size,
+        )
         if size <= _JOINED_BYTES:
             self.transport.write(b"".join([head, *pieces]))
         else:

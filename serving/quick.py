@@ -1,8 +1,8 @@
 """What an application may answer in the event loop itself, without a thread: the contract.
 
-Whoever answers there must not wait: not for a lock that is held for long, a file, a database or another thread,
-and must be through within about a millisecond. Whatever cannot keep to that says None and is asked again in
-a thread.
+Whoever answers there must not wait: not for a lock that is held for long, a file, a database or another
+thread, and must be through within about a millisecond. Whatever cannot keep to that says None and is asked
+again in a thread.
 """
 
 from __future__ import annotations

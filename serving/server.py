@@ -45,7 +45,9 @@ class CannotListen(Exception):
 
 
 def _plainly(_path: str, why: str) -> Refusal:
-    return Refusal(503, [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"2")], why.encode())
+    return Refusal(
+        503, [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"2")], why.encode()
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +172,7 @@ class _Server(uvicorn.Server):
 
 
 def _raise_limits() -> None:
-    """Let there be as many connections as the system allows; the usual 1,024 is for programs that select()."""
+    """Let there be as many connections as the system allows; the usual 1,024 is for those that select()."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_FILES if most == resource.RLIM_INFINITY else min(most, _MOST_FILES)
     with suppress(ValueError, OSError):

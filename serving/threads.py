@@ -55,7 +55,9 @@ class Threads:
             with self._lock:
                 self._free += 1
 
-    def _do(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], work: Callable[[], Any]) -> None:
+    def _do(
+        self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], work: Callable[[], Any]
+    ) -> None:
         if future.cancelled():
             return
         try:

@@ -6,7 +6,6 @@ would. Nothing here blocks on the server: libpq works in its asynchronous form, 
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -15,6 +14,8 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, connection
+
+from sharding.ready import ready
 
 
 class Refused(Exception):
@@ -50,6 +51,6 @@ def _ready(held: connection, until: float) -> bool:
         left = until - time.monotonic()
         line = held.fileno()
         readers, writers = ([line] if state == POLL_READ else []), ([line] if state == POLL_WRITE else [])
-        if left <= 0 or not any(select.select(readers, writers, [], left)):
+        if left <= 0 or not ready(readers, writers, left):
             return False
     return True

@@ -8,7 +8,6 @@ statement at a time, stays when it ends, however it ends.
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from sharding.deadlines import DeadlineExceeded, ShardingError, Unreachable
+from sharding.ready import ready
 
 SHORT_S = 60.0
 _CHANGING_THE_CLUSTER = 0x67696405
@@ -112,10 +112,11 @@ class Coordinator:
             left = until - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            reading = [self._held] if state == extensions.POLL_READ else []
-            writing = [self._held] if state == extensions.POLL_WRITE else []
-            ready = select.select(reading, writing, [], min(left, _TICK_S))
-            if meanwhile is not None and ready == ([], [], []):
+            line = [self._held.fileno()]
+            reading = line if state == extensions.POLL_READ else []
+            writing = line if state == extensions.POLL_WRITE else []
+            found = ready(reading, writing, min(left, _TICK_S))
+            if meanwhile is not None and not found:
                 meanwhile()
 
     def _end(self) -> None:

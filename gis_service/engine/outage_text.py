@@ -55,8 +55,8 @@ def simple_text(scene: Scene, case: Case, include: Sequence[str]) -> Iterator[by
 def text_at_hand(scene: Scene, case: Case, include: Sequence[str]) -> list[bytes] | None:
     """The same where it takes less than about a millisecond and nothing is waited for; None anywhere else.
 
-    So lists are of a few thousand customers at most, out of columns that are open; what is worked out once for
-    a world must have been.
+    So lists are of a few thousand customers at most, out of columns that are open; what is worked out once
+    for a world must have been.
     """
     # asking the properties of the world would work them out
     known = scene.world.__dict__

@@ -7,7 +7,6 @@ operated since a position is read from there, or from what the register keeps of
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from gis_service.store.by_node import read_by_node
 from gis_service.store.database import distributed, in_transaction, session
 from gis_service.store.register import mend, recently_switched, stored_versions
 from gis_service.store.versions import CHANNEL, CountyVersion, read_versions
+from sharding.ready import ready
 
 _TRIES = 20
 _STEP_S = 0.05
@@ -44,7 +44,7 @@ class ChangeListener:
         if not self._held.notifies:
             line = self._held.fileno()
             watched = [line] if wake is None else [line, wake]
-            if line in select.select(watched, [], [], timeout_s)[0]:
+            if line in ready(watched, (), timeout_s):
                 self._held.poll()
         told: dict[str, int] = {}
         for one in self._held.notifies:

@@ -1,8 +1,8 @@
-"""The simplest outage questions, and whether the process is alive, answered in the event loop (`serving.quick`).
+"""The simplest outage questions, and whether the process is alive: answered in the event loop.
 
-What is asked most takes a few microseconds, so a thread would cost more than the answer. Whatever would wait, takes
-long, is rare or is wrong is not answered here: `direct` and Django decide about it, in a thread, and what is
-answered here they would answer alike.
+What is asked most takes a few microseconds, so a thread would cost more than the answer (`serving.quick`).
+Whatever would wait, takes long, is rare or is wrong is not answered here: `direct` and Django decide about
+it, in a thread, and what is answered here they would answer alike.
 """
 
 from __future__ import annotations

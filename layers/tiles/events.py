@@ -2,7 +2,8 @@
 
 Server-sent events (HTML Living Standard, 9.2). Pure but for waiting: knows no HTTP and not where changes come
 from. A listener that missed changes which are no longer remembered, or those of another process, is told to
-look at everything again. Whoever serves it waits in a thread (by going through it), or is woken and asks (`told`).
+look at everything again. Whoever serves it waits in a thread (by going through it), or is woken and asks
+(`told`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Questions answered by one who must not wait: the same text as ever, or none where something is to wait for.
 
-The way that may wait is the oracle of the text; that nothing is waited for is seen by taking away what would be.
+The way that may wait is the oracle of the text; that nothing is waited for is seen by taking away what would
+be.
 """
 
 from __future__ import annotations

@@ -17,8 +17,7 @@ VARIABLE = re.compile(r"\bGRIDGIS_[A-Z_]*[A-Z]\b")
 
 def variables_read() -> set[str]:
     files = [file for package in CODE for file in (ROOT / package).rglob("*.py")]
-    written = {name for file in files for name in VARIABLE.findall(file.read_text())}
-    return written
+    return {name for file in files for name in VARIABLE.findall(file.read_text())}
 
 
 def test_every_variable_the_code_reads_is_on_the_operations_page() -> None:

@@ -1,4 +1,4 @@
-"""A small WSGI application behind the real server: `python -m tests.serving.small_application NAME=SECONDS …`.
+"""A small WSGI application behind the real server: `python -m tests.serving.small_application NAME=SECONDS`.
 
 Prints its port. Arguments set the times of `serving.watching`, so that tests need not wait for minutes.
 """

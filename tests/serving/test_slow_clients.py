@@ -1,4 +1,4 @@
-"""Clients that send nothing more, take nothing more, or go away: they stop nobody, and nothing of them is left.
+"""Clients that send nothing more, take nothing more, or go away: they stop nobody, and leave nothing behind.
 
 Expected is what the kernel tells of the process before and after, and that others are answered as ever.
 """
@@ -90,7 +90,11 @@ def test_what_stalled_clients_hold_of_memory_is_bounded(server: SmallServer) -> 
 
 def test_clients_that_go_away_anywhere_leave_nothing_behind(server: SmallServer) -> None:
     draw = random.Random(5)
-    texts = [*STALLED.values(), b"GET /sleep?0.02 HTTP/1.1\r\nHost: x\r\n\r\n", post(b"/echo", b"x" * MOST_BODY)]
+    texts = [
+        *STALLED.values(),
+        b"GET /sleep?0.02 HTTP/1.1\r\nHost: x\r\n\r\n",
+        post(b"/echo", b"x" * MOST_BODY),
+    ]
 
     def come_and_go(number: int) -> None:
         for _ in range(number):
@@ -126,7 +130,7 @@ def test_every_long_answer_is_closed_when_its_client_goes(server: SmallServer) -
 TIMES = {"REQUEST_S": 1.0, "STILL_S": 1.5, "IDLE_S": 2.0}
 
 
-@pytest.mark.parametrize("where", [name for name in STALLED if name not in ("in events",)])
+@pytest.mark.parametrize("where", [name for name in STALLED if name != "in events"])
 def test_a_client_that_stalls_for_too_long_is_cut_off(tmp_path: Path, where: str) -> None:
     with small_server(tmp_path, **TIMES) as server, ExitStack() as stack:
         assert server.get("/environ")[0] == 200  # the sockets of its loop are there

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,11 +40,9 @@ def resources(process: int) -> Resources:
         line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines() if ":" in line
     )
     sockets = 0
-    for name in os.listdir(f"/proc/{process}/fd"):
-        try:
-            sockets += os.readlink(f"/proc/{process}/fd/{name}").startswith("socket:")
-        except OSError:
-            pass  # closed meanwhile
+    for one in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            sockets += str(one.readlink()).startswith("socket:")
     return Resources(int(told["Threads"]), sockets, int(told["VmRSS"].split()[0]) * 1024)
 
 
