@@ -26,6 +26,7 @@ GROUPINGS = ("substation", "transformer_district", "feeder")
 """Layers that stand for elements of other layers."""
 
 _SLOTS_PER_ROW = 1.45
+_MOST_KNOWN = 1 << 15
 _FEW = 8
 """Up to so many ids are looked up one by one."""
 
@@ -58,6 +59,7 @@ class IdIndex:
         self._tags = frozen(found["tags"], np.uint8)
         self._slot_rows = frozen(found["rows"], np.int32)
         self._tables = hold_tables(self._tags, self._slot_rows, self._bounds)
+        self._known: dict[str, Ref] = {}
 
     @classmethod
     def from_arrays(cls, layers: Mapping[str, Text], arrays: Mapping[str, npt.NDArray[Any]]) -> IdIndex:
@@ -144,6 +146,8 @@ class IdIndex:
         AmbiguousId
             When elements of several layers do, or groupings of several layers and no element.
         """
+        if layers is None and (known := self._known.get(id)) is not None:
+            return known
         among = self._layers if layers is None else tuple(layers)
         text = encoded(id)
         wanted = np.frombuffer(text, np.uint8)
@@ -159,8 +163,16 @@ class IdIndex:
                 if row is not None:
                     every.append(Ref(layer, row))
         if len(every) == 1:
+            if layers is None:
+                self._remember(id, every[0])
             return every[0]
         return self._chosen(id, every, among, named=layers is not None)
+
+    def _remember(self, id: str, ref: Ref) -> None:
+        """Control rooms ask of the same few thousand elements over and over."""
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[id] = ref
 
     def _chosen(self, id: str, every: Sequence[Ref], among: Sequence[str], *, named: bool) -> Ref:
         found = [ref for ref in every if ref.layer not in GROUPINGS] or every

@@ -100,3 +100,21 @@ def test_a_hundred_thousand_ids_and_as_many_strangers() -> None:
     assert index.rows("node", Texts.of(ids)).tolist() == list(range(100_000))
     strangers = Texts.of([f"450123-{k:06d}" for k in range(100_000)])
     assert (index.rows("node", strangers) == -1).all()
+
+
+@given(LAYERS, st.lists(IDS | st.sampled_from(["switch:a", "line_section:b"]), max_size=30))
+def test_what_was_found_before_is_found_again(layers: dict[str, list[str]], asked: list[str]) -> None:
+    """An index that was asked nothing is the oracle, however little is remembered."""
+
+    def outcome(index: IdIndex, id: str) -> Ref | str:
+        try:
+            return index.find(id)
+        except (UnknownId, AmbiguousId) as error:
+            return repr(error)
+
+    columns = {layer: in_form(ids, "texts") for layer, ids in layers.items()}
+    index = IdIndex(columns)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gis_service.network.ids._MOST_KNOWN", 3)
+        for id in [*asked, *asked]:
+            assert outcome(index, id) == outcome(IdIndex(columns), id)
