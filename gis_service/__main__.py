@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _compile(parts: Sequence[str], parent: int | None) -> None:
     from gis_service.web.warming import PARTS, compile_all, compile_parts
-    from gis_service.web.worker import end_with
+    from serving.keeping import end_with
 
     if unknown := [name for name in parts if name not in PARTS]:
         raise InvalidInput(f"{unknown[0]!r} is no part that is compiled: name some of {', '.join(PARTS)}")

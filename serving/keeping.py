@@ -75,10 +75,16 @@ class _State:
 
 
 def end_with_parent() -> None:
-    """Should the process that keeps this one be killed, Linux ends this one, so that the port is free."""
+    """Should the process that keeps this one be killed, this one ends, so that the port is free."""
     parent = os.environ.get(_PARENT)
-    if parent is None or not sys.platform.startswith("linux"):
+    if parent is not None:
+        end_with(int(parent))
+
+
+def end_with(parent: int) -> None:
+    """Should this parent be killed, Linux ends the process."""
+    if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != int(parent):  # it died before we asked
+    if os.getppid() != parent:  # it died before we asked
         os.kill(os.getpid(), signal.SIGTERM)
