@@ -18,8 +18,8 @@ _INFIX = {"=", "<>", "<", ">", "<=", ">=", "+", "-", "*"}
 _FORMS = {
     "not": "(NOT {})",
     "isNull": "({} IS NULL)",
-    # a database of the C locale would fold letters of English alone
-    "casei": 'lower({} COLLATE "und-x-icu")',
+    # a database of the C locale would fold letters of English alone; ordered, both sides are of one collation
+    "casei": '(lower({} COLLATE "und-x-icu") COLLATE "C")',
     "between": "({} BETWEEN {} AND {})",
     "like": "({} LIKE {} ESCAPE '\\')",
     # what cannot be divided is not known

@@ -129,6 +129,7 @@ def probe(
 
 
 @settings(max_examples=100)
+@example(tree={"op": "<", "args": ["", {"op": "casei", "args": [""]}]})
 @given(tree=FILTERS)
 def test_in_postgis_as_row_by_row(probe: Any, tree: Any) -> None:
     features, layer = probe
