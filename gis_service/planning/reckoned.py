@@ -198,6 +198,12 @@ class Reckoned:
         deepest: F64 = np.maximum(volts + largest_below(self.tree.parent, -volts), 0.0)
         return deepest
 
+    @cached_property
+    def _after(self) -> F64:
+        """What flows through each edge with a customer of no power below it, per unit."""
+        load: F64 = self.tree.kva * self.share_after / _BASE_KVA
+        return load
+
     def chains(
         self,
         at: I64,
@@ -224,14 +230,13 @@ class Reckoned:
         """
         scale = 1.0 / _BASE_KVA
         n = at.size
-        level_begins = np.where(self.tree.transformer >= 0, self.tree.transformer, -1).astype(np.int32)
         found = Chains(
             *chain_voltages(
                 self.tree.parent,
                 self.begins,
-                level_begins,
+                self.tree.transformer,
                 *(changed or (self.r, self.x)),
-                self.tree.kva * self.share_after * scale,
+                self._after,
                 self.share_after,
                 self._deepest,
                 self.held,

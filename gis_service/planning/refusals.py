@@ -108,7 +108,7 @@ def _told(search: Search, point: _Point) -> Answer:
 
 def refusal(block: Block, places: I64, ways: list[tuple[Offers, I64]]) -> Answer:
     """Why some ways to some places of a block fail, all of them, and what would mend it most cheaply."""
-    failing = [way for offers, some in ways for way in _failing(offers, some)]
+    failing = [_failing(offers, some) for offers, some in ways if some.size]
     nearest = int(places[np.argmin(block.sites.distance[places])])
     if not failing:
         limits = block.reckoned.rules.limits
@@ -132,8 +132,12 @@ def refusal(block: Block, places: I64, ways: list[tuple[Offers, I64]]) -> Answer
             "allowed": limits.off_corridor_m if apart else limits.reach_m.of(block.level),
             "relief": None,
         }
-    failing.sort(key=lambda one: (len(one.broken), one.cost))
-    closest = failing[0]
+    closest = _way(
+        *min(
+            ((one, int(k)) for one in failing for k in [np.lexsort((one.cost, one.broken))[0]]),
+            key=lambda found: (found[0].broken[found[1]], found[0].cost[found[1]]),
+        )
+    )
     limit, value, allowed = closest.broken[0]
     element = None
     if limit == "loading":
@@ -165,41 +169,57 @@ def _reaches(routes: list[Routes], places: I64) -> bool:
     return any(bool(np.diff(one.found.first)[places].any()) for one in routes)
 
 
-def _failing(offers: Offers, ways: I64) -> list[_Way]:
-    """Some ways that fail, each with the limits that it breaks."""
-    if not ways.size:
-        return []
-    names = [one.name for one in offers.limits]
+class _Failing(NamedTuple):
+    """Ways of one offer that fail.
+
+    kept : bool (n_limits, n), which of the offer's limits each keeps; where all, it is voltage that fails
+    broken : int64 (n,), how many limits each breaks
+    cost : float64 (n,)
+    """
+
+    offers: Offers
+    ways: I64
+    kept: B1
+    broken: I64
+    cost: F64
+
+
+def _failing(offers: Offers, ways: I64) -> _Failing:
     kept = np.stack([one.kept[ways] for one in offers.limits])
-    values = np.stack([one.value[ways] for one in offers.limits])
-    limits, level = offers.rules.limits, offers.block.level
-    screened = np.flatnonzero(kept.all(axis=0))
-    chains = offers.chains(ways[screened]) if screened.size else None
-    found = []
-    for k, way in enumerate(ways.tolist()):
-        broken = [
-            (names[j], float(values[j, k]), offers.limits[j].allowed) for j in np.flatnonzero(~kept[:, k])
-        ]
-        if not broken and chains is not None:
-            row = int(np.searchsorted(screened, k))
-            drop, end = 100.0 * float(chains.level[row] - chains.end[row]), float(chains.end[row])
-            if drop > limits.voltage_drop_percent.of(level):
-                broken.append(("voltage_drop", drop, limits.voltage_drop_percent.of(level)))
-            else:
-                broken.append(("lowest_voltage", end, limits.lowest_pu.of(level)))
-        found.append(_Way(offers, way, broken))
-    return found
+    return _Failing(offers, ways, kept, np.maximum((~kept).sum(axis=0), 1), offers.cost[ways])
 
 
-def _cheapest_relief(failing: list[_Way]) -> Answer | None:
+def _way(failing: _Failing, k: int) -> _Way:
+    """One of some failing ways, with the limits that it breaks."""
+    offers, way = failing.offers, int(failing.ways[k])
+    broken = [
+        (offers.limits[j].name, float(offers.limits[j].value[way]), offers.limits[j].allowed)
+        for j in np.flatnonzero(~failing.kept[:, k]).tolist()
+    ]
+    if not broken:
+        chains, limits, level = offers.chains(np.array([way])), offers.rules.limits, offers.block.level
+        drop, end = 100.0 * float(chains.level[0] - chains.end[0]), float(chains.end[0])
+        if drop > limits.voltage_drop_percent.of(level):
+            broken.append(("voltage_drop", drop, limits.voltage_drop_percent.of(level)))
+        else:
+            broken.append(("lowest_voltage", end, limits.lowest_pu.of(level)))
+    return _Way(offers, way, broken)
+
+
+def _cheapest_relief(failing: list[_Failing]) -> Answer | None:
     """The relief that makes the cheapest whole, of some ways tried; None where none of them helps."""
-    mendable = [one for one in failing if {name for name, _, _ in one.broken} <= _MENDABLE]
-    mendable.sort(key=lambda one: one.cost)
+    mendable: list[tuple[float, _Failing, int]] = []
+    for some in failing:
+        others = [j for j, limit in enumerate(some.offers.limits) if limit.name not in _MENDABLE]
+        ways = np.flatnonzero(some.kept[others].all(axis=0))
+        ways = ways[np.argsort(some.cost[ways], kind="stable")[:_WAYS_TRIED]]
+        mendable += [(float(some.cost[k]), some, k) for k in ways.tolist()]
+    mendable.sort(key=lambda found: found[0])
     best: tuple[float, _Relief] | None = None
-    for one in mendable[:_WAYS_TRIED]:
-        relief = _relief(one)
-        if relief is not None and (best is None or relief.cost + one.cost < best[0]):
-            best = relief.cost + one.cost, relief
+    for cost, some, k in mendable[:_WAYS_TRIED]:
+        relief = _relief(_way(some, k))
+        if relief is not None and (best is None or relief.cost + cost < best[0]):
+            best = relief.cost + cost, relief
     if best is None:
         return None
     total, relief = best
