@@ -82,6 +82,21 @@ def test_extra_layers_that_cannot_be_are_told_before_the_engine_listens(gridgis:
         assert "county.shp: cannot be read as vector data" in told.stderr
 
 
+def test_what_is_compiled_is_kept_without_a_database_and_other_parts_are_refused(
+    gridgis: Run, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    gridgis("compile", "maps", NUMBA_CACHE_DIR=str(cache))
+    kept = {file.name: file.stat().st_mtime_ns for file in cache.rglob("*.nbc")}
+    assert any("sprites" in name for name in kept)
+    gridgis("compile", "maps", NUMBA_CACHE_DIR=str(cache))
+    assert {file.name: file.stat().st_mtime_ns for file in cache.rglob("*.nbc")} == kept
+    said = gridgis("compile", "mops", expect=2).stderr
+    assert said == (
+        "gridgis: 'mops' is no part that is compiled: name some of questions, planning, tiles, maps\n"
+    )
+
+
 def test_a_package_that_is_not_there_is_refused_before_the_database_is_asked(gridgis: Run) -> None:
     said = gridgis("load", "none.gpkg", expect=2).stderr
     assert said == "gridgis: none.gpkg: there is no such file or directory; check the path\n"

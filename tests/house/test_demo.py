@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -86,14 +87,20 @@ def ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-@pytest.fixture
-def demo(demo_home: Path, ports: tuple[int, int]) -> Iterator[RunningDemo]:
-    running = RunningDemo(demo_home, ports)
+@contextmanager
+def running_demo(home: Path, ports: tuple[int, int]) -> Iterator[RunningDemo]:
+    running = RunningDemo(home, ports)
     try:
         running.wait_until_ready()
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+def demo(demo_home: Path, ports: tuple[int, int]) -> Iterator[RunningDemo]:
+    with running_demo(demo_home, ports) as running:
+        yield running
 
 
 def listening(port: int) -> bool:
@@ -115,30 +122,36 @@ def test_the_first_query_it_prints_answers_and_everything_ends_with_it(demo: Run
     assert LocalCluster(demo.home).status().server is None
 
 
-def test_a_later_start_keeps_data_and_loads_nothing(demo: RunningDemo) -> None:
-    assert "loading the demo grid" not in demo.printed
-    connection = http.client.HTTPConnection("127.0.0.1", demo.engine_port, timeout=60)
-    connection.request("GET", "/readyz")
-    counties = json.loads(connection.getresponse().read())["counties"]
-    connection.close()
-    assert sorted(counties) == ["08317", "08317122"]
+class TestALaterStart:
+    """One start for all that is only looked at."""
 
+    @pytest.fixture(scope="class")
+    def later(self, demo_home: Path, ports: tuple[int, int]) -> Iterator[RunningDemo]:
+        with running_demo(demo_home, ports) as running:
+            yield running
 
-def test_the_map_page_is_served(demo: RunningDemo) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", demo.api_port, timeout=60)
-    connection.request("GET", "/")
-    response = connection.getresponse()
-    page = response.read().decode()
-    connection.close()
-    assert response.status == 200
-    assert "<html" in page
+    def test_it_keeps_data_and_loads_nothing(self, later: RunningDemo) -> None:
+        assert "loading the demo grid" not in later.printed
+        connection = http.client.HTTPConnection("127.0.0.1", later.engine_port, timeout=60)
+        connection.request("GET", "/readyz")
+        counties = json.loads(connection.getresponse().read())["counties"]
+        connection.close()
+        assert sorted(counties) == ["08317", "08317122"]
 
+    def test_it_serves_the_map_page(self, later: RunningDemo) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", later.api_port, timeout=60)
+        connection.request("GET", "/")
+        response = connection.getresponse()
+        page = response.read().decode()
+        connection.close()
+        assert response.status == 200
+        assert "<html" in page
 
-def test_a_second_demo_in_the_same_home_is_refused(demo: RunningDemo) -> None:
-    second = RunningDemo(demo.home, (demo.engine_port + 2, demo.api_port + 2))
-    assert second.end() == 1
-    assert f"a demo already runs in {demo.home}" in second.printed
-    assert demo.process.poll() is None
+    def test_a_second_demo_in_the_same_home_is_refused(self, later: RunningDemo) -> None:
+        second = RunningDemo(later.home, (later.engine_port + 2, later.api_port + 2))
+        assert second.end() == 1
+        assert f"a demo already runs in {later.home}" in second.printed
+        assert later.process.poll() is None
 
 
 def test_a_child_that_dies_ends_the_demo_with_its_log(demo: RunningDemo) -> None:
