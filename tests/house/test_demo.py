@@ -103,6 +103,12 @@ def demo(demo_home: Path, ports: tuple[int, int]) -> Iterator[RunningDemo]:
         yield running
 
 
+@pytest.fixture(scope="class")
+def later(demo_home: Path, ports: tuple[int, int]) -> Iterator[RunningDemo]:
+    with running_demo(demo_home, ports) as running:
+        yield running
+
+
 def listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -124,11 +130,6 @@ def test_the_first_query_it_prints_answers_and_everything_ends_with_it(demo: Run
 
 class TestALaterStart:
     """One start for all that is only looked at."""
-
-    @pytest.fixture(scope="class")
-    def later(self, demo_home: Path, ports: tuple[int, int]) -> Iterator[RunningDemo]:
-        with running_demo(demo_home, ports) as running:
-            yield running
 
     def test_it_keeps_data_and_loads_nothing(self, later: RunningDemo) -> None:
         assert "loading the demo grid" not in later.printed
