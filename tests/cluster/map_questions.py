@@ -87,3 +87,15 @@ def _wmts(box: Box) -> Iterator[Question]:
             accept="*/*",
             **parts,
         )
+        for ending in ("json", "html", "txt", "gml"):
+            yield get(
+                "/wmts/1.0.0/{layer}/{style}/{grid}/{z}/{y}/{x}/{j}/{i}.{ending}",
+                layer=layer,
+                style="default",
+                grid=WEB_MERCATOR.id,
+                accept="*/*",
+                j="128",
+                i="128",
+                ending=ending,
+                **parts,
+            )
