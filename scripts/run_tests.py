@@ -62,6 +62,7 @@ LONGEST_FIRST = (ENGINE, ANSWERS, CLUSTER, MODEL, MAPS, API)
 
 def main(arguments: list[str]) -> int:
     """Run what was asked for; 0 passed, 1 failed or impossible here."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started us behind itself
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))
     lanes: Sequence[Lane] = LONGEST_FIRST

@@ -16,7 +16,7 @@ import pytest
 from gis_service.network.text import parse_grid
 from tests.drawn import package_of
 from tests.grid_database import GridDatabase
-from tests.live import LiveEngine, load, running_engine
+from tests.live import LiveEngine, empty, load, running_engine
 from tests.serving.watched import read_all, resources_of, settles
 
 CLIENTS = 200
@@ -44,6 +44,7 @@ def crowded(
 ) -> Iterator[LiveEngine]:
     """An engine of its own over a crowd whose list is longer than what sockets hold."""
     with django_db_blocker.unblock():  # type: ignore[attr-defined]  # pytest-django gives it no type
+        empty(migrated_database)
         lines = [f"C{k:05d} customer n1 kva=2" for k in range(CROWD)]
         load(package_of(parse_grid("\n".join(["@450101", "S source n1", *lines]))), replace=True)
         with running_engine(migrated_database.dsn, tmp_path_factory.mktemp("crowded")) as engine:
