@@ -17,7 +17,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from serving.quick import Quick
+from serving.quick import Quick, QuickAnswer
 from serving.watching import Watch
 
 log = logging.getLogger("serving")
@@ -63,6 +63,7 @@ class Protocol(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._fields: bytes | None = None  # of the quick answer, while its request comes
         self._body: list[bytes] = []
+        self._due: bytes | None = None  # the body of a request that is to be answered in the loop
         self._offered = 0  # bytes to come of a body behind an offer of another protocol
 
     # --- what the loop calls
@@ -107,6 +108,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins; uvicorn's part is done where it is not answered quickly."""
+        if self._due is not None:  # the next request must not be answered before
+            self.write_due(self.make_due())
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -142,24 +145,11 @@ class Protocol(HttpToolsProtocol):
 
     def _complete(self) -> None:
         self.receiving = False
-        fields, self._fields = self._fields, None
-        if fields is None:
+        if self._fields is None:
             super().on_message_complete()
             return
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        assert self.quick is not None
-        try:
-            answer = self.quick.answer(self.url, fields, body)
-        except Exception:
-            log.exception("a request could not be answered in the loop, a thread tries it")
-            answer = None
-        if answer is None:
-            self._go_on()
-            super().on_body(body)
-            super().on_message_complete()
-        else:
-            self._in_a_row += 1
-            self._write(*answer)
+        self._due = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self.watch.is_due(self)
 
     def _take(self, data: bytes) -> bytes:
         """Take the body behind an offer, which is passed over (Java's client makes one); what comes after."""
@@ -210,6 +200,41 @@ class Protocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self._write(status, fields, [content])
         self.transport.close()
+
+    def make_due(self) -> QuickAnswer | None:
+        """Answer the request that is there, for `write_due`; None where a thread is to answer it."""
+        assert self.quick is not None
+        assert self._fields is not None
+        assert self._due is not None
+        try:
+            return self.quick.answer(self.url, self._fields, self._due)
+        except Exception:
+            log.exception("a request could not be answered in the loop, a thread tries it")
+            return None
+
+    def write_due(self, answer: QuickAnswer | None) -> None:
+        """Send the answer, or let a thread make one."""
+        body, self._due, self._fields = self._due, None, None
+        if self.transport.is_closing():
+            return
+        if answer is None:
+            self._go_on()
+            super().on_body(body or b"")
+            super().on_message_complete()
+        else:
+            self._in_a_row += 1
+            self._write(*answer)
+
+    @property
+    def due(self) -> bool:
+        """Whether a request is there that is to be answered in the loop."""
+        return self._due is not None
+
+    def shutdown(self) -> None:
+        """Take no more requests; what is there is answered."""
+        if self._due is not None:
+            self.write_due(self.make_due())
+        super().shutdown()
 
     # --- inside
 

@@ -96,6 +96,19 @@ def test_many_requests_sent_ahead_are_answered_or_cut_off(server: SmallServer) -
         assert is_cut_off(one)
 
 
+def test_requests_sent_at_once_are_answered_once(server: SmallServer) -> None:
+    with server.connect() as one:
+        for number in (1, 2, 3, 7):
+            one.sendall(b"".join(post(b"/quick", b"%d" % k) for k in range(number)))
+            held = b""
+            while held.count(b"quick ") < number or not held.endswith(b"%d" % (number - 1)):
+                held += one.recv(65_536)
+            assert contents(held) == [b"quick %d" % k for k in range(number)]
+        one.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            one.recv(1)
+
+
 @pytest.mark.parametrize("path", [b"/quick", b"/echo"])
 def test_a_request_may_come_byte_by_byte(server: SmallServer, path: bytes) -> None:
     text = post(path, b"slowly", b"Connection: close\r\n")
