@@ -62,20 +62,33 @@ def engine_serving(setting: Setting, dsn: str) -> AbstractContextManager[str]:
     """The address of an engine over a database, ready when the block begins."""
     command = [sys.executable, "-m", "gis_service", "serve", "--port", "{port}"]
     told = {"GRIDGIS_HOME": str(setting.data / "served"), DSN_VARIABLE: dsn}
+    bring_up_to_date(dsn)
     return serving(command, told, ready="/readyz", log=setting.data / "gis_service.log")
+
+
+def bring_up_to_date(dsn: str) -> None:
+    """Bring the engine's tables in a database that was kept to those of today."""
+    command = [sys.executable, "-m", "gis_service", "migrate"]
+    done = subprocess.run(
+        command, env=os.environ | {DSN_VARIABLE: dsn}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise NotReady(f"the tables of a kept database cannot be migrated: {done.stderr.strip()[-300:]}")
 
 
 def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 300
+    said = "nothing"
     while process.poll() is None and time.monotonic() < deadline:
         try:
             urllib.request.urlopen(address, timeout=5).close()
         except urllib.error.HTTPError as answer:
             if answer.code == 404:  # the peer has nothing there, and is ready
                 return
+            said = answer.read(300).decode(errors="replace")
         except OSError:
             pass
         else:
             return
         time.sleep(0.2)
-    raise NotReady(f"{address} does not answer; {log} says why")
+    raise NotReady(f"{address} is not ready; it said {said}, its log is {log}")

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from benchmarks.measured_process import OPERATIONS, QUESTIONS, Process
 from benchmarks.pairing import Limit
+from benchmarks.processes import bring_up_to_date
 from benchmarks.province import COUNTIES, SEED, province_edition
 from benchmarks.server import connect, database, server
 from benchmarks.setting import Setting
@@ -48,6 +49,7 @@ def contests(setting: Setting) -> Iterator[Limit]:
             fill=lambda _: _fill(dsn, customers, snapshots, setting),
             setting=setting,
         )
+        bring_up_to_date(dsn)
         process = Process(["--stored", str(snapshots)], snapshots, {DSN_VARIABLE: dsn})
         process.start(cached=True)  # makes the snapshots where they are gone
         limits: list[tuple[str, str, float, str, Any]] = [
