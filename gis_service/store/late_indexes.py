@@ -73,7 +73,7 @@ def set_aside(held: extensions.connection) -> bool:
                 cursor.execute(note, [name, definition])
                 drop = sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}")
                 cursor.execute(drop.format(sql.Identifier(table), sql.Identifier(name)))
-    except errors.LockNotAvailable:
+    except (errors.LockNotAvailable, errors.DeadlockDetected):
         return False
     return True
 
