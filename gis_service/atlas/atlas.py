@@ -106,19 +106,14 @@ class Atlas:
             return at_hand, []
         sheets, lost = self._sheets(world, layer, wanted)
         stored = [name for name in fields if name not in live]
-        self.ready.keep(
-            world.shapes,
-            layer,
-            fields,
-            {
-                run.county: (sheets[run.county], self._columns(world, layer, run, sheets[run.county], stored))
-                for run in wanted
-                if run.county in sheets
-            },
-        )
-        found = self.ready.at_hand(world.shapes, layer, fields)
-        if self.sheets.tidy():
-            self.ready.forget()
+        gathered = {
+            run.county: (sheets[run.county], self._columns(world, layer, run, sheets[run.county], stored))
+            for run in wanted
+            if run.county in sheets
+        }
+        # not asked for again: other looks may have it forgotten meanwhile
+        found = {**at_hand, **self.ready.keep(world.shapes, layer, fields, gathered)}
+        self._tidy()
         return {county: one for county, one in found.items() if county not in lost}, lost
 
     def stamp(self, layer: str, sight: Sight) -> str:
@@ -192,7 +187,7 @@ class Atlas:
         size = sheet.nbytes
         found = self._columns(world, layer, run, sheet, fields)
         if sheet.nbytes != size:
-            self.sheets.tidy()
+            self._tidy()
         return found
 
     def _boxes(self, world: World, layer: str, run: CountyRun, rows: I64) -> F64:
@@ -241,9 +236,13 @@ class Atlas:
         """The world; sheets of the loads before it are let go of when it comes first."""
         if self._tidied_for is not world.shapes:
             self._tidied_for = world.shapes
-            self.sheets.tidy(world)
-            self.ready.forget()
+            self._tidy(world)
         return world
+
+    def _tidy(self, world: World | None = None) -> None:
+        """Let go of sheets as `Sheets.tidy` does, wherever they are kept."""
+        if self.sheets.tidy(world):
+            self.ready.forget()
 
     def _marks_of(self, world: World) -> Marks:
         marks = self._marks

@@ -49,14 +49,15 @@ class Ready:
         layer: str,
         fields: tuple[str, ...],
         found: Mapping[str, tuple[Sheet, Mapping[str, Column]]],
-    ) -> None:
-        """Have what a look found at hand."""
+    ) -> dict[str, ReadySheet]:
+        """Have what a look found at hand, and give it back as it is kept."""
         until = self._clock() + SECONDS
         held, kinds = self._of
         if held is not shapes or len(kinds) >= MOST_KINDS:
             self._of = (shapes, kinds := {})
         kept = {county: ReadySheet(*one, until) for county, one in found.items()}
         kinds[layer, fields] = {**kinds.get((layer, fields), {}), **kept}
+        return kept
 
     def forget(self) -> None:
         """Have nothing at hand, so that what is let go of elsewhere goes."""

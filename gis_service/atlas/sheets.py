@@ -83,7 +83,7 @@ class Sheets:
             return sheet
 
     def tidy(self, world: World | None = None) -> bool:
-        """Let go of sheets of other loads than the world's, and of what is beyond the limit; whether any."""
+        """Let go of sheets of other loads than the world's and of those beyond the limit; whether there were any."""
         with self._lock:
             before = len(self._held)
             if world is not None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis_service.atlas import Atlas
+from gis_service.atlas.ready import Ready, ReadySheet
 from gis_service.atlas.sheets import Sheets
 from gis_service.engine import Engine
 from gis_service.engine.columns import geometries_of, properties_of, table_of
@@ -159,6 +160,47 @@ def test_a_sheet_is_made_once_though_many_ask() -> None:
     for patches in zip(*(one.patches for one in seen), strict=True):
         assert len({id(patch.geometries) for patch in patches}) == 1
         assert len({id(patch.columns["construction"]) for patch in patches}) == 1
+
+
+def test_a_look_shows_all_that_it_found_whatever_other_looks_forget_meanwhile() -> None:
+    """A tile that is asked for while a load comes in must not be an empty one."""
+
+    class Forgotten(Ready):
+        """As if another thread came with another world right after whatever is kept."""
+
+        def keep(self, *told: Any) -> dict[str, ReadySheet]:
+            kept = super().keep(*told)
+            self.forget()
+            return kept
+
+    atlas = atlas_of(DRAWN_TABLES)
+    atlas.ready = Forgotten()
+    for _ in range(2):
+        seen = atlas.look("line_section", Sight(WORLD, ("base_voltage_kv",)))
+        assert ids_in(seen) == met_one_by_one(DRAWN_TABLES, "line_section", WORLD)
+
+
+def test_what_is_at_hand_is_gathered_again_after_a_second_and_goes_with_its_sheet() -> None:
+    now = [0.0]
+    atlas = atlas_of(DRAWN_TABLES)
+    atlas.ready = Ready(lambda: now[0])
+    shapes = atlas.engine.scene().world.shapes
+
+    def at_hand() -> dict[str, ReadySheet]:
+        return dict(atlas.ready.at_hand(shapes, "switch", ("kind",)))
+
+    first = atlas.look("switch", Sight(WORLD, ("kind",)))
+    kept = at_hand()
+    assert sorted(kept) == sorted({county for county, _ in ids_in(first)})
+    now[0] = 0.9
+    atlas.look("switch", Sight(WORLD, ("kind",)))
+    assert all(one is kept[county] for county, one in at_hand().items())
+    now[0] = 1.1
+    atlas.look("switch", Sight(WORLD, ("kind",)))
+    assert all(one.until > 2.0 for one in at_hand().values())
+    atlas.sheets.limit = 0  # the sheet used last stays, the others go
+    atlas.look("line_section", Sight(WORLD))
+    assert at_hand() == {}
 
 
 def test_sheets_beyond_the_limit_are_made_again() -> None:
