@@ -162,7 +162,7 @@ class Page:
             )
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # compared by content, which may move
 
 
 def told(body: bytes) -> Page:
