@@ -83,7 +83,7 @@ class Sheets:
             return sheet
 
     def tidy(self, world: World | None = None) -> bool:
-        """Let go of sheets of loads other than the world's and of those beyond the limit; whether any went."""
+        """Let go of sheets of loads other than the world's and beyond the limit; whether any went."""
         with self._lock:
             before = len(self._held)
             if world is not None:
