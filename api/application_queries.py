@@ -7,7 +7,7 @@ from datetime import datetime
 
 from api.faults import NotFound
 from api.models import ApplicationStep, ConnectionApplication, SchemeAnswer
-from api.queries import cursor_of, key_of
+from api.queries import page_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,7 @@ def listed(
         rows = rows.filter(created_at__gte=wanted.since)
     if wanted.until is not None:
         rows = rows.filter(created_at__lt=wanted.until)
-    if cursor is not None:
-        rows = rows.filter(id__lt=key_of(cursor))
-    page = list(rows[: limit + 1])
-    more = len(page) > limit
-    page = page[:limit]
-    return page, cursor_of(page[-1].pk) if more else None
+    return page_of(rows, limit, cursor)
 
 
 def application(*, number: str) -> ConnectionApplication:

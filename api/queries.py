@@ -11,13 +11,16 @@ import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 
 from api.faults import Malformed, NotFound
 from api.models import AffectedCustomer, Outage, OutageAssessment, OutageStep
 
 _LARGEST_KEY = 2**63 - 1
+
+Record = TypeVar("Record", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,7 @@ def outages(
         rows = rows.filter(Q(restored_at__isnull=True) | Q(restored_at__gt=wanted.since))
     if wanted.until is not None:
         rows = rows.filter(started_at__lt=wanted.until)
-    if cursor is not None:
-        rows = rows.filter(id__lt=key_of(cursor))
-    page = list(rows[: limit + 1])
-    more = len(page) > limit
-    page = page[:limit]
+    page, following = page_of(rows, limit, cursor)
     latest = {
         assessment.outage_id: assessment
         for assessment in OutageAssessment.objects.filter(outage__in=page)
@@ -73,7 +72,15 @@ def outages(
         .distinct("outage_id")
     }
     listed = [AssessedOutage(outage, latest[outage.pk]) for outage in page]
-    return listed, cursor_of(page[-1].pk) if more else None
+    return listed, following
+
+
+def page_of(rows: QuerySet[Record], limit: int, cursor: str | None) -> tuple[list[Record], str | None]:
+    """A page of records that are ordered by falling id, and the cursor of the next page or None."""
+    if cursor is not None:
+        rows = rows.filter(id__lt=key_of(cursor))
+    page = list(rows[: limit + 1])
+    return page[:limit], cursor_of(page[limit - 1].pk) if len(page) > limit else None
 
 
 def outage(*, number: str) -> Outage:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -189,31 +190,23 @@ def _fill(session: connection, streets: Streets) -> None:
 def _pgrouting(streets: Streets, session: connection) -> dict[str, Ask]:
     cursor = session.cursor()
 
-    def near(start: int) -> Any:
+    def near(function: str, cost: str, group: str, start: int) -> Any:
         x, y = streets.xy[start].tolist()
         box = f"ST_MakeEnvelope({x - REACH_M}, {y - REACH_M}, {x + REACH_M}, {y + REACH_M}, 32650)"
         edges = f"SELECT id, source, target, cost, reverse_cost FROM corridor WHERE geom && {box}"
         cursor.execute(
-            "SELECT end_vid, max(agg_cost) FROM pgr_dijkstraNear(%s, %s, "
+            f"SELECT * FROM (SELECT end_vid, {cost} AS cost FROM {function}(%s, %s, "
             f"(SELECT array_agg(vertex) FROM attach WHERE geom && {box}), directed => false, cap => %s) "
-            "GROUP BY end_vid HAVING max(agg_cost) <= %s",
-            [edges, start, K, REACH_M],
-        )
-        return cursor.fetchall()
-
-    def near_cost(start: int) -> Any:
-        x, y = streets.xy[start].tolist()
-        box = f"ST_MakeEnvelope({x - REACH_M}, {y - REACH_M}, {x + REACH_M}, {y + REACH_M}, 32650)"
-        edges = f"SELECT id, source, target, cost, reverse_cost FROM corridor WHERE geom && {box}"
-        cursor.execute(
-            "SELECT end_vid, agg_cost FROM pgr_dijkstraNearCost(%s, %s, "
-            f"(SELECT array_agg(vertex) FROM attach WHERE geom && {box}), directed => false, cap => %s) "
-            "WHERE agg_cost <= %s",
+            f"{group}) AS found WHERE cost <= %s",
             [edges, start, K, REACH_M],
         )
         return cursor.fetchall()
 
     return {
-        "pgr_dijkstraNear on the edges in a box of twice the reach": near,
-        "pgr_dijkstraNearCost on the edges in a box of twice the reach": near_cost,
+        "pgr_dijkstraNear on the edges in a box of twice the reach": partial(
+            near, "pgr_dijkstraNear", "max(agg_cost)", "GROUP BY end_vid"
+        ),
+        "pgr_dijkstraNearCost on the edges in a box of twice the reach": partial(
+            near, "pgr_dijkstraNearCost", "agg_cost", ""
+        ),
     }

@@ -34,7 +34,7 @@ from layers.source import Box
 from layers.tiles.detail import GRID
 from layers.tiles.making import Asked, make_tile
 from layers.tiles.matrix import EXTENT, WEB_MERCATOR, Tile
-from layers.tiles.mvt import MARGIN
+from layers.tiles.plane import MARGIN
 from sharding.copy import copy_in
 
 NAMES = ("tiles-z",)

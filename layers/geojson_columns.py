@@ -30,14 +30,14 @@ from layers.geojson_rows import (
 
 
 def _coords(values: npt.ArrayLike) -> F64:
-    return _read_only(np.ascontiguousarray(values, dtype=np.float64).reshape(-1, 2))
+    return read_only(np.ascontiguousarray(values, dtype=np.float64).reshape(-1, 2))
 
 
 def _offsets(values: npt.ArrayLike) -> I64:
-    return _read_only(np.ascontiguousarray(values, dtype=np.int64))
+    return read_only(np.ascontiguousarray(values, dtype=np.int64))
 
 
-def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The array as one that cannot be written to: compiled code is compiled for that alone."""
     view = array.view()
     view.setflags(write=False)

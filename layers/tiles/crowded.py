@@ -8,26 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from compiling import F64, I64, U8, U64
 from layers.addressed import ABSENT, ADDRESSED, KIND
-from layers.geojson_columns import Column, Geometries, NumberColumn
+from layers.geojson_columns import Column, Geometries, NumberColumn, read_only
 from layers.geojson_rows import LINE, MULTILINE, MULTIPOLYGON, NOWHERE, POINT, POLYGON
 from layers.sheet import Patch
 from layers.tiles.features import features_room, number_features, put_patch
 from layers.tiles.lines import shape_rows, with_commands
 from layers.tiles.matrix import EXTENT
 from layers.tiles.mending import Rings, mended
+from layers.tiles.plane import MARGIN
 from layers.tiles.rings import shape_rings, write_rings
 from layers.tiles.values import new_table
 from layers.tiles.whole import large_enough
-
-MARGIN = 64
-"""Units beyond each side of a tile that its features reach, so that lines of some width meet."""
 
 MOST_FEATURES = 20_000
 MOST_BYTES = 4 << 20
@@ -68,13 +65,6 @@ class _Shaped:
     ends: I64
     sizes: F64
     kept: I64
-
-
-def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The array as one that cannot be written to: compiled code is compiled for that alone."""
-    view = np.ascontiguousarray(array).view(np.ndarray)
-    view.setflags(write=False)
-    return view
 
 
 def wanted_of(patch: Patch, fields: Sequence[str], at_least: Mapping[str, float]) -> Wanted:
@@ -159,9 +149,9 @@ def _commands(geometries: Geometries, rows: I64, plane: F64, tolerance: float) -
         return np.empty(0, np.uint8), none, np.zeros(len(rows)), np.empty(0, np.int64)
     if geometries.kind in (POINT, LINE, MULTILINE):
         return shape_rows(geometries.addressed.told, rows, plane, low, high, tolerance)
-    multis = frozen(geometries.multis if geometries.kind == MULTIPOLYGON else np.empty(0, np.int64))
-    places = frozen(geometries.coords), frozen(geometries.paths), frozen(geometries.polygons)
-    *flat, doubtful, sizes = shape_rings(*places, multis, frozen(rows), plane, low, high, tolerance)
+    multis = read_only(geometries.multis if geometries.kind == MULTIPOLYGON else np.empty(0, np.int64))
+    places = read_only(geometries.coords), read_only(geometries.paths), read_only(geometries.polygons)
+    *flat, doubtful, sizes = shape_rings(*places, multis, read_only(rows), plane, low, high, tolerance)
     geometry, ends = write_rings(*mended(Rings(*flat), doubtful), len(rows))
     return geometry, ends, sizes, with_commands(ends)
 

@@ -22,7 +22,7 @@ import orjson
 
 from layers.source import Counties, within
 from layers.tiles.matrix import EXTENT, WEB_MERCATOR, Tile
-from layers.tiles.mvt import MARGIN
+from layers.tiles.plane import MARGIN
 
 REMEMBERED = 256
 """Changes that a listener who comes back can still be told."""

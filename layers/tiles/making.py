@@ -16,8 +16,8 @@ from layers.sheet import Drawable, Sight
 from layers.source import BadQuery, Counties, Description
 from layers.tiles.detail import EVERYTHING, Detail, tolerance
 from layers.tiles.matrix import EXTENT, Tile, TileMatrixSet
-from layers.tiles.mvt import MARGIN, layer_message
-from layers.tiles.plane import plane_of
+from layers.tiles.mvt import layer_message
+from layers.tiles.plane import MARGIN, plane_of
 
 EDITION = "2"
 """Of the encoder and of what it is told to show: another one wherever the same data gives another tile."""

@@ -17,11 +17,10 @@ from layers.addressed import ADDRESSED, ADDRESSED_GEOMETRY
 from layers.geojson_rows import LINE, MULTILINE, POINT
 from layers.sheet import Patch
 from layers.tiles import crowded
-from layers.tiles.crowded import MARGIN, Written, crowded_layer, wanted_of
+from layers.tiles.crowded import Written, crowded_layer, wanted_of
 from layers.tiles.matrix import EXTENT
+from layers.tiles.plane import MARGIN
 from layers.tiles.whole import TOO_MUCH, whole_layer
-
-__all__ = ["MARGIN", "Layer", "layer_message"]
 
 _NOTHING: Mapping[str, float] = {}
 

@@ -18,6 +18,9 @@ is the series in the degrees from there whose coefficients follow, which saves a
 each position.
 """
 
+MARGIN = 64
+"""Units beyond each side of a tile that its features reach, so that lines of some width meet."""
+
 ORDER = 5
 _MOST_ERROR = 1e-9  # units: less than what the formula itself leaves open in doubles
 _MOST_LATITUDE = 80.0

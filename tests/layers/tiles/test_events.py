@@ -20,7 +20,7 @@ from gis_service.web.server import THREADS
 from layers.source import Box
 from layers.tiles.events import MOST_TILES, REMEMBERED, ZOOM, Change, Feed, Listener, described
 from layers.tiles.matrix import EXTENT, WEB_MERCATOR, Tile
-from layers.tiles.mvt import MARGIN
+from layers.tiles.plane import MARGIN
 from tests.drawn import NORTH, SOUTH
 from tests.grid_database import GridDatabase
 from tests.layers.tiles.decoder import decoded

@@ -20,8 +20,8 @@ from layers.tiles import crowded
 from layers.tiles.crowded import crowded_layer
 from layers.tiles.features import feature_number
 from layers.tiles.matrix import EXTENT, WEB_MERCATOR, WORLD_CRS84, Tile, TileMatrixSet
-from layers.tiles.mvt import MARGIN, layer_message
-from layers.tiles.plane import plane_of
+from layers.tiles.mvt import layer_message
+from layers.tiles.plane import MARGIN, plane_of
 from layers.tiles.values import new_table, put_values, spread
 from tests.layers.tiles.decoder import Layer, decoded, twice_area
 

@@ -7,7 +7,7 @@ import shapely
 
 from layers.tiles.detail import MOST_DETAIL
 from layers.tiles.matrix import EXTENT
-from layers.tiles.mvt import MARGIN
+from layers.tiles.plane import MARGIN
 from tests.grid_database import GridDatabase
 from tests.layers.tiles.decoder import Feature, decoded, twice_area
 from tests.layers.tiles.test_addresses import features, tiles_of
