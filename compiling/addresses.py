@@ -1,7 +1,7 @@
 """Arrays by the address at which they lie: compiled code that reads dozens takes one table of numbers.
 
-What a call costs is not the arrays that it is handed but the Python that gathers and makes them, call by call.
-Whoever tells an address keeps the array while it is used; nothing here checks a place.
+What a call costs is not the arrays that it is handed but the Python that gathers and makes them, call by
+call. Whoever tells an address keeps the array while it is used; nothing here checks a place.
 """
 
 from __future__ import annotations
