@@ -1,7 +1,8 @@
 """Sets of small numbers as marked bytes, for compiled code: to put thousands in order costs a store for each.
 
-Bytes and not bits: numbers that come in order would wait for one another at every bit of the same word. Eight
-are looked at together; a little-endian machine is taken for granted.
+Bytes and not bits: numbers that come in order would wait for one another at every bit of the same word. Once
+all are in, the bytes are brought into bits, of which 64 are looked at together. A little-endian machine is
+taken for granted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from numba.extending import intrinsic
 
 from compiling import I64, U8, U64, borrowing, compiled
 
-_ONE, _THREE, _SEVEN = np.uint64(1), np.uint64(3), np.uint64(7)  # unsigned: such an index needs no wrapping
+_ONE, _THREE, _SIX = np.uint64(1), np.uint64(3), np.uint64(6)  # unsigned: such an index needs no wrapping
+_EIGHT, _IN_WORD, _ALL = np.uint64(8), np.uint64(63), ~np.uint64(0)
+_GATHER, _TOP = np.uint64(0x0102040810204080), np.uint64(56)
 
 if TYPE_CHECKING:
 
@@ -37,28 +40,42 @@ else:
 @compiled
 def no_marks(size: int) -> U8:
     """An empty set of numbers below `size`: put one in by setting its byte to 1."""
-    return np.zeros((size + 7) & ~7, np.uint8)
+    return np.zeros((size + 63) & ~63, np.uint8)
+
+
+@compiled
+def in_bits(marks: U8) -> U64:
+    """The set as bits, 64 to a word: for `next_mark`."""
+    eights = marks.view(np.uint64)
+    words = np.empty(marks.size >> 6, np.uint64)
+    for at in range(np.uint64(words.size)):
+        word = np.uint64(0)
+        for k in range(_EIGHT):
+            # the product has the eight lowest bits of eight bytes side by side in its highest byte
+            word |= ((eights[(at << _THREE) + k] * _GATHER) >> _TOP) << (k << _THREE)
+        words[at] = word
+    return words
 
 
 @borrowing
-def next_mark(eights: U64, number: int) -> int:
-    """The smallest member that is not below `number`, or a number beyond all; `eights` views the set."""
+def next_mark(words: U64, number: int) -> int:
+    """The smallest member that is not below `number`, or a number beyond all; `words` are the set's bits."""
     here = np.uint64(number)
-    at, end = here >> _THREE, np.uint64(eights.size)
+    at, end = here >> _SIX, np.uint64(words.size)
     if at >= end:
         return number
-    word = eights[at] & (~np.uint64(0) << ((here & _SEVEN) << _THREE))
+    word = words[at] & (_ALL << (here & _IN_WORD))
     while word == 0:
         at += _ONE
         if at == end:
-            return int(np.int64(end << _THREE))
-        word = eights[at]
-    return int(np.int64((at << _THREE) + (_lowest(word) >> _THREE)))
+            return int(np.int64(end << _SIX))
+        word = words[at]
+    return int(np.int64((at << _SIX) + _lowest(word)))
 
 
 @borrowing
 def put_marked(eights: U64, into: I64) -> int:
-    """Write all members into an array, ascending; how many there are."""
+    """Write all members into an array, ascending; how many there are. `eights` views the set."""
     n = 0
     for at in range(np.uint64(eights.size)):
         word = eights[at]

@@ -17,6 +17,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from serving.heads import KnownHead
 from serving.quick import Quick, QuickAnswer
 from serving.watching import Watch
 
@@ -28,6 +29,7 @@ MOST_HEAD = 1 << 16
 MOST_PIPELINED = 32
 """Requests that a client may send ahead of their answers."""
 
+_HEAD_END = b"\r\n\r\n"
 _IN_A_ROW = 8
 _AT_ONCE = struct.pack("ii", 1, 0)
 _JOINED_BYTES = 1 << 14
@@ -64,6 +66,7 @@ class Protocol(HttpToolsProtocol):
         self._fields: bytes | None = None  # of the quick answer, while its request comes
         self._body: list[bytes] = []
         self._due: bytes | None = None  # the body of a request that is to be answered in the loop
+        self._unparsed: bytes | None = None  # all of it, where its head was known
         self._offered = 0  # bytes to come of a body behind an offer of another protocol
 
     # --- what the loop calls
@@ -84,6 +87,16 @@ class Protocol(HttpToolsProtocol):
         self.heard = self.watch.now
         self._in_a_row = 0
         self._unset_keepalive_if_required()
+        if self._unparsed is not None:  # the parser must not see what comes behind it before
+            self.write_due(self.make_due())
+        between = not self.receiving and not self._offered and self._due is None
+        if between and self._is_known(data):
+            return
+        self._parse(data)
+        if between and self._due is not None:
+            self._note(data, self._due)
+
+    def _parse(self, data: bytes) -> None:
         if self._offered:
             data = self._take(data)
         try:
@@ -91,7 +104,7 @@ class Protocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as offer:
             rest = self._take(data[offer.args[0] :])
             if rest:
-                self.data_received(rest)
+                self._parse(rest)
                 return
         except httptools.HttpParserError:
             self.refuse(400, b"this is no HTTP request")
@@ -121,7 +134,15 @@ class Protocol(HttpToolsProtocol):
         """Its head is there."""
         self._in_head = False
         quick = self.quick
-        if quick is not None and self.url in quick.targets and self._is_free():
+        if (
+            quick is not None
+            and self.url in quick.targets
+            and self._is_free()
+            and not self.expect_100_continue
+            and self.parser.should_keep_alive()
+            and self.parser.get_http_version() == "1.1"
+            and self._unparsed is None
+        ):
             self._fields = quick.fields_of(self.parser.get_method(), self.url, self.headers)
             if self._fields is not None:
                 self._body = []
@@ -215,15 +236,19 @@ class Protocol(HttpToolsProtocol):
     def write_due(self, answer: QuickAnswer | None) -> None:
         """Send the answer, or let a thread make one."""
         body, self._due, self._fields = self._due, None, None
+        unparsed = self._unparsed
         if self.transport.is_closing():
             return
-        if answer is None:
+        if answer is None and unparsed is not None:
+            self._parse(unparsed)
+        elif answer is None:
             self._go_on()
             super().on_body(body or b"")
             super().on_message_complete()
         else:
             self._in_a_row += 1
             self._write(*answer)
+        self._unparsed = None
 
     @property
     def due(self) -> bool:
@@ -238,6 +263,26 @@ class Protocol(HttpToolsProtocol):
 
     # --- inside
 
+    def _is_known(self, data: bytes) -> bool:
+        """Take a request whose head is, to the byte, one that was answered in the loop: no need to parse it.
+
+        Clients send the same head over and over, and to take it apart costs more than most answers.
+        """
+        end = data.find(_HEAD_END)
+        known = self.watch.heads.get(data[:end]) if end > 0 else None
+        if known is None or len(data) - end - len(_HEAD_END) != known.length or not self._is_free():
+            return False
+        self.url, self._fields = known.target, known.fields
+        self._unparsed, self._due = data, data[end + len(_HEAD_END) :]
+        self.watch.is_due(self)
+        return True
+
+    def _note(self, data: bytes, body: bytes) -> None:
+        """Remember the head of a request that is to be answered in the loop, if it is all that came."""
+        end = data.find(_HEAD_END)
+        if self._fields is not None and end + len(_HEAD_END) + len(body) == len(data):
+            self.watch.heads.note(data[:end], KnownHead(self.url, self._fields, len(body)))
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
@@ -248,10 +293,7 @@ class Protocol(HttpToolsProtocol):
             (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
             and self._in_a_row < _IN_A_ROW
-            and not self.expect_100_continue
             and not self.watch.memory.tight
-            and self.parser.should_keep_alive()
-            and self.parser.get_http_version() == "1.1"
             and not self.transport.is_closing()
         )
 

@@ -45,7 +45,8 @@ class Quick(Protocol):
     def fields_of(self, method: bytes, target: bytes, fields: Fields) -> bytes | None:
         """The header fields of a good answer to a request of which only the head is there.
 
-        None where it is answered in a thread.
+        None where it is answered in a thread. The same head is to have the same fields for as long as the
+        server runs: it may not be asked about again.
         """
 
     def answer(self, target: bytes, fields: bytes, body: bytes) -> QuickAnswer | None:

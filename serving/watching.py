@@ -10,6 +10,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from serving.heads import Heads
 from serving.memory import Memory
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Watch:
         self.memory = memory
         self.connections: set[Protocol] = set()
         self.now = time.monotonic()
+        self.heads = Heads()
         self._due: list[Protocol] = []
         self.default_fields: tuple[object, bytes] = (None, b"")
 

@@ -43,6 +43,33 @@ def find_chords(edge_from: I32, edge_to: I32, edge_phases: U8, forest: Forest, b
     return chords
 
 
+class Loops(NamedTuple):
+    """Ends of the chords that conduct in the normal state: few, for the others are ties that stand open.
+
+    at : int32 (n,), positions, ascending
+    other : int32 (n,), the position of the other end
+    edge : int32 (n,)
+    of : int32 (n,), which of the chords
+    """
+
+    at: I32
+    other: I32
+    edge: I32
+    of: I32
+
+
+def find_loops(chords: Chords, conducting: B1) -> Loops:
+    """The ends of some chords, a bool for each of them; read-only."""
+    which = chords.of[conducting[chords.of]]
+    at = chords.at[conducting[chords.of]]
+    a, b = chords.a[which], chords.b[which]
+    # both ends on one position are no way out of anywhere, whichever is called the other one
+    loops = Loops(at, np.where(a == at, b, a), chords.edge[which], which)
+    for array in loops:
+        array.setflags(write=False)
+    return loops
+
+
 @compiled
 def chords_in(at: I32, of: I32, starts: I64, stops: I64) -> I32:
     """Chords with an end in some disjoint, ascending intervals; one with both ends there may come twice."""

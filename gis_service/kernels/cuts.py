@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compiling.marks import next_mark, no_marks, put_marked
-from gis_service.kernels.chords import Chords
+from compiling.marks import in_bits, next_mark, no_marks, put_marked
+from gis_service.kernels.chords import Chords, Loops
 from gis_service.kernels.compiled import I32, I64, U8, U64, borrowing, compiled
 from gis_service.kernels.held import Held, Switches
 from gis_service.kernels.step import AFTER, BEFORE, Step, conducts, first_not_below
@@ -29,13 +29,13 @@ class Cuts(NamedTuple):
     position : int64 (n,), the positions right below them
     flags : uint8 (n,), `BEFORE` and `AFTER` in which states they cut; `DARK` those that put everything below
         them out as a whole and lie below no other
-    dark : how many are `DARK`
-    fed : how many rows hang below those that had supply
+    left : how many are not `DARK`
+    fed : how many rows hang below the `DARK` ones that had supply
     """
 
     position: I64
     flags: U8
-    dark: int
+    left: int
     fed: int
 
 
@@ -85,91 +85,118 @@ def _mark(marks: U8, rank: I32, step: Step) -> None:
             marks[rank[row]] = 1
 
 
+@compiled
+def _joined(chords: Chords, step: Step) -> I64:
+    """Ends of the chords that conduct after and normally do not, ascending: `2³² · position + the other`."""
+    found = np.empty(2 * (step.moved.size + step.come.size), np.int64)
+    n = 0
+    for k in range(step.moved.size + step.come.size):
+        edge = step.come[k] if k < step.come.size else step.first_switch + step.moved[k - step.come.size]
+        c = first_not_below(chords.edge, edge)
+        if c < chords.edge.size and chords.edge[c] == edge and conducts(step, edge) & AFTER:
+            a, b = np.int64(chords.a[c]), np.int64(chords.b[c])
+            found[n], found[n + 1] = (a << 32) + b, (b << 32) + a
+            n += 2
+    return np.sort(found[:n])
+
+
 @borrowing
-def _leads_out(chords: Chords, first: int, start: int, stop: int, step: Step) -> bool:
-    """Whether a chord that conducts after leads out of some positions; `first` is its first end there."""
-    i = first
-    while i < chords.at.size and chords.at[i] < stop:
-        c = chords.of[i]
-        a, b = chords.a[c], chords.b[c]
-        if (a < start or a >= stop or b < start or b >= stop) and conducts(step, chords.edge[c]) & AFTER:
+def _leads_out(loops: Loops, joined: I64, start: int, stop: int, step: Step) -> bool:
+    """Whether a chord that conducts after leads out of some positions."""
+    i = first_not_below(loops.at, start)
+    while i < loops.at.size and loops.at[i] < stop:
+        other = loops.other[i]
+        if (other < start or other >= stop) and conducts(step, loops.edge[i]) & AFTER:
             return True
         i += 1
+    if joined.size:
+        i = first_not_below(joined, start << 32)
+        while i < joined.size and joined[i] >> 32 < stop:
+            other = joined[i] & 0xFFFFFFFF
+            if other < start or other >= stop:
+                return True
+            i += 1
     return False
 
 
 @borrowing
 def _sift(
-    held: tuple[I32, I32, int, Chords, Switches],
+    held: tuple[I32, I32, int, Loops, Switches],
     step: Step,
     standing: I64,
+    joined: I64,
     ranks: U64,
     position: I64,
     flags: U8,
+    listed: bool,
 ) -> tuple[int, int, int]:
-    """Move to the front the cuts that count; how many they are, how many `DARK`, and what hangs on those.
+    """Move to the front the cuts that count: how many, how many not `DARK`, and what hangs on the others.
 
-    The cuts are the marked `ranks`, or, where there are none, `position`.
+    The cuts are the marked `ranks`, or, where there are none, `position`; places are numbers of either. Most
+    of thousands of cuts take a few nanoseconds: what is rarely needed is read where it is needed. `DARK` ones
+    are left out unless `listed`.
     """
-    end, fed, first_island, chords, switches = held
-    below, n_ranks = switches.below, switches.below.size
-    n, n_dark, n_fed = 0, 0, 0
-    k, rank, stood = 0, 0, 0
-    until = 0  # what lies before has been dealt with …
+    end, fed, first_island, loops, switches = held
+    below, n_ranks, by_rank = switches.below, switches.below.size, ranks.size > 0
+    island = first_not_below(switches.start, first_island) if by_rank else first_island
+    quiet = not standing.size and not joined.size
+    n, n_left, n_fed = 0, 0, 0
+    k, stood = 0, 0
+    place = 0  # what lies before has been dealt with …
     joined_until = 0  # … or lies below a cut that is left over …
     standing_until = 0  # … or below one that was there before
-    by_rank = ranks.size > 0
     while True:
         if by_rank:
-            rank = next_mark(ranks, rank)
-            if rank >= n_ranks:
+            place = next_mark(ranks, place)
+            if place >= n_ranks:
                 break
-            here = below[np.uint64(rank)]
-            start, stop, chord = int(here["start"]), int(here["stop"]), int(here["chord"])
+            here = below[np.uint64(place)]
+            past = int(here["beyond"])
+            plain = quiet and past >= 0
+            past = past if past >= 0 else ~past
         else:
-            while k < position.size and position[k] < until:
+            while k < position.size and position[k] < place:
                 k += 1
             if k == position.size:
                 break
-            start = int(position[k])
+            place = int(position[k])
+            past, plain = int(end[place]), False
+        alone, leads = True, False
+        if not plain:
+            start = int(switches.start[place]) if by_rank else place
             stop = int(end[start])
-            chord = first_not_below(chords.at, start)
-            if chord < chords.at.size and chords.at[chord] >= stop:
-                chord = -1
-        while stood < standing.size and standing[stood] >> 2 < start:
-            stood += 1
-        alone = stood == standing.size or standing[stood] >> 2 >= stop
-        position[n], flags[n] = start, AFTER
-        if (
-            alone
-            and start >= standing_until
-            and start < first_island
-            and (chord < 0 or not _leads_out(chords, chord, start, stop, step))
-        ):
-            if start >= joined_until:
-                flags[n] = AFTER | DARK
-                n_dark += 1
-                n_fed += here["fed"] if by_rank else fed[stop] - fed[start]
-            until = stop
-            if by_rank:
-                rank = int(switches.beyond[np.uint64(rank)])
+            while stood < standing.size and standing[stood] >> 2 < start:
+                stood += 1
+            alone = stood == standing.size or standing[stood] >> 2 >= stop
+            leads = _leads_out(loops, joined, start, stop, step)
+        how = AFTER
+        if alone and not leads and place >= standing_until and place < island:
+            after = past
+            if place >= joined_until:
+                how = AFTER | DARK
+                n_fed += int(here["fed"]) if by_rank else int(fed[past] - fed[place])
         else:
-            joined_until = max(joined_until, stop)
-            if not alone and standing[stood] >> 2 == start:
-                flags[n] = standing[stood] & 3
-                standing_until = max(standing_until, stop)
-            until = start + 1
-            rank += 1
-        n += 1
-    return n, n_dark, n_fed
+            after = place + 1
+            joined_until = max(joined_until, past)
+            if not alone and standing[stood] >> 2 == (switches.start[place] if by_rank else place):
+                how = int(standing[stood] & 3)
+                standing_until = max(standing_until, past)
+        if how & DARK == 0:
+            n_left += 1
+        if listed or how & DARK == 0:
+            position[n], flags[n] = switches.start[place] if by_rank else place, how
+            n += 1
+        place = after
+    return n, n_left, n_fed
 
 
 @compiled
-def cuts_of(held: Held, step: Step) -> Cuts:
+def cuts_of(held: Held, step: Step, listed: bool) -> Cuts:
     """The cuts that a change makes or finds, but for those that another one makes needless.
 
-    O(cuts · log chords + chords below them); where many switches go, they are put in order by marking their
-    ranks, which costs a pass over all switches, a byte for each.
+    Where they are not to be `listed`, those that are `DARK` are counted only, and not among them.
+    O(cuts · log loops + closed chords below them); where many switches go, they are put in order by marking
+    their ranks, which costs a pass over all switches, a byte for each.
     """
     forest, switches = held.forest, held.switches
     standing = _standing(forest.below, step) if step.moved.size else step.moved
@@ -182,13 +209,14 @@ def cuts_of(held: Held, step: Step) -> Cuts:
     if by_rank:
         marks = no_marks(switches.below.size + 1)
         _mark(marks, switches.rank, step)
-        ranks = marks.view(np.uint64)
+        ranks = in_bits(marks)
         position = np.empty(step.gone.size + standing.size, np.int64)
     else:
         ranks = _NO_RANKS
         position = _in_order(forest.below, step.gone, standing, forest.end.size)
     flags = np.empty(position.size, np.uint8)
     first_island = forest.trees[1] if forest.trees.size > 1 else forest.end.size
-    of_forest = forest.end, held.hung.fed, first_island, held.chords, switches
-    n, dark, fed = _sift(of_forest, step, standing, ranks, position, flags)
-    return Cuts(position[:n], flags[:n], dark, fed)
+    of_forest = forest.end, held.hung.fed, first_island, held.loops, switches
+    joined = _joined(held.chords, step) if step.moved.size + step.come.size else step.come[:0]
+    n, left, fed = _sift(of_forest, step, standing, joined, ranks, position, flags, listed)
+    return Cuts(position[:n], flags[:n], left, fed)

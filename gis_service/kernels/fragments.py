@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gis_service.kernels.chords import Chords, chords_in
+from gis_service.kernels.chords import chords_in
 from gis_service.kernels.compiled import I32, I64, U8, borrowing, compiled
 from gis_service.kernels.cuts import cuts_of
 from gis_service.kernels.forest import Forest
@@ -83,10 +83,13 @@ def _with_islands(cuts: I64, cut_flags: U8, islands: I64) -> tuple[I64, U8]:
 
 
 @compiled
-def _near(chords: Chords, start: I64, stop: I64, above: I64) -> I32:
-    """Chords with an end below a cut."""
+def _near(held: Held, step: Step, start: I64, stop: I64, above: I64) -> I32:
+    """Chords with an end below a cut that may conduct before or after."""
     outermost = above == 0
-    return chords_in(chords.at, chords.of, start[outermost], stop[outermost])
+    first, last = start[outermost], stop[outermost]
+    if step.moved.size + step.come.size == 0:  # then none but those that normally conduct
+        return chords_in(held.loops.at, held.loops.of, first, last)
+    return chords_in(held.chords.at, held.chords.of, first, last)
 
 
 @borrowing
@@ -124,7 +127,7 @@ def joined(held: Held, step: Step, cuts: I64, cut_flags: U8) -> Fragments:
     forest, chords, bits = held.forest, held.chords, held.bits
     start, flags = _with_islands(cuts, cut_flags, islands_of(forest, chords, step, cuts))
     stop, above = _nested(start, forest.end)
-    near = _near(chords, start, stop, above)
+    near = _near(held, step, start, stop, above)
     a = np.empty(near.size, np.int64)
     b = np.empty(near.size, np.int64)
     joins = np.empty(near.size, np.uint8)
@@ -156,7 +159,7 @@ def fragments(held: Held, step: Step) -> Fragments:
 
     O((cuts + chords below cuts) · log cuts); cuts are what goes, and what stood open before.
     """
-    cuts = cuts_of(held, step)
+    cuts = cuts_of(held, step, True)
     return joined(held, step, cuts.position, cuts.flags)
 
 

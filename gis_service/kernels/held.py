@@ -12,45 +12,46 @@ import numpy.typing as npt
 from numba.core import types
 from numba.experimental import structref
 
-from gis_service.kernels.chords import Chords
-from gis_service.kernels.compiled import I32, compiled
+from gis_service.kernels.chords import Chords, Loops, find_loops
+from gis_service.kernels.compiled import B1, I32, compiled
 from gis_service.kernels.forest import Forest
 from gis_service.kernels.hung import Hung
 
 Below = npt.NDArray[np.void]
-_BELOW = np.dtype([(name, np.int32) for name in ("start", "stop", "chord", "fed")])
+_BELOW = np.dtype([(name, np.int32) for name in ("beyond", "fed")])
 
 
 class Switches(NamedTuple):
     """The switches that are edges of the forest, in order of the position below them.
 
-    So thousands of cuts are put in order by marking them, and what is asked of a cut lies in one place.
+    So thousands of cuts are put in order by marking them, and what is asked of most of them is eight bytes.
 
     rank : int32 (n_switches,), by row: which one in that order; n for one that is no edge of the forest
-    beyond : int32 (n,), by rank: the first rank that is not below it
-    below : records (n,), by rank: `start` and `stop`, the positions below it; `chord`, the first of
-        `Chords.at` there, -1 if there is none; `fed`, how many rows there have supply when the forest has it
-        everywhere
+    start : int32 (n,), by rank: the position below it
+    below : records (n,), by rank: `beyond`, the first rank that is not below it, or the complement of that
+        (`~beyond`) where one of `Loops.at` is below it; `fed`, how many rows there have supply when the
+        forest has it everywhere
     """
 
     rank: I32
-    beyond: I32
+    start: I32
     below: Below
 
 
-def _switches(forest: Forest, chords: Chords, hung: Hung, first_switch: int, n_switches: int) -> Switches:
+def _switches(forest: Forest, loops: Loops, hung: Hung, first_switch: int, n_switches: int) -> Switches:
     position = forest.below[first_switch : first_switch + n_switches]
     rows = np.flatnonzero(position >= 0)
     rows = rows[np.argsort(position[rows], kind="stable")]
     rank = np.full(n_switches, rows.size, np.int32)
     rank[rows] = np.arange(rows.size)
+    start = position[rows]
+    stop = forest.end[start]
+    beyond = np.searchsorted(start, stop).astype(np.int32)
+    looped = np.searchsorted(loops.at, start) < np.searchsorted(loops.at, stop)
     below = np.empty(rows.size, _BELOW)
-    below["start"] = start = position[rows]
-    below["stop"] = stop = forest.end[start]
-    first_end = np.searchsorted(chords.at, start)
-    below["chord"] = np.where(first_end < np.searchsorted(chords.at, stop), first_end, -1)
+    below["beyond"] = np.where(looped, ~beyond, beyond)
     below["fed"] = hung.fed[stop] - hung.fed[start]
-    return Switches(rank, np.searchsorted(start, stop).astype(np.int32), below)
+    return Switches(rank, start, below)
 
 
 @structref.register
@@ -64,6 +65,7 @@ class Held(structref.StructRefProxy):
 
     forest: Forest
     chords: Chords
+    loops: Loops
     hung: Hung
     switches: Switches
     bits: int
@@ -71,20 +73,25 @@ class Held(structref.StructRefProxy):
 
 
 structref.define_proxy(  # type: ignore[no-untyped-call]
-    Held, _HeldType, ["forest", "chords", "hung", "switches", "bits", "first_switch"]
+    Held, _HeldType, ["forest", "chords", "loops", "hung", "switches", "bits", "first_switch"]
 )
 
 
 @compiled
 def _hold(
-    forest: Forest, chords: Chords, hung: Hung, switches: Switches, bits: int, first_switch: int
+    forest: Forest, chords: Chords, loops: Loops, hung: Hung, switches: Switches, bits: int, first_switch: int
 ) -> Held:
-    return Held(forest, chords, hung, switches, bits, first_switch)  # type: ignore[no-untyped-call]
+    return Held(forest, chords, loops, hung, switches, bits, first_switch)  # type: ignore[no-untyped-call]
 
 
 def hold(
-    forest: Forest, chords: Chords, hung: Hung, bits: int, *, first_switch: int, n_switches: int
+    forest: Forest, chords: Chords, hung: Hung, bits: int, *, first_switch: int, normal_open: B1
 ) -> Held:
     """Hand a forest over for good; its switches are the edges from `first_switch` on."""
-    switches = _switches(forest, chords, hung, first_switch, n_switches)
-    return _hold(forest, chords, hung, switches, bits, first_switch)
+    row = chords.edge - first_switch
+    is_switch = (row >= 0) & (row < normal_open.size)
+    conducting = ~is_switch
+    conducting[is_switch] = ~normal_open[row[is_switch]]
+    loops = find_loops(chords, conducting)
+    switches = _switches(forest, loops, hung, first_switch, normal_open.size)
+    return _hold(forest, chords, loops, hung, switches, bits, first_switch)

@@ -33,7 +33,7 @@ def rows_below(hung: Hung, end: I32, path: U8, cuts: Cuts) -> I32:
 
     Read-only then: the rows below one cut lie together, and nothing need be copied.
     """
-    if cuts.position.size == 1 and cuts.dark == 1:
+    if cuts.position.size == 1 and cuts.left == 0:
         start = cuts.position[0]
         first, last = hung.offset[start], hung.offset[end[start]]
         if cuts.fed == last - first:

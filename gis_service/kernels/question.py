@@ -19,7 +19,7 @@ def changed_in_question(held: Held, open_before: B1, moved: I64, gone: I64, come
     For a forest of all phases. The arguments are those of `kernels.step.Step`.
     """
     step = Step(open_before, held.first_switch, moved, gone, come)
-    cuts = cuts_of(held, step)
+    cuts = cuts_of(held, step, True)
     hung, path = held.hung, held.forest.path
     dark = rows_below(hung, held.forest.end, path, cuts)
     if nothing_left_over(held, step, cuts):
@@ -32,7 +32,7 @@ def changed_in_question(held: Held, open_before: B1, moved: I64, gone: I64, come
 def lost_in_question(held: Held, open_before: B1, moved: I64, gone: I64) -> I32:
     """Rows that lose supply where nothing closes, and so none gains it, in no order; maybe read-only."""
     step = Step(open_before, held.first_switch, moved, gone, gone[:0])
-    cuts = cuts_of(held, step)
+    cuts = cuts_of(held, step, True)
     hung, path = held.hung, held.forest.path
     dark = rows_below(hung, held.forest.end, path, cuts)
     if nothing_left_over(held, step, cuts):
@@ -48,7 +48,7 @@ def few_lost_in_question(held: Held, open_before: B1, moved: I64, gone: I64, mos
     Gives up, and says False, where they are more than `most`, or something leads around a cut.
     """
     step = Step(open_before, held.first_switch, moved, gone, gone[:0])
-    cuts = cuts_of(held, step)
+    cuts = cuts_of(held, step, True)
     if cuts.fed > most or not nothing_left_over(held, step, cuts):
         return False, np.empty(0, np.int64)
     rows = rows_below(held.hung, held.forest.end, held.forest.path, cuts).astype(np.int64)
@@ -62,7 +62,7 @@ def few_lost_in_question(held: Held, open_before: B1, moved: I64, gone: I64, mos
 def count_lost_in_question(held: Held, open_before: B1, moved: I64, gone: I64, come: I64) -> int:
     """How many rows lose supply by the change of `changed_in_question`."""
     step = Step(open_before, held.first_switch, moved, gone, come)
-    cuts = cuts_of(held, step)
+    cuts = cuts_of(held, step, False)
     if nothing_left_over(held, step, cuts):
         return cuts.fed
     left = changed_left_over(held, step, cuts)

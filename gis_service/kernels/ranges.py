@@ -67,16 +67,15 @@ def _of_pieces(pieces: Fragments, n_nodes: int) -> Ranges:
 @compiled
 def nothing_left_over(held: Held, step: Step, cuts: Cuts) -> bool:
     """Whether supply changes nowhere but below the cuts that are `DARK`, as it mostly is. O(1)."""
-    return cuts.dark == cuts.position.size and not may_reach_islands(held.forest, step)
+    return cuts.left == 0 and not may_reach_islands(held.forest, step)
 
 
 @compiled
 def changed_left_over(held: Held, step: Step, cuts: Cuts) -> Ranges:
     """Where supply changes apart from what lies below the cuts that are `DARK`, ascending."""
-    left = cuts.position.size - cuts.dark
-    position, flags = np.empty(left, np.int64), np.empty(left, np.uint8)
+    position, flags = np.empty(cuts.left, np.int64), np.empty(cuts.left, np.uint8)
     n, k = 0, 0
-    while n < left:
+    while n < cuts.left:
         if not cuts.flags[k] & DARK:
             position[n], flags[n] = cuts.position[k], cuts.flags[k]
             n += 1
@@ -87,9 +86,9 @@ def changed_left_over(held: Held, step: Step, cuts: Cuts) -> Ranges:
 @compiled
 def changed_ranges(held: Held, step: Step) -> Ranges:
     """Where supply changes, in no order."""
-    cuts = cuts_of(held, step)
+    cuts = cuts_of(held, step, True)
     left = changed_left_over(held, step, cuts)
-    ranges = _room(cuts.dark + left.starts.size)
+    ranges = _room(cuts.position.size - cuts.left + left.starts.size)
     n = 0
     for k in range(cuts.position.size):
         if cuts.flags[k] & DARK:

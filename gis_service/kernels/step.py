@@ -42,6 +42,8 @@ def first_not_below(ascending: I32 | I64, value: int) -> int:
 
 @borrowing
 def _holds(ascending: I64, value: int) -> bool:
+    if not ascending.size or value < ascending[0] or value > ascending[-1]:
+        return False  # as for a line where thousands of switches go
     at = first_not_below(ascending, value)
     return bool(at < ascending.size and ascending[at] == value)
 
@@ -52,7 +54,7 @@ def conducts(step: Step, edge: int) -> int:
     row = edge - step.first_switch
     flags = BEFORE | AFTER
     if 0 <= row < step.open_before.size and step.open_before[row]:
-        flags = AFTER if step.come.size and _holds(step.come, edge) else 0
-    if flags & AFTER and step.gone.size and _holds(step.gone, edge):
+        flags = AFTER if _holds(step.come, edge) else 0
+    if flags & AFTER and _holds(step.gone, edge):
         flags &= BEFORE
     return flags

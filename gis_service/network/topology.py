@@ -121,9 +121,9 @@ class Topology:
     @cached_property
     def held(self) -> tuple[Held, ...]:
         """The forests as compiled questions hold them."""
-        first, n = self.first_edge("switch"), len(self.tables.switches)
+        first, normal_open = self.first_edge("switch"), self.switchgear.normal_open
         return tuple(
-            hold(one.forest, one.chords, one.customers, one.bits, first_switch=first, n_switches=n)
+            hold(one.forest, one.chords, one.customers, one.bits, first_switch=first, normal_open=normal_open)
             for one in self.forests
         )
 

@@ -71,7 +71,7 @@ class Worlds:
     def held(self, bits: int, forest: Forest, chords: Chords, hung: Hung | None = None) -> Held:
         if hung is None:
             hung = hang(forest, np.empty(0, np.int32), np.empty(0, np.uint8))
-        return hold(forest, chords, hung, bits, first_switch=self.first, n_switches=self.normal.size)
+        return hold(forest, chords, hung, bits, first_switch=self.first, normal_open=self.normal)
 
     def step(self) -> Step:
         gone, come = self.change()
@@ -224,7 +224,7 @@ def test_thousands_of_cuts_in_a_long_chain_are_put_in_order() -> None:
     hung = hang(forest, np.arange(n, dtype=np.int32), np.zeros(n, np.uint8))
     for cuts in (5_000, 20):  # put in order by marking, and by sorting
         gone = np.sort(np.random.default_rng(9).choice(n - 1, cuts, replace=False))
-        held = hold(forest, chords, hung, 7, first_switch=n - 1, n_switches=0)
+        held = hold(forest, chords, hung, 7, first_switch=n - 1, normal_open=np.empty(0, np.bool_))
         starts, stops, had, has = changed_ranges(
             held, Step(np.empty(0, np.bool_), n - 1, nothing, gone, nothing)
         )
