@@ -13,8 +13,8 @@ from pathlib import Path
 from soak.campaign import violated
 
 
-def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 60.0) -> float:
-    """Wait until something is so; the seconds that took.
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = 300.0) -> float:
+    """Wait until something is so; the seconds that took. Long, for other programs may keep a machine busy.
 
     Raises
     ------
