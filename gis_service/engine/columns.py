@@ -41,7 +41,8 @@ PHASE_TEXTS = [phase_text(mask) for mask in range(16)]
 
 def rfc3339(moment: datetime) -> str:
     """A time in UTC, as text."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    there = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return there.isoformat().replace("+00:00", "Z")
 
 
 def table_of(tables: GridTables, layer: str) -> Table:

@@ -187,11 +187,11 @@ class Scene:
 
     def head_text(self) -> bytes:
         """The same as the beginning of a JSON object, to which the rest of an answer is written."""
-        later = orjson.dumps(self._loaded_later())
+        later = self._loaded_later()
         return b'%b,"as_of":"%b","loaded_later":%b' % (
             self.world.head_text(self.missing),
             rfc3339(self.as_of).encode(),
-            later,
+            orjson.dumps(later) if later else b"[]",
         )
 
     def _loaded_later(self) -> list[str]:
