@@ -1,4 +1,4 @@
-"""`python -m api migrate`, `serve` and `settle`: the business API's own process.
+"""`python -m api migrate`, `serve`, `settle` and `reconcile`: the business API's own process.
 
 Assigns `DJANGO_SETTINGS_MODULE` (never inherits it: the engine has other settings). Exit code 2 with one line
 on stderr for a wrong setting.
@@ -29,6 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands.add_parser(
         "settle", help="settle connection applications of which the engine did or did not do what was decided"
+    )
+    reconcile = commands.add_parser(
+        "reconcile",
+        help="say what the business database and the engine have differently about reservations",
+        description="After one of the two databases was restored: a sentence for each difference. Exit code "
+        "1 where one is left.",
+    )
+    reconcile.add_argument("--mend", action="store_true", help="mend what repeats a decision on record")
+    reconcile.add_argument(
+        "--by", metavar="NAME", default="", help="who has it mended: stands in the history"
     )
     makemigrations = commands.add_parser(
         "makemigrations", help="write a migration after a change of the models"
@@ -62,6 +72,8 @@ def _run(asked: argparse.Namespace) -> int:
             return int(stop.code or 0)
     elif asked.command == "settle":
         return _settle()
+    elif asked.command == "reconcile":
+        return _reconcile(mend=asked.mend, by=asked.by.strip())
     else:
         return _serve(host=asked.host, port=asked.port, threads=asked.threads)
     return 0
@@ -89,6 +101,35 @@ def _settle() -> int:
             left += 1
             print(f"application {number}: not settled: {error.detail}", file=sys.stderr)
     return 1 if left else 0
+
+
+def _reconcile(*, mend: bool, by: str) -> int:
+    """A line for each difference; 1 where one is left, 2 where it cannot be looked for."""
+    from django.utils import timezone
+
+    from api import reconciling
+    from api.engine import engine
+    from api.engine_client import EngineError
+
+    if mend and not by:
+        print("python -m api reconcile: --mend goes into the history: say --by NAME", file=sys.stderr)
+        return 2
+    left = 0
+    try:
+        found = reconciling.differences(engine())
+        if not found:
+            print("both databases say the same")
+        if not mend:
+            for one in found:
+                print(one)
+            return int(bool(found))
+        for one, why in reconciling.mend(engine(), found, by=by, now=timezone.now()):
+            left += bool(why)
+            print(f"{one.sentence}: {f'not mended: {why}' if why else 'mended'}")
+    except EngineError as error:
+        print(f"python -m api reconcile: {error.detail}", file=sys.stderr)
+        return 1
+    return int(bool(left))
 
 
 def _serve(*, host: str, port: int, threads: int) -> int:

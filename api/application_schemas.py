@@ -17,8 +17,8 @@ ApplicantName = Annotated[
 ]
 Contact = Annotated[str, StringConstraints(max_length=400, strip_whitespace=True), AfterValidator(one_line)]
 Reason = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True), AfterValidator(one_line)]
-Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
-Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, strict=True)]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, strict=True)]
 
 
 class Applicant(Strict):
@@ -33,7 +33,7 @@ class NewApplication(Strict):
 
     applicant: Applicant
     point: tuple[Longitude, Latitude] = Field(description="[lon, lat] in EPSG:4326")
-    kva: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+    kva: Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False, strict=True)]
     phases: Literal["ABC", "AB", "BC", "AC", "A", "B", "C"] = "ABC"
     supplies: Literal[1, 2] = 1
     independence: Literal["feeder", "busbar", "substation"] = "feeder"

@@ -10,7 +10,7 @@ what it is given.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -25,7 +25,7 @@ from api.application_schemas import (
     Rejecting,
 )
 from api.engine_answers import ReservationGiven, SchemesGiven
-from api.engine_client import EngineRefused
+from api.engine_client import EngineAnswerUnusable, EngineRefused
 from api.faults import Conflict, NotFound
 from api.models import (
     UNSETTLED,
@@ -133,7 +133,7 @@ def keep_schemes(
 ) -> ConnectionApplication:
     """Keep what the engine answered beside the earlier answers."""
     with transaction.atomic():
-        application = _locked(number)
+        application = locked(number)
         to = move(application, "ask schemes")
         sequence = SchemeAnswer.objects.filter(application=application).count() + 1
         SchemeAnswer.objects.create(
@@ -151,7 +151,7 @@ def keep_schemes(
             "pairs": len(answer.pairs),
             "reservations_version": answer.reservations_version,
         }
-        _step(application, "schemes asked", asking.decided_by, to, now, details)
+        record_step(application, "schemes asked", asking.decided_by, to, now, details)
     return application
 
 
@@ -168,29 +168,39 @@ def accept(*, number: str, accepting: Accepting, engine: Engine, now: datetime) 
         When the outcome is not known; the application is `accepting` until it is settled.
     """
     with transaction.atomic():
-        application = _locked(number)
+        application = locked(number)
         to = move(application, "accept")
         answer, schemes = _chosen(application, accepting)
         application.attempts += 1
-        question = {key: value for key, value in answer.question.items() if key != "k"}
         application.intent = {
             "do": "reserve",
             "decided_by": accepting.decided_by,
-            "body": {
-                **question,
-                "chosen": [{"attach": one["attach"], "conductor": one["conductor"]} for one in schemes],
-                "operator": accepting.decided_by,
-                "reason": f"connection application {number}",
-                "idempotency_key": f"application-{number}-{application.attempts}",
-            },
+            "body": reserving_body(application, answer.question, schemes, decided_by=accepting.decided_by),
         }
         details = {
             "answer": answer.sequence,
             "cost": round(sum(one["cost"]["total"] for one in schemes), 2),
             "attach": [one["attach"]["id"] for one in schemes],
         }
-        _step(application, "accept", accepting.decided_by, to, now, details)
+        record_step(application, "accept", accepting.decided_by, to, now, details)
     return settle(number=number, engine=engine, now=now)
+
+
+def reserving_body(
+    application: ConnectionApplication,
+    question: Mapping[str, Any],
+    schemes: Sequence[Mapping[str, Any]],
+    *,
+    decided_by: str,
+) -> dict[str, Any]:
+    """What the engine is asked to hold for the latest attempt of an application, which its key tells."""
+    return {
+        **{key: value for key, value in question.items() if key != "k"},
+        "chosen": [{"attach": one["attach"], "conductor": one["conductor"]} for one in schemes],
+        "operator": decided_by,
+        "reason": f"connection application {application.number}",
+        "idempotency_key": f"application-{application.number}-{application.attempts}",
+    }
 
 
 def withdraw(*, number: str, deciding: Deciding, engine: Engine, now: datetime) -> ConnectionApplication:
@@ -206,9 +216,9 @@ def built(*, number: str, deciding: Deciding, engine: Engine, now: datetime) -> 
 def reject(*, number: str, rejecting: Rejecting, now: datetime) -> ConnectionApplication:
     """The utility refuses, and says why."""
     with transaction.atomic():
-        application = _locked(number)
+        application = locked(number)
         to = move(application, "reject")
-        _step(application, "reject", rejecting.decided_by, to, now, {"reason": rejecting.reason})
+        record_step(application, "reject", rejecting.decided_by, to, now, {"reason": rejecting.reason})
     return application
 
 
@@ -227,7 +237,7 @@ def settle(*, number: str, engine: Engine, now: datetime) -> ConnectionApplicati
     """
     refusal: EngineRefused | None = None
     with transaction.atomic():
-        application = _locked(number)
+        application = locked(number)
         if application.status not in UNSETTLED:
             return application
         done, back = _OUTCOME[ApplicationStatus(application.status)]
@@ -238,6 +248,7 @@ def settle(*, number: str, engine: Engine, now: datetime) -> ConnectionApplicati
         try:
             if intent["do"] == "reserve":
                 given = engine.reserve(intent["body"])
+                _refuse_taken_number(application, given.reservation.id)
                 application.reservation_id = given.reservation.id
                 details["reservation"] = given.reservation.id
                 details["cost"] = given.reservation.cost
@@ -257,10 +268,20 @@ def settle(*, number: str, engine: Engine, now: datetime) -> ConnectionApplicati
             else:
                 refusal, to = error, back
                 details["refused"] = error.problem
-        _step(application, str(to), intent["decided_by"], to, now, details)
+        record_step(application, str(to), intent["decided_by"], to, now, details)
     if refusal is not None:
         raise refusal
     return application
+
+
+def _refuse_taken_number(application: ConnectionApplication, id: int) -> None:
+    """The engine gives a number once; another application has it where a database was set back."""
+    other = ConnectionApplication.objects.filter(reservation_id=id).exclude(pk=application.pk).first()
+    if other is not None:
+        raise EngineAnswerUnusable(
+            f"the engine reserved under number {id}, which application {other.number} has: one of the two "
+            "databases was set back; run 'python -m api reconcile'"
+        )
 
 
 def unsettled() -> list[str]:
@@ -273,7 +294,7 @@ def _end(
     *, number: str, deciding: Deciding, what: str, engine: Engine, now: datetime
 ) -> ConnectionApplication:
     with transaction.atomic():
-        application = _locked(number)
+        application = locked(number)
         to = move(application, what)
         if to in UNSETTLED:
             application.intent = {
@@ -281,7 +302,7 @@ def _end(
                 "decided_by": deciding.decided_by,
                 "body": {"operator": deciding.decided_by, "reason": f"connection application {number}"},
             }
-        _step(application, what, deciding.decided_by, to, now, {"reason": deciding.reason})
+        record_step(application, what, deciding.decided_by, to, now, {"reason": deciding.reason})
     return settle(number=number, engine=engine, now=now) if to in UNSETTLED else application
 
 
@@ -298,9 +319,11 @@ def _chosen(
     kind = "pairs" if application.supplies == 2 else "schemes"
     listed = answer.answer[kind]
     if accepting.rank > len(listed):
+        why = answer.answer.get("no_pairs") if kind == "pairs" else None
+        hint = f": {why['detail']}" if why else "; ask for schemes again, or choose another"
         raise Conflict(
             f"answer {answer.sequence} of application {application.number} has {len(listed)} {kind}, none of "
-            f"rank {accepting.rank}; ask for schemes again, or choose another",
+            f"rank {accepting.rank}{hint}",
             {"ranks": len(listed)},
         )
     one = listed[accepting.rank - 1]
@@ -332,7 +355,8 @@ def move(application: ConnectionApplication, what: str) -> ApplicationStatus:
     )
 
 
-def _locked(number: str) -> ConnectionApplication:
+def locked(number: str) -> ConnectionApplication:
+    """An application that nobody else changes until the transaction ends; NotFound when there is none."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{_LOCK_WAIT_S}s"])
     found = ConnectionApplication.objects.select_for_update().filter(number=number).first()
@@ -365,7 +389,7 @@ def _next_number(year: int) -> str:
     return f"{year}-{last:06d}"
 
 
-def _step(
+def record_step(
     application: ConnectionApplication,
     kind: str,
     decided_by: str,

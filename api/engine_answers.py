@@ -153,3 +153,32 @@ class ReservationGiven(_Answer):
     def whole(self) -> dict[str, Any]:
         """As it was given."""
         return self.model_dump(mode="json")
+
+
+class ReservationChange(_Answer):
+    """One decision about a reservation."""
+
+    state: Literal["held", "built", "withdrawn"]
+    at: AwareDatetime
+    operator: str
+
+
+class ReservationListed(ReservationHeld):
+    """A reservation as a page of the engine's record has it."""
+
+    point: tuple[float, float]
+    kva: NotNegative
+    idempotency_key: str
+    changes: Annotated[list[ReservationChange], Field(min_length=1)]
+
+    @property
+    def whole(self) -> dict[str, Any]:
+        """As it was given."""
+        return self.model_dump(mode="json")
+
+
+class ReservationsPage(_Answer):
+    """A page of reservations; `next` is the address of the following one."""
+
+    reservations: list[ReservationListed]
+    next: str | None

@@ -9,18 +9,25 @@ its connection is asked once more; what took too long is not.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import httpx
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from api.engine_answers import OutageImpact, ReservationGiven, SchemesGiven
+from api.engine_answers import (
+    OutageImpact,
+    ReservationGiven,
+    ReservationListed,
+    ReservationsPage,
+    SchemesGiven,
+)
 
 PROBLEM_JSON = "application/problem+json"
 LONGEST_ANSWER_BYTES = 512 * 1024 * 1024
 RETRY_AFTER_S = 5
+_PAGE = 500
 _PASSED_ON = frozenset({400, 404, 409, 413, 422})
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -101,6 +108,14 @@ class EngineClient:
     def settle_reservation(self, id: int, what: str, body: Mapping[str, Any]) -> ReservationGiven:
         """`built` or `withdraw`; saying it twice is saying it once."""
         return self._ask(ReservationGiven, "POST", f"/v1/reservations/{id}/{what}", body=body)
+
+    def reservations(self) -> Iterator[ReservationListed]:
+        """All reservations on record, the newest first, page by page."""
+        path: str | None = f"/v1/reservations?limit={_PAGE}"
+        while path is not None:
+            page = self._ask(ReservationsPage, "GET", path, body=None)
+            yield from page.reservations
+            path = page.next
 
     def readiness(self, *, within_s: float = 2.0) -> dict[str, Any]:
         """The engine's own `/readyz`, ready or not; EngineAway when nobody answers within `within_s`."""

@@ -39,7 +39,7 @@ RULES = ("nearest bus", "nearest line", "first that fits")
 class Compared(NamedTuple):
     """Cost of the best scheme, and of what each rule finds; None where it finds none."""
 
-    best: float
+    best: float | None
     rules: tuple[float | None, ...]
 
 
@@ -58,7 +58,7 @@ def grids() -> Iterator[tuple[str, Callable[[], GridPackage]]]:
 
 
 def compare(scene: Scene, planner: Planner, questions: int = QUESTIONS) -> list[Compared]:
-    """The same questions to all, near random customers; those that nothing can answer are left out."""
+    """The same questions to all, near random customers; those with no place within reach are left out."""
     draw = np.random.default_rng(3)
     places = scene.tables.customers.xy
     found: list[Compared] = []
@@ -72,8 +72,7 @@ def compare(scene: Scene, planner: Planner, questions: int = QUESTIONS) -> list[
         except Impossible:
             continue
         best = next(planned.search.best(), None)
-        if best is not None:
-            found.append(Compared(best.cost, by_rules(planned)))
+        found.append(Compared(None if best is None else best.cost, by_rules(planned)))
     return found
 
 
@@ -108,7 +107,7 @@ def _along_shortest(planned: Planned, block: Block, place: int) -> float | None:
 def told(name: str, compared: list[Compared]) -> Iterator[str]:
     """The rows of the table for one grid."""
     for k, rule in enumerate(RULES):
-        pairs = [(one.best, one.rules[k]) for one in compared]
+        pairs = [(one.best, one.rules[k]) for one in compared if one.best is not None]
         both = [(best, cost) for best, cost in pairs if cost is not None]
         dearer = np.array([100.0 * (cost / best - 1.0) for best, cost in both])
         if not dearer.size:

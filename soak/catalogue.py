@@ -10,6 +10,7 @@ from soak.engines import killed_engines
 from soak.growth import grown_province
 from soak.loads import killed_loads
 from soak.moves import moved_shards
+from soak.schemes import listed_schemes
 from soak.workers import lost_workers
 
 CAMPAIGNS = {
@@ -22,6 +23,7 @@ CAMPAIGNS = {
         Campaign("workers", "a worker of a cluster is killed or frozen", lost_workers, citus=True),
         Campaign("moves", "a Citus cluster moves its shards under load", moved_shards, rounds=20, citus=True),
         Campaign("growth", "a province on one node, three, two", grown_province, rounds=1, citus=True),
+        Campaign("schemes", "supply schemes beside a list of every one", listed_schemes),
         Campaign("disk", "a disk is full (root only: mounts small ones)", full_disks, rounds=15),
     )
 }

@@ -25,6 +25,7 @@ from gis_service.planning.corridors import Ground
 from gis_service.planning.disjoint import disjoint_pairs
 from gis_service.planning.explain import scheme
 from gis_service.planning.layout import lay_out, offers_of
+from gis_service.planning.no_pairs import why_no_pairs
 from gis_service.planning.pairs import Independence, Pairs, best_pairs
 from gis_service.planning.pareto import Front, pareto_front
 from gis_service.planning.plane import Plane
@@ -146,10 +147,16 @@ def supply_schemes(
         pairs = disjoint_pairs(blocks, load, asked.independence, asked.k)
     elif asked.supplies == 2:
         pairs = best_pairs(search.best(), asked.independence, asked.k)
+    no_pairs = None
+    if asked.supplies == 2 and not pairs.pairs:
+        no_pairs = why_no_pairs(
+            search, blocks, asked.independence, disjoint=asked.disjoint, whole=pairs.whole
+        )
     front = pareto_front(search) if asked.pareto else Front([], True)
     return {
         "schemes": [scheme(choice, rank) for rank, choice in enumerate(best, start=1)],
         "pairs": [_pair(pair, rank) for rank, pair in enumerate(pairs.pairs, start=1)],
+        "no_pairs": no_pairs,
         "pareto": [
             scheme(choice, rank) for rank, choice in enumerate(front.choices[:MOST_OF_FRONT], start=1)
         ],

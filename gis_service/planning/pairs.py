@@ -13,7 +13,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from gis_service.kernels.radial import way_up
-from gis_service.planning.search import Choice
+from gis_service.planning.explain import element_id
+from gis_service.planning.search import Block, Choice
+from gis_service.planning.sites import BAY
+from gis_service.planning.supply_tree import SWITCH
 
 Independence = Literal["feeder", "busbar", "substation"]
 
@@ -62,12 +65,17 @@ def origin_of(choice: Choice, independence: Independence) -> Hashable:
     The feeder is its head switch, or a bay of its own; the busbar is the transformer with the tap changer, or
     the source, that holds its voltage; the substation is the one that its feeder leaves.
     """
-    reckoned = choice.offers.block.reckoned
-    tree, at = reckoned.tree, choice.at
+    return origin_at(choice.offers.block, choice.place, independence)
+
+
+def origin_at(block: Block, place: int, independence: Independence) -> Hashable:
+    """The same of a place of a block, whether it holds or not."""
+    reckoned, sites = block.reckoned, block.sites
+    tree, at = reckoned.tree, int(sites.at[place])
     head = int(tree.head[at])
     if independence == "feeder":
-        if choice.site.kind == "bay":
-            return "bay", choice.site.node
+        if sites.kind[place] == BAY:
+            return "bay", int(sites.node[place])
         return ("head", head) if head >= 0 else None
     if independence == "busbar":
         begin = int(reckoned.begins[at])
@@ -79,3 +87,17 @@ def origin_of(choice: Choice, independence: Independence) -> Hashable:
     if not named:
         return None
     return str(named[-1] if head >= 0 else named[0])
+
+
+def origin_named(block: Block, place: int, independence: Independence) -> str:
+    """The id of what a place depends on: a feeder, a bay's node, a transformer or source, a substation."""
+    tree = block.reckoned.tree
+    tables, at = tree.topology.tables, int(block.sites.at[place])
+    if independence == "substation":
+        return str(origin_at(block, place, independence))
+    if independence == "busbar":
+        return element_id(tree, int(block.reckoned.begins[at]))
+    if block.sites.kind[place] == BAY:
+        return str(tables.nodes.id[block.sites.node[place]])
+    head = tree.rows(SWITCH, np.array([tree.head[at]], np.int64))
+    return str(tables.switches.feeder_id[head[0]])

@@ -12,22 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
+from gis_service.kernels.chains import Chains, Runs, chain_voltages, runs_of
 from gis_service.kernels.compiled import B1, F64, I32, I64
-from gis_service.kernels.powerflow import C128, radial_flow
-from gis_service.kernels.radial import (
-    Chains,
-    chain_voltages,
-    largest_below,
-    last_down,
-    sum_down,
-    sum_up,
-    tightest,
-)
+from gis_service.kernels.feeders import Feeders, feeders_at_work
+from gis_service.kernels.radial import largest_below, last_down, sum_down, tightest
 from gis_service.planning.rules.book import Rules
 from gis_service.planning.single_points import Exposure, exposure
 from gis_service.planning.supply_tree import LINE, SOURCE, SWITCH, TRANSFORMER, SupplyTree
@@ -110,7 +101,7 @@ class Reckoned:
     @cached_property
     def begins(self) -> I32:
         """Position at which the voltage of each is held: behind the last tap changer, or the source."""
-        return last_down(self.tree.parent, self.regulated | (self.tree.kind == SOURCE))
+        return last_down(self.tree.parent, self._holding)
 
     @cached_property
     def held(self) -> F64:
@@ -132,8 +123,7 @@ class Reckoned:
     @cached_property
     def fall(self) -> Falls:
         """What falls along the whole way, from where voltage is held."""
-        again = self.regulated | (self.tree.kind == SOURCE)
-        return self._falls(self._z, again)
+        return self._falls(self._z, self._holding)
 
     @cached_property
     def level_fall(self) -> Falls:
@@ -159,44 +149,68 @@ class Reckoned:
         )
 
     @cached_property
-    def present(self) -> Present:
-        """Voltages and losses without the customer: a power flow over all that each held voltage feeds."""
-        tree = self.tree
-        volts = (self.held - self.fall.before / self.held).astype(np.complex128)
-        edge_loss = np.zeros(tree.size, np.complex128)
-        angle = complex(self.cosine, self.sine)
-        order = np.argsort(self.begins, kind="stable")
-        cuts = np.flatnonzero(np.diff(self.begins[order], prepend=-2))
-        for first, stop in pairwise([*cuts.tolist(), order.size]):
-            mine = order[first:stop]
-            begin = int(self.begins[mine[0]])
-            if begin < 0:
-                continue
-            number = np.full(tree.size, -1, np.int64)
-            number[mine] = np.arange(mine.size)
-            parent = number[tree.parent[mine]].astype(np.int32)
-            parent[0] = -1
-            load = self.before[mine] / _BASE_KVA
-            taken = load.copy()
-            np.subtract.at(taken, parent[1:], load[1:])
-            z = (self.r + 1j * self.x)[mine]
-            taken_s = (taken * angle).astype(np.complex128)
-            flow = radial_flow(parent, z, taken_s, source=complex(float(self.held[begin])))
-            if flow.rounds:  # else: more than can be supplied, which the limits will say
-                volts[mine] = flow.voltage
-                edge_loss[mine[1:]] = z[1:] * np.abs(flow.current[1:]) ** 2
-        below: C128 = sum_up(tree.parent, edge_loss.real.copy()) + 1j * sum_up(
-            tree.parent, edge_loss.imag.copy()
-        )
-        below -= edge_loss
-        # what lies behind a tap changer is another flow's
-        return Present(volts, edge_loss, below)
+    def _holding(self) -> B1:
+        """Where a voltage is held."""
+        holding: B1 = self.regulated | (self.tree.kind == SOURCE)
+        return holding
 
     @cached_property
-    def _deepest(self) -> F64:
-        volts = np.abs(self.present.volts)
-        deepest: F64 = np.maximum(volts + largest_below(self.tree.parent, -volts), 0.0)
-        return deepest
+    def present(self) -> Feeders:
+        """Voltages and losses without the customer: a power flow over all that each held voltage feeds."""
+        load = self.before / _BASE_KVA
+        found = Feeders(
+            *feeders_at_work(
+                self.tree.parent, self._holding, self.held, self.r, self.x, load, self.cosine, self.sine
+            )
+        )
+        return found if found.settled else self._present_by_tree(load)
+
+    def _present_by_tree(self, load: F64) -> Feeders:
+        """The same, where one tree does not settle: the others as they are, that one by its linear fall."""
+        tree, n = self.tree, self.tree.size
+        fallen = self.held - self.fall.before / self.held
+        volts = fallen.astype(np.complex128)
+        edge_loss, below_loss = np.zeros(n, np.complex128), np.zeros(n, np.complex128)
+        deepest = np.maximum(np.abs(volts) + largest_below(tree.parent, -np.abs(volts)), 0.0)
+        for begin in np.flatnonzero(self._holding).tolist():
+            mine = self.begins == begin
+            alone = feeders_at_work(
+                tree.parent,
+                self._holding,
+                self.held,
+                self.r,
+                self.x,
+                np.where(mine, load, 0.0),
+                self.cosine,
+                self.sine,
+            )
+            found = Feeders(*alone)
+            if found.settled:  # else: more than can be supplied, which the limits will say
+                volts[mine], edge_loss[mine] = found.volts[mine], found.edge_loss[mine]
+                below_loss[mine], deepest[mine] = found.below_loss[mine], found.deepest[mine]
+        return Feeders(volts, edge_loss, below_loss, deepest, False)
+
+    @cached_property
+    def _runs(self) -> Runs:
+        """Elements in series between which nothing leaves, as one."""
+        present = self.present
+        return Runs(
+            *runs_of(
+                self.tree.parent,
+                self._holding,
+                self.tree.kind == TRANSFORMER,
+                self.r,
+                self.x,
+                self._after,
+                self.share_after,
+                present.edge_loss,
+                present.below_loss,
+            )
+        )
+
+    def _each_alone(self, r: F64, x: F64) -> Runs:
+        """Elements that are changed, none of them joined with another."""
+        return Runs(np.maximum(self.tree.parent, 0).astype(np.int32), r, x, self._runs.way_loss)
 
     @cached_property
     def _after(self) -> F64:
@@ -230,15 +244,18 @@ class Reckoned:
         """
         scale = 1.0 / _BASE_KVA
         n = at.size
+        r, x = changed or (self.r, self.x)
         found = Chains(
             *chain_voltages(
                 self.tree.parent,
                 self.begins,
                 self.tree.transformer,
-                *(changed or (self.r, self.x)),
+                r,
+                x,
+                *(self._runs if changed is None else self._each_alone(r, x)),
                 self._after,
                 self.share_after,
-                self._deepest,
+                self.present.deepest,
                 self.held,
                 self.present.volts,
                 self.present.edge_loss,
@@ -273,14 +290,6 @@ class Falls:
         upper = self.fixed[above] + self.per_kva[above] * kva
         fall: F64 = np.where(portion < 1.0, upper + portion * (whole - upper), whole)
         return fall
-
-
-class Present(NamedTuple):
-    """By position: voltage, and what the edge that leads here and all edges below lose, per unit on 1 MVA."""
-
-    volts: C128
-    edge_loss: C128
-    below_loss: C128
 
 
 def reckon(tree: SupplyTree, rules: Rules) -> Reckoned:

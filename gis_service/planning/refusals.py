@@ -63,7 +63,7 @@ def refusals(search: Search, blocks: list[Block]) -> list[Answer]:
     for point in points:
         holds = next(some for block, some in zip(blocks, holding, strict=True) if block is point.block)
         if not holds[point.group]:
-            told.append(_told(search, point))
+            told.append(refusal_at(search, point.block, point.group))
             if len(told) == MOST_TOLD:
                 break
     return told
@@ -96,14 +96,15 @@ def _holding(search: Search, block: Block, groups: list[int]) -> B1:
     return holds
 
 
-def _told(search: Search, point: _Point) -> Answer:
-    places = np.flatnonzero(point.block.sites.group == point.group)
+def refusal_at(search: Search, block: Block, group: int) -> Answer:
+    """Why a supply point of a block (by its number there) does not do; none of its ways holds."""
+    places = np.flatnonzero(block.sites.group == group)
     ways = [
         (offers, np.flatnonzero(np.isin(offers.place, places)))
         for offers in search.offers
-        if offers.block is point.block
+        if offers.block is block
     ]
-    return refusal(point.block, places, ways)
+    return refusal(block, places, ways)
 
 
 def refusal(block: Block, places: I64, ways: list[tuple[Offers, I64]]) -> Answer:

@@ -70,7 +70,7 @@ def with_reserved(tree: SupplyTree, reserved: Reserved) -> SupplyTree:
     placed[beside] = [
         _nearer_end(whole, int(reserved.edge[k]), float(reserved.fraction[k])) for k in beside.tolist()
     ]
-    load, customers = _own(whole, reserved, placed)
+    load, customers = just_there(whole, reserved, placed)
     below = sum_up(whole.parent, load)
     return replace(
         whole,
@@ -154,7 +154,7 @@ def _nearer_end(tree: SupplyTree, edge: int, fraction: float) -> int:
     return min(ways)[1] if ways else -1
 
 
-def _own(tree: SupplyTree, reserved: Reserved, placed: I64) -> tuple[F64, F64]:
+def just_there(tree: SupplyTree, reserved: Reserved, placed: I64) -> tuple[F64, F64]:
     """By position, what is reserved just there: kVA and customers, what two supplies share taken off once."""
     some = placed > 0
     load = np.bincount(placed[some], weights=reserved.kva[some], minlength=tree.size).astype(np.float64)

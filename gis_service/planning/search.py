@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gis_service.kernels.chains import Chains
 from gis_service.kernels.compiled import B1, F64, I64
-from gis_service.kernels.radial import Chains
 from gis_service.planning.areas import NOWHERE, Areas
 from gis_service.planning.corridors import Ground
 from gis_service.planning.cutting import within

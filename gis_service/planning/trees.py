@@ -53,12 +53,19 @@ class Trees:
             if kept is not None:
                 self._held.move_to_end(key)
                 return kept[3]
-        made = reckon(with_reserved(supply_tree(topology, state, nodes), reserved), rules)
+        made = self.apart(topology, state, nodes, rules, reserved)
         with self._lock:
             self._held[key] = (topology, state, reserved, made)
             while len(self._held) > _KEPT:
                 self._held.popitem(last=False)
         return made
+
+    @staticmethod
+    def apart(
+        topology: Topology, state: SwitchState, nodes: I64, rules: Rules, reserved: Reserved
+    ) -> Reckoned:
+        """The same, worked out anew and not kept: for what may never come to be."""
+        return reckon(with_reserved(supply_tree(topology, state, nodes), reserved), rules)
 
 
 def _pieces(topology: Topology, nodes: I64) -> tuple[int, ...]:

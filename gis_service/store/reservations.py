@@ -202,6 +202,11 @@ class Decision:
         found = _read(self._cursor, "id = %(id)s", {"id": id})
         return found[0] if found else None
 
+    def schemes(self, ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
+        """The schemes of some reservations as they were answered, by number."""
+        self._cursor.execute("SELECT id, schemes FROM reservation WHERE id = ANY(%s)", [list(ids)])
+        return dict(self._cursor.fetchall())
+
     def reserve(
         self, new: NewReservation, supplies: Sequence[ReservedSupply], *, at: datetime, by: str, reason: str
     ) -> Reservation:

@@ -332,6 +332,26 @@ class Rejection(Given):
     relief: Annotated[Relief | None, Field(description="null where no single change was found")]
 
 
+class NoPairs(Given):
+    """Why there is no pair of supplies, and what would help."""
+
+    limit: Annotated[
+        Literal["no_scheme", "origin_unknown", "same_origin", "shared_corridors", "broken_off"],
+        Field(
+            description="what binds: nothing holds the load; nobody knows what supply points depend on; all "
+            "that hold depend on the same; their routes share corridors; the search was broken off"
+        ),
+    ]
+    detail: Annotated[str, Field(description="a sentence: what binds, and what would make a pair possible")]
+    shared: Annotated[
+        list[str],
+        Field(description="ids of what all depend on, or of corridors that the cheapest pair shares"),
+    ]
+    nearest: Annotated[
+        Rejection | None, Field(description="the nearest supply point that would be independent, and fails")
+    ]
+
+
 class RulesUsed(Given):
     """The rule book of an answer."""
 
@@ -359,6 +379,7 @@ class SupplySchemesAnswer(Head):
 
     schemes: list[Scheme]
     pairs: Annotated[list[SchemePair], Field(description="`supplies: 2`: the cheapest pairs")]
+    no_pairs: Annotated[NoPairs | None, Field(description="`supplies: 2` and no pair: why there is none")]
     pareto: Annotated[
         list[Scheme],
         Field(description="`pareto: true`: schemes that none beats at once in cost, voltage and losses"),

@@ -364,7 +364,14 @@ class SupplySchemesQuestion(Question):
         tuple[Longitude, Latitude], Field(description="where the customer is, [lon, lat] in EPSG:4326")
     ]
     kva: Annotated[
-        float, Field(gt=0, le=1e12, allow_inf_nan=False, description="the power that is to be contracted")
+        float,
+        Field(
+            gt=0,
+            le=1e12,
+            allow_inf_nan=False,
+            strict=True,
+            description="the power that is to be contracted",
+        ),
     ]
     phases: Annotated[Phases, Field(description="the phases that the customer needs")] = "ABC"
     supplies: Annotated[
@@ -471,7 +478,14 @@ class ReservationQuestion(Strict):
         tuple[Longitude, Latitude], Field(description="where the customer is, [lon, lat] in EPSG:4326")
     ]
     kva: Annotated[
-        float, Field(gt=0, le=1e12, allow_inf_nan=False, description="the power that is to be contracted")
+        float,
+        Field(
+            gt=0,
+            le=1e12,
+            allow_inf_nan=False,
+            strict=True,
+            description="the power that is to be contracted",
+        ),
     ]
     phases: Annotated[Phases, Field(description="the phases that the customer needs")] = "ABC"
     supplies: Annotated[

@@ -10,8 +10,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from api.engine import forget_engine
+from tests.api.applying import OwnEngine
 from tests.api.asking import Api
-from tests.api.engine_process import engine
+from tests.api.engine_process import engine, engine_over
 from tests.api.small_grid import write_small_grid
 
 PointAt = Callable[..., Api]
@@ -52,3 +53,25 @@ def point_at(settings: Settings) -> Iterator[PointAt]:
 def api(point_at: PointAt, engine_url: str, transactional_db: None) -> Api:
     """The API in front of the real engine, on empty tables."""
     return point_at(engine_url)
+
+
+@pytest.fixture(scope="session")
+def own(engine_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEngine]:
+    """An engine of its own with the small grid, which tests may kill."""
+    folder = tmp_path_factory.mktemp("own")
+    package = write_small_grid(folder / "package")
+    with engine_over(engine_server, folder, [["load", str(package)]], name="own") as environment:
+        made = OwnEngine(environment, folder)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.kill()
+
+
+@pytest.fixture
+def applying(point_at: PointAt, own: OwnEngine, transactional_db: None) -> Api:
+    """The API in front of that engine, with nothing reserved."""
+    own.start()
+    own.query("TRUNCATE reservation, reservation_supply, reservation_change")
+    return point_at(own.address)

@@ -1,19 +1,13 @@
-"""Connection applications: their states, the capacity they hold in a real engine, and what dies in between.
-
-The grid is the drawing in `small_grid`: X1 has 250 kVA and customers who contract for 30.5. Without diversity
-(the rules of each question say so) 219.5 kVA are free behind it.
-"""
+"""Connection applications: their states, the capacity they hold in a real engine, what dies in between."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
+import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -24,110 +18,18 @@ from django.db import IntegrityError, connections, transaction
 
 from api.applications import MOVES
 from api.models import UNSETTLED, ApplicationStatus, ConnectionApplication
+from tests.api.applying import APPLICATIONS, FLAT, FREE, HERE, OwnEngine, decide, new, offered
 from tests.api.asking import Api, problem
 from tests.api.conftest import PointAt
-from tests.api.engine_process import ROOT, engine_over, free_port, process, scratch_database, wait_until_ready
-from tests.api.small_grid import WEST, write_small_grid
+from tests.api.engine_process import free_port, process, scratch_database, wait_until_ready
+from tests.api.small_grid import WEST
 from tests.api.test_process import run
-
-APPLICATIONS = "/api/v1/applications"
-FREE = 250.0 - 30.5
-FLAT = {"load": {"coincidence": [{"customers": 1, "factor": 1.0}]}}
-HERE = [-1.48, 51.9902]
-"""Some 22 m from the low side of X1."""
-
-
-class OwnEngine:
-    """An engine of these tests alone, which they may kill and start again over the same database."""
-
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        self.environment, self.folder, self.port = environment, folder, free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
-        self._child: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Return when it is ready; nothing to do where it runs."""
-        if self._child is not None and self._child.poll() is None:
-            return
-        log = self.folder / "own.log"
-        command = [sys.executable, "-m", "gis_service", "serve", "--port", str(self.port)]
-        with log.open("ab") as out:
-            self._child = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdout=out, stderr=out, start_new_session=True
-            )
-        wait_until_ready(f"{self.address}/readyz", self._child, log)
-
-    def kill(self) -> None:
-        """End all of it at once, as a power cut would."""
-        if self._child is not None and self._child.poll() is None:
-            os.killpg(self._child.pid, signal.SIGKILL)
-            self._child.wait()
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Asked past the engine."""
-        dsn = self.environment["GRIDGIS_ENGINE_DSN"]
-        with closing(psycopg2.connect(dsn)) as held, held, held.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-
-    def held(self) -> list[tuple[str, float]]:
-        """Key and kVA of what is reserved."""
-        return self.query("SELECT idempotency_key, kva FROM reservation WHERE state = 'held' ORDER BY id")
-
-    def wait_until_it_waits(self) -> None:
-        """Until a decision waits for a lock on the supplies."""
-        deadline = time.monotonic() + 20
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            " AND query LIKE 'INSERT INTO reservation_supply%'"
-        )
-        while self.query(waiting) == [(0,)]:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def own(engine_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnEngine]:
-    folder = tmp_path_factory.mktemp("own")
-    package = write_small_grid(folder / "package")
-    with engine_over(engine_server, folder, [["load", str(package)]], name="own") as environment:
-        engine = OwnEngine(environment, folder)
-        try:
-            engine.start()
-            yield engine
-        finally:
-            engine.kill()
 
 
 @pytest.fixture
-def api(point_at: PointAt, own: OwnEngine, transactional_db: None) -> Api:
-    own.start()
-    own.query("TRUNCATE reservation, reservation_supply, reservation_change")
-    return point_at(own.address)
-
-
-def new(api: Api, kva: float = 50, **more: Any) -> str:
-    """The number of a new application."""
-    body = {"applicant": {"name": "A. Smith", "contact": "a@example.org"}, "point": HERE, "kva": kva}
-    answer = api.send(APPLICATIONS, {**body, "decided_by": "clerk", **more})
-    assert answer.status == 201, answer.text
-    number: str = answer.json["id"]
-    return number
-
-
-def decide(api: Api, number: str, what: str, status: int = 200, **body: Any) -> Any:
-    """The application after a decision."""
-    answer = api.send(f"{APPLICATIONS}/{number}/{what}", {"decided_by": "planner", **body})
-    assert answer.status == status, answer.text
-    return answer.json
-
-
-def offered(api: Api, kva: float = 50, **more: Any) -> str:
-    """The number of an application with schemes, the first of which joins behind X1."""
-    number = new(api, kva, **more)
-    document = decide(api, number, "schemes", rules=FLAT)
-    assert document["scheme_answers"][0]["answer"]["schemes"][0]["attach"]["id"] == "D1"
-    return number
+def api(applying: Api) -> Api:
+    """In front of an engine that these tests may kill."""
+    return applying
 
 
 def test_an_application_from_first_to_last(api: Api, own: OwnEngine) -> None:
@@ -217,6 +119,9 @@ def test_two_supplies_are_accepted_as_a_pair_or_refused(api: Api, own: OwnEngine
     assert pairs == []  # the drawing has one feeder
     told = problem(api.send(f"{APPLICATIONS}/{number}/accept", {"decided_by": "p", "rank": 1}), 409)
     assert "has 0 pairs" in told["detail"]
+    why = document["scheme_answers"][0]["answer"]["no_pairs"]
+    assert (why["limit"], why["shared"]) == ("same_origin", ["FD1"])
+    assert why["detail"] in told["detail"]
     assert own.held() == []
 
 
@@ -257,6 +162,9 @@ def test_the_same_key_makes_one_application(api: Api) -> None:
     [
         ({"applicant": {"name": " "}}, "applicant.name"),
         ({"kva": 0}, "kva"),
+        ({"kva": "5"}, "kva"),
+        ({"kva": True}, "kva"),
+        ({"point": ["0", "1"]}, "point"),
         ({"decided_by": ""}, "decided_by"),
         ({"point": [0, 91]}, "point"),
         ({"colour": "red"}, "colour"),
@@ -390,36 +298,56 @@ def test_a_business_api_killed_while_it_waits_is_settled_by_the_command(
         assert run(environment, "settle").returncode == 0  # nothing to ask for
 
 
-def test_racing_applications_for_the_last_kva(own: OwnEngine, tmp_path: Path) -> None:
-    """Over real HTTP, with threads of their own: as many are accepted as fit, the others stay offered."""
+@pytest.mark.parametrize(("racing", "kva"), [(2, 150), (2, 110), (16, 100), (16, 60), (16, 14)])
+def test_racing_applications_for_the_last_kva(
+    racing: int, kva: float, own: OwnEngine, tmp_path: Path
+) -> None:
+    """Applicants accept at one moment through two processes of the business API, over real HTTP.
+
+    As many are accepted as fit by adding up, the others stay offered with the engine's reason, and the record
+    of the engine holds what the accepted ones ask for and no more.
+    """
     own.start()
     own.query("TRUNCATE reservation, reservation_supply, reservation_change")
     server = os.environ["GRIDGIS_API_DSN"]
-    with scratch_database(server, f"gridgis_api_racing_{os.getpid()}") as dsn:
+    with scratch_database(server, f"gridgis_api_racing_{os.getpid()}") as dsn, ExitStack() as held:
         environment = {**os.environ, "GRIDGIS_API_DSN": dsn, "GRIDGIS_ENGINE_URL": own.address}
         assert run(environment, "migrate").returncode == 0
-        port, log = free_port(), tmp_path / "api.log"
-        address = f"http://127.0.0.1:{port}{APPLICATIONS}"
-        with (
-            process(["-m", "api", "serve", "--port", str(port)], environment, log) as child,
-            httpx.Client(trust_env=False, timeout=60) as client,
-        ):
+        addresses = []
+        for number in range(2):
+            port, log = free_port(), tmp_path / f"api-{number}.log"
+            command = ["-m", "api", "serve", "--port", str(port), "--threads", "16"]
+            child = held.enter_context(process(command, environment, log))
             wait_until_ready(f"http://127.0.0.1:{port}/readyz", child, log)
-            numbers = []
-            for _ in range(8):
-                body = {"applicant": {"name": "B"}, "point": HERE, "kva": 60, "decided_by": "c"}
-                numbers.append(client.post(address, json=body).json()["id"])
-                client.post(f"{address}/{numbers[-1]}/schemes", json={"decided_by": "c", "rules": FLAT})
+            addresses.append(f"http://127.0.0.1:{port}{APPLICATIONS}")
+        client = held.enter_context(httpx.Client(trust_env=False, timeout=60))
+        numbers = []
+        for _ in range(racing):
+            body = {"applicant": {"name": "B"}, "point": HERE, "kva": kva, "decided_by": "c"}
+            numbers.append(client.post(addresses[0], json=body).json()["id"])
+            asked = {"decided_by": "c", "rules": FLAT}
+            answer = client.post(f"{addresses[0]}/{numbers[-1]}/schemes", json=asked).json()
+            # each is offered the last kVA behind X1
+            assert answer["scheme_answers"][0]["answer"]["schemes"][0]["attach"]["id"] == "D1"
+        begin = threading.Barrier(racing)
 
-            def accept(number: str) -> int:
-                chosen = {"decided_by": "c", "rank": 1}
-                return client.post(f"{address}/{number}/accept", json=chosen).status_code
+        def accept(k: int) -> httpx.Response:
+            begin.wait()
+            chosen = {"decided_by": "c", "rank": 1}
+            return client.post(f"{addresses[k % 2]}/{numbers[k]}/accept", json=chosen)
 
-            with ThreadPoolExecutor(8) as pool:
-                statuses = list(pool.map(accept, numbers))
-            fitting = int(FREE // 60)
-            assert (statuses.count(200), statuses.count(409)) == (fitting, 8 - fitting)
-            states = [client.get(f"{address}/{one}").json()["status"] for one in numbers]
-            assert [one == "accepted" for one in states] == [one == 200 for one in statuses]
-            assert set(states) == {"accepted", "offered"}
-            assert len(own.held()) == fitting
+        with ThreadPoolExecutor(racing) as pool:
+            answers = list(pool.map(accept, range(racing)))
+        fitting = min(racing, int(FREE // kva))
+        assert [one.status_code for one in answers].count(200) == fitting
+        for one in answers:
+            if one.status_code != 200:
+                assert one.status_code == 409, one.text
+                assert one.json()["binding"]["element"] == "X1"
+                assert one.json()["binding"]["reserved_kva"] == pytest.approx(kva * fitting)
+        states = [client.get(f"{addresses[0]}/{one}").json()["status"] for one in numbers]
+        assert [one == "accepted" for one in states] == [one.status_code == 200 for one in answers]
+        assert set(states) <= {"accepted", "offered"}
+        reserved = own.held()
+        assert len(reserved) == fitting
+        assert sum(size for _, size in reserved) <= FREE

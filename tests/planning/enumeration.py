@@ -9,7 +9,7 @@ where it runs inside, and whatever touches an area passes it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from shapely.ops import substring
 from gis_service.kernels.powerflow import radial_flow
 from gis_service.network.tables import GridTables
 from gis_service.planning.corridors import Ground
+from gis_service.planning.pairs import Independence
 from gis_service.planning.routes import Routes
 from gis_service.planning.rules import Conductor, Rules
 from gis_service.planning.search import Block, Load
@@ -197,7 +198,7 @@ def _judged(
 
 
 class Tree(NamedTuple):
-    """All that one source feeds, with a new customer, per unit on 1 MVA; its own node is the last."""
+    """All that one held voltage feeds, with a new customer, per unit on 1 MVA; its own node is the last."""
 
     names: list[str]
     parent: np.ndarray
@@ -209,12 +210,12 @@ class Tree(NamedTuple):
 def grown_tree(
     tables: GridTables, rules: Rules, site: Site, conductor: Conductor, length: float, load: Load
 ) -> Tree:
-    """The whole tree that feeds a place, with the new line and its customer.
+    """The whole tree that feeds a place, from where voltage is held, with the new line and its customer.
 
     What a node takes is what flows in without losses less what flows on: with coincidence the two differ.
     """
     grid = _grid_of(tables, rules)
-    way = grid.supply_way(site)
+    way = grid.held_way(grid.supply_way(site))
     names, above = grid.order(way[0])
     names, above = list(names), dict(above)
     carried = {one: grid.load(one, load.kva if one in way else 0.0) for one in names}
@@ -273,8 +274,16 @@ class _Grid:
             self._ways[key] = supply_way(self.tables, site)
         return self._ways[key]
 
+    def held_way(self, way: list[str]) -> list[str]:
+        """The part of a way behind the last transformer with a tap changer; all of it without one."""
+        for k in range(len(way) - 1, 0, -1):
+            kind, _ = self.elements[way[k - 1], way[k]]
+            if kind == "transformer" and self.kv[way[k - 1]] > self.rules.limits.regulated_above_kv:
+                return way[k:]
+        return way
+
     def order(self, source: str) -> tuple[list[str], dict[str, str]]:
-        """Nodes below a source, each after the one above it."""
+        """Nodes below one, each after the one above it."""
         if source not in self._orders:
             edges = list(nx.bfs_edges(self.graph, source))
             self._orders[source] = [source, *(b for _, b in edges)], {b: a for a, b in edges}
@@ -316,6 +325,27 @@ class _Grid:
             lines = self.tables.lines
             return math.sqrt(3) * float(lines.base_voltage_kv[row]) * float(lines.rated_current_a[row])
         return math.inf if kind == "switch" else float(self.tables.transformers.rated_kva[row])
+
+
+def origin(tables: GridTables, rules: Rules, site: Site, independence: Independence) -> Hashable:
+    """What a place depends on at that height, read off the way to it.
+
+    Its last switch with a feeder's name, or the bay itself; the low side of its last transformer with a tap
+    changer, else the source; the substation that its feeder leaves, or that its bay stands in.
+    """
+    grid = _grid_of(tables, rules)
+    way = grid.supply_way(site)
+    if independence == "busbar":
+        return grid.held_way(way)[0]
+    heads = [
+        k
+        for k, pair in enumerate(pairwise(way))
+        if grid.elements[pair][0] == "switch" and tables.switches.feeder_id[grid.elements[pair][1]]
+    ]
+    leaves = way[heads[-1]] if heads else way[-1]
+    if independence == "substation":
+        return str(tables.nodes.substation_id[tables.nodes.id.tolist().index(leaves)])
+    return site.node if site.kind == "bay" else way[heads[-1] + 1]
 
 
 def supply_way(tables: GridTables, site: Site) -> list[str]:

@@ -31,6 +31,18 @@ FEEDERS = {
 }
 """Each a substation with a source, a busbar and one feeder; its nodes bear the letter."""
 
+STATIONS = {
+    "m": "ST1 substation\nhh node substation=ST1 kv=110\nb1 node substation=ST1\nb2 node substation=ST1\n"
+    "S1 source hh\nTB1 transformer hh b1 kva={kva}\nB1 breaker b1 m0 feeder=F1",
+    "p": "B2 breaker b1 p0 feeder=F2",
+    "q": "TB2 transformer hh b2 kva={kva}\nB3 breaker b2 q0 feeder=F3",
+    "r": "ST2 substation\nh2 node substation=ST2\nS2 source h2\nB4 breaker h2 r0 feeder=F4",
+}
+"""One substation with two busbars behind a transformer each, the first with two feeders; and another.
+
+So feeders, busbars and substations are three different things.
+"""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -111,13 +123,20 @@ def random_areas(seed: int) -> Areas:
     )
 
 
-def random_question(seed: int, *, feeders: int = 1, cut: bool = False, areas: Areas = NOWHERE) -> Question:
-    """A question that is the same for a seed; `cut`: its grid and corridors in two counties."""
-    rng = np.random.default_rng(seed)
+def random_question(
+    seed: int, *, feeders: int = 1, stations: bool = False, cut: bool = False, areas: Areas = NOWHERE
+) -> Question:
+    """A question that is the same for a seed.
+
+    stations : on the four feeders of `STATIONS`, not on some of `FEEDERS`
+    cut : its grid and corridors in two counties
+    """
+    rng = np.random.default_rng((seed, 4) if stations else seed)
+    heads = STATIONS if stations else dict(list(FEEDERS.items())[:feeders])
     lines = [
         line
-        for letter in "mp"[:feeders]
-        for line in (["@450123"] if cut and letter == "m" else ["@450122"]) + _feeder(rng, letter)
+        for letter, head in heads.items()
+        for line in (["@450123"] if cut and letter == "m" else ["@450122"]) + _feeder(rng, letter, head)
     ]
     tables = parse_grid("\n".join(lines))
     n = len(tables.nodes)
@@ -186,9 +205,9 @@ def _some(one: Corridors, county: str, rows: np.ndarray) -> Corridors:
     )
 
 
-def _feeder(rng: np.random.Generator, letter: str) -> list[str]:
+def _feeder(rng: np.random.Generator, letter: str, head: str) -> list[str]:
     """The lines of one feeder: up to three of medium voltage, up to two districts."""
-    first = [FEEDERS[letter]]
+    first = [head.format(kva=rng.choice([400, 630])) if "{" in head else head]
     lines: list[str] = []
     medium = int(rng.integers(1, 4))
     for k in range(1, medium + 1):

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import combinations, islice
-from math import inf
+from itertools import islice
 
 import numpy as np
 import pytest
 
-from gis_service.planning.areas import NOWHERE
-from gis_service.planning.disjoint import disjoint_pairs
 from gis_service.planning.explain import scheme
 from gis_service.planning.headroom import headroom_at
-from gis_service.planning.pairs import Independence, best_pairs
 from gis_service.planning.pareto import pareto_front
 from gis_service.planning.rules import Conductor
 from gis_service.planning.search import Load
 from tests.kernels.test_powerflow import voltages_of_power_grid_model
-from tests.planning.enumeration import Found, every_scheme, grown_tree, keeps, supply_way, voltages
-from tests.planning.small import Question, random_areas, random_question
+from tests.planning.enumeration import grown_tree, keeps, voltages
+from tests.planning.listed import cheapest
+from tests.planning.small import random_areas, random_question
 
 INSTANCES = 1000
 BATCHES = 10
@@ -30,7 +27,7 @@ def test_the_best_schemes_are_those_of_listing_every_one(batch: int) -> None:
     empty = 0
     for seed in range(batch * INSTANCES // BATCHES, (batch + 1) * INSTANCES // BATCHES):
         question = random_question(seed)
-        expected = [one.cost for one in _cheapest(question)][:4]
+        expected = [one.cost for one in cheapest(question)][:4]
         found = [choice.cost for choice in islice(question.search.best(), 4)]
         assert found == pytest.approx(expected, rel=1e-9), seed
         empty += not expected
@@ -43,7 +40,7 @@ def test_the_best_schemes_with_areas_are_those_of_listing_every_one(batch: int) 
     for seed in range(batch * WITH_AREAS // BATCHES, (batch + 1) * WITH_AREAS // BATCHES):
         areas = random_areas(seed)
         question = random_question(seed, areas=areas)
-        expected = [one.cost for one in _cheapest(question)][:4]
+        expected = [one.cost for one in cheapest(question)][:4]
         found = [choice.cost for choice in islice(question.search.best(), 4)]
         assert found == pytest.approx(expected, rel=1e-9), seed
         some += bool(expected)
@@ -53,74 +50,6 @@ def test_the_best_schemes_with_areas_are_those_of_listing_every_one(batch: int) 
         matters += best is not None and free is not None and free.cost < best.cost - 1
     assert some > 0.1 * WITH_AREAS / BATCHES
     assert matters > 0
-
-
-def _cheapest(question: Question) -> list[Found]:
-    """The cheapest scheme of every supply point, cheapest first."""
-    cheapest: dict[tuple[str, str, int], Found] = {}
-    for one in every_scheme(question.blocks, question.rules, question.load):
-        held = cheapest.get(one.group)
-        if held is None or one.cost < held.cost:
-            cheapest[one.group] = one
-    return sorted(cheapest.values(), key=lambda one: one.cost)
-
-
-@pytest.mark.parametrize("independence", ["feeder", "busbar", "substation"])
-def test_the_best_pairs_are_those_of_trying_every_pair(independence: Independence) -> None:
-    found_any = 0
-    for seed in range(30):
-        question = random_question(seed, feeders=2)
-
-        pairs = combinations(_cheapest(question), 2)
-        expected = sorted(
-            a.cost + b.cost
-            for a, b in pairs
-            if _origin(a, question, independence) != _origin(b, question, independence)
-        )[:3]
-        found = best_pairs(question.search.best(), independence, 3)
-        assert found.whole
-        assert [a.cost + b.cost for a, b in found.pairs] == pytest.approx(expected, rel=1e-9), seed
-        found_any += bool(expected)
-    assert found_any > 10
-
-
-@pytest.mark.parametrize("independence", ["feeder", "substation"])
-@pytest.mark.parametrize("with_areas", [False, True])
-def test_the_best_disjoint_pairs_are_those_of_trying_every_pair_of_routes(
-    independence: Independence, with_areas: bool
-) -> None:
-    found_any = dearer = 0
-    for seed in range(100):
-        question = random_question(seed, feeders=2, areas=random_areas(seed) if with_areas else NOWHERE)
-        cheapest: dict[tuple[object, ...], Found] = {}
-        for one in every_scheme(question.blocks, question.rules, question.load):
-            key = (one.group, one.parts)
-            if key not in cheapest or one.cost < cheapest[key].cost:
-                cheapest[key] = one
-        best: dict[frozenset[object], float] = {}
-        for a, b in combinations(cheapest.values(), 2):
-            if a.parts & b.parts or _origin(a, question, independence) == _origin(b, question, independence):
-                continue
-            groups = frozenset((a.group, b.group))
-            best[groups] = min(best.get(groups, inf), a.cost + b.cost)
-        expected = sorted(best.values())[:3]
-        found = disjoint_pairs(question.blocks, question.load, independence, 3)
-        assert found.whole, seed
-        assert [a.cost + b.cost for a, b in found.pairs] == pytest.approx(expected, rel=1e-9), seed
-        found_any += bool(expected)
-        any_ways = best_pairs(question.search.best(), independence, 1).pairs
-        if expected:
-            ((first, second),) = any_ways
-            dearer += expected[0] > first.cost + second.cost + 1
-    assert found_any > 10
-    assert dearer > 0
-
-
-def _origin(one: Found, question: Question, independence: Independence) -> object:
-    if independence == "feeder" and one.site.kind == "bay":
-        return one.site.node
-    # either feeder has a substation and a source of its own
-    return supply_way(question.topology.tables, one.site)[0]
 
 
 def test_headroom_is_the_largest_customer_that_listing_accepts() -> None:

@@ -75,6 +75,10 @@ class Drawing:
 
     def grid(self, places: list[Place]) -> Topology:
         """The grid in which these places have customers."""
+        return build_topology(parse_grid("\n".join(self.text(places))))
+
+    def text(self, places: list[Place]) -> list[str]:
+        """The same as text, customer R0 at the first place, R1 at the second, …"""
         text = [*HEAD, *self.others]
         for line in self.lines:
             mine = sorted({one.fraction for one in places if one.line == line.id})
@@ -91,7 +95,7 @@ class Drawing:
         ]
         # declarations of nodes come first
         text.sort(key=lambda one: " node" not in one)
-        return build_topology(parse_grid("\n".join(text)))
+        return text
 
     def reserved(self, topology: Topology, places: list[Place]) -> Reserved:
         """The same places as reservations in the first grid."""

@@ -172,6 +172,46 @@ def test_two_supplies_are_reserved_together_or_not_at_all(engine: LiveEngine, di
     assert "same feeder" in problem(engine.post("/v1/reservations", same), 409)["detail"]
 
 
+def kept_at(low: float) -> dict[str, Any]:
+    """Rules with a lowest voltage of customers at 0.4 kV."""
+    return {**FLAT, "limits": {"off_corridor_m": 400, "lowest_pu": {"low": low}}}
+
+
+def test_what_would_break_a_limit_for_somebody_else_is_refused_by_name(engine: LiveEngine) -> None:
+    """A large customer on the line before two districts: he keeps his own limits, which are those of 10 kV.
+
+    600 kVA over L1 and L2 (0.09 + j0.07 ohm at 10 kV) let at most 600 · (0.09 · 0.9 + 0.07 · 0.44) / 100 000 =
+    0.00067 fall.
+    """
+    strict = kept_at(0.9999)
+    question = {"point": AT["D1"], "kva": 600, "k": 20}
+    offered = engine.ask("/v1/supply-schemes", {**question, "rules": strict})["schemes"]
+    tap = next(one for one in offered if one["attach"]["kind"] == "line_tap" and one["feeder"] == "F1")
+    chosen = [{"attach": tap["attach"], "conductor": tap["conductor"]}]
+    told = problem(engine.post("/v1/reservations", asked("D1", 600, chosen=chosen, rules=strict)), 409)
+    binding = told["binding"]
+    assert binding["limit"] == "lowest_voltage_of_others"
+    assert binding["element"] in ("n5", "n6")
+    assert binding["before"] > binding["allowed"] == 0.9999 > binding["value"] > 1 - 0.0007
+    assert f"of the customers at node '{binding['element']}' would be" in told["detail"]
+    assert "choose another supply point" in told["detail"]
+    assert engine.ask("/v1/reservations")["reservations"] == []
+    # the other substation's line is another matter, and so is a limit that they all keep
+    elsewhere = next(one for one in offered if one["feeder"] == "F2")
+    apart = [{"attach": elsewhere["attach"], "conductor": elsewhere["conductor"]}]
+    other = made(engine.post("/v1/reservations", asked("D1", 600, chosen=apart, rules=strict)))
+    engine.ask(f"/v1/reservations/{other['id']}/withdraw", {"operator": "planner"})
+    # who is reserved has his limits kept as well, at the end of his own line
+    one = made(reserve(engine, "D2", 30))
+    told = problem(engine.post("/v1/reservations", asked("D1", 600, chosen=chosen, rules=strict)), 409)
+    assert one["id"] not in told["binding"]["reservations"]  # his line let him fall below that limit already
+    mild = asked("D1", 600, chosen=chosen, rules=kept_at(0.9992))
+    told = problem(engine.post("/v1/reservations", mild), 409)
+    assert (told["binding"]["reservations"], told["binding"]["element"]) == ([one["id"]], None)
+    assert f"of reservation {one['id']} would be" in told["detail"]
+    assert made(engine.post("/v1/reservations", asked("D1", 600, chosen=chosen, rules=AFIELD)))["counts"]
+
+
 @pytest.mark.parametrize(
     ("change", "status", "word"),
     [

@@ -132,7 +132,7 @@ export class Connect {
       el("div", { class: "asked" }, el("small", {}, S.modeConnect), el("h2", {}, S.applicationNumber(application.id)), el("p", { class: "quiet" }, `${amount(application.kva)} kVA · ${application.applicant.name}`)),
       refused === "" ? "" : el("p", { class: "warning", role: "alert" }, refused),
       choices.length === 0
-        ? el("p", { class: "warning", role: "alert" }, S.noSchemes)
+        ? el("p", { class: "warning", role: "alert" }, application.supplies === 2 && answer?.no_pairs ? answer.no_pairs.detail : S.noSchemes)
         : el("ol", { class: "records schemes", id: "schemes" }, ...choices.map(item)),
       el(
         "div",

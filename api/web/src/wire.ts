@@ -107,7 +107,7 @@ export interface Application {
   kva: number;
   supplies: number;
   reservation_id: number | null;
-  scheme_answers: { sequence: number; answer: { schemes: Scheme[]; pairs: Pair[] } }[];
+  scheme_answers: { sequence: number; answer: { schemes: Scheme[]; pairs: Pair[]; no_pairs?: { detail: string } | null } }[];
 }
 
 export interface Problem {

@@ -11,6 +11,7 @@ import orjson
 
 from gis_service.engine.columns import Answer
 from gis_service.engine.reserving.asked import Chosen, ReservationAsked
+from gis_service.engine.reserving.beside import Schemes, refuse_harm
 from gis_service.engine.reserving.book import Counted
 from gis_service.engine.schemes import Planned, Planner, lay_out_question
 from gis_service.engine.world import Scene
@@ -47,8 +48,15 @@ class Agreed:
     reckoned_kva: float
 
 
-def choose(scene: Scene, asked: ReservationAsked, planner: Planner, counted: Counted) -> Agreed:
+def choose(
+    scene: Scene, asked: ReservationAsked, planner: Planner, counted: Counted, schemes_of: Schemes
+) -> Agreed:
     """The scheme that was chosen, with all that is reserved as load.
+
+    Parameters
+    ----------
+    schemes_of
+        The schemes of reservations that are held, for what they stand at beside a customer more.
 
     Raises
     ------
@@ -65,6 +73,7 @@ def choose(scene: Scene, asked: ReservationAsked, planner: Planner, counted: Cou
         _refuse_dependent(found, asked)
         if asked.question.disjoint:
             found = _apart(laid, asked)
+    refuse_harm(scene, laid, found, planner, counted, schemes_of)
     # as JSON has them: they are kept, and given again as they were
     schemes = [orjson.loads(orjson.dumps(scheme(one, 1), option=orjson.OPT_SERIALIZE_NUMPY)) for one in found]
     elements = {

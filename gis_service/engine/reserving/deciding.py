@@ -148,7 +148,8 @@ class Reserver:
             scene, registered, counties_around(scene, asked.question, self._planner), context
         )
         held = decision.held(self._book.known)
-        agreed = choose(scene, asked, self._planner, self._book.place(scene.topology, held))
+        counted = self._book.place(scene.topology, held)
+        agreed = choose(scene, asked, self._planner, counted, decision.schemes)
         away = scene.world.narrowed(scene.missing, agreed.counties)
         if away:
             raise CountyAway(away, "what it stands at may bear on this scheme")
