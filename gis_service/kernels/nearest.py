@@ -1,8 +1,9 @@
-"""The nearest of some wanted vertices along edges, and no further than needed: Dijkstra's search, ended early.
+"""The nearest of some wanted vertices along edges: Dijkstra's search, ended when enough are found.
 
-For one measure alone; ways that must be weighed by two are for `pareto_routes`. A graph is kept with the weight
-of each arc beside its head, so that a step reads one stretch of memory, and with the work arrays of searches,
-of which each clears what it touched. So a search costs what it walks over, whatever the size of the graph.
+For one measure alone; ways that must be weighed by two are for `pareto_routes`. A graph is kept with the
+weight of each arc beside its head, so that a step reads one stretch of memory, and with the work arrays of
+searches, of which each clears what it touched. So a search costs what it walks over, whatever the size of
+the graph.
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
-from power_grid_model.errors import IterationDiverge
+from power_grid_model.errors import (  # type: ignore[attr-defined]  # not in its __all__
+    IterationDiverge,
+)
 
 from gis_service.kernels.powerflow import radial_flow
 from gis_service.network.build import build_topology

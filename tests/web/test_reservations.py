@@ -180,8 +180,8 @@ def kept_at(low: float) -> dict[str, Any]:
 def test_what_would_break_a_limit_for_somebody_else_is_refused_by_name(engine: LiveEngine) -> None:
     """A large customer on the line before two districts: he keeps his own limits, which are those of 10 kV.
 
-    600 kVA over L1 and L2 (0.09 + j0.07 ohm at 10 kV) let at most 600 · (0.09 · 0.9 + 0.07 · 0.44) / 100 000 =
-    0.00067 fall.
+    600 kVA over L1 and L2 (0.09 + j0.07 ohm at 10 kV) let at most 600 · (0.09 · 0.9 + 0.07 · 0.44) / 100 000
+    = 0.00067 fall.
     """
     strict = kept_at(0.9999)
     question = {"point": AT["D1"], "kva": 600, "k": 20}
