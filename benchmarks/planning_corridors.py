@@ -23,9 +23,10 @@ from benchmarks.server import connect, database, has_extension, server
 from benchmarks.setting import Setting
 from gis_service.kernels.arcs import Arcs, build_arcs
 from gis_service.kernels.compiled import B1, F64, I32
+from gis_service.kernels.nearest import Nearby
 from gis_service.kernels.pareto_routes import pareto_routes
 
-NAMES = ("planning-attach-pgrouting", "planning-attach-scipy")
+NAMES = ("planning-attach-pgrouting", "planning-attach-scipy", "planning-routes")
 SIDE, QUICK_SIDE = 710, 100
 APART_M, REACH_M, K = 100.0, 2_000.0, 3
 QUESTIONS = 60
@@ -66,6 +67,18 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
         f"the {K} nearest of {np.count_nonzero(streets.attach):,} attach points within {REACH_M:,.0f} m "
         f"along {streets.length.size:,} corridors"
     )
+    best, theirs = quickest(_scipy(streets, within_reach=True), starts[:4], _same)
+    yield Contest(
+        name=NAMES[2],
+        work=f"all of {np.count_nonzero(streets.attach):,} attach points within {REACH_M:,.0f} m along "
+        f"{streets.length.size:,} corridors, by the search for cost and length at once",
+        peer=best,
+        ours=by_two_measures(streets),
+        theirs=theirs,
+        questions=starts,
+        same=_same,
+        goal=2.0,
+    )
     best, theirs = quickest(_scipy(streets), starts[:4], _same)
     yield Contest(
         name=NAMES[1],
@@ -103,13 +116,27 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
 
 
 def ours(streets: Streets) -> Ask:
-    """The search that routes of schemes come from, ended when enough places are reached."""
-    ones = streets.length
+    """The search by length alone, which ends when enough places are reached.
+
+    Schemes ask by it how far a place beyond the reach is; routes, which are to be cheap and short at once,
+    come from `by_two_measures`.
+    """
+    nearby = Nearby(streets.arcs, streets.length)
+
+    def ask(start: int) -> list[tuple[int, float]]:
+        vertex, far = nearby.nearest(streets.attach, np.array([start]), np.zeros(1), most=K, reach=REACH_M)
+        return list(zip(vertex.tolist(), far.tolist(), strict=True))
+
+    return ask
+
+
+def by_two_measures(streets: Streets) -> Ask:
+    """The search that routes of schemes come from, to all attach points within reach."""
 
     def ask(start: int) -> list[tuple[int, float]]:
         found = pareto_routes(
             streets.arcs,
-            cost=ones,
+            cost=streets.length,
             length=streets.length,
             seeds=np.array([start]),
             seed_cost=np.zeros(1),
@@ -117,7 +144,7 @@ def ours(streets: Streets) -> Ask:
             reach=REACH_M,
             most=400_000,
         )
-        there = np.flatnonzero(streets.attach[found.vertex])[:K]
+        there = np.flatnonzero(streets.attach[found.vertex])
         return list(zip(found.vertex[there].tolist(), found.cost[there].tolist(), strict=True))
 
     return ask
@@ -134,7 +161,8 @@ def _starts(streets: Streets, number: int) -> list[int]:
     return chosen
 
 
-def _scipy(streets: Streets) -> dict[str, Ask]:
+def _scipy(streets: Streets, *, within_reach: bool = False) -> dict[str, Ask]:
+    """The nearest few, or all within reach."""
     n = len(streets.xy)
     ends = (streets.edge_from, streets.edge_to)
     both = csr_array((np.tile(streets.length, 2), (np.r_[ends[0], ends[1]], np.r_[ends[1], ends[0]])), (n, n))
@@ -144,7 +172,7 @@ def _scipy(streets: Streets) -> dict[str, Ask]:
     def asked(graph: Any, directed: bool) -> Ask:
         def ask(start: int) -> list[tuple[int, float]]:
             far = dijkstra(graph, directed=directed, indices=start, limit=REACH_M)[attach]
-            nearest = np.argpartition(far, K)[:K]
+            nearest = np.flatnonzero(np.isfinite(far)) if within_reach else np.argpartition(far, K)[:K]
             return [(int(attach[k]), float(far[k])) for k in nearest if np.isfinite(far[k])]
 
         return ask

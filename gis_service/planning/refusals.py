@@ -125,11 +125,12 @@ def refusal(block: Block, places: I64, ways: list[tuple[Offers, I64]]) -> Answer
             }
         beside = float(block.ground.nearest_m(block.sites.metres[places]).min())
         apart = beside > limits.off_corridor_m
+        value = beside if apart and np.isfinite(beside) else None if apart else block.shortest_m(places)
         return {
             "attach": attach(block.sites, nearest, block.reckoned),
             "limit": "off_corridor" if apart else "reach",
             "element": None,
-            "value": round(beside, 3) if apart and np.isfinite(beside) else None,
+            "value": None if value is None else round(value, 3),
             "allowed": limits.off_corridor_m if apart else limits.reach_m.of(block.level),
             "relief": None,
         }

@@ -15,6 +15,7 @@ import numpy as np
 
 from gis_service.kernels.compiled import B1, F64, I64
 from gis_service.kernels.feet import Feet
+from gis_service.kernels.nearest import Nearby
 from gis_service.kernels.pareto_routes import Arrivals, Labels, arrivals, pareto_routes, way_back
 from gis_service.planning.corridors import DUCT, UNKNOWN, Ground
 from gis_service.planning.rules.book import Construction, Rules
@@ -81,6 +82,44 @@ class Joints:
     def passed_at_start(self) -> I64:
         """What is passed on the way to each of the customer's feet, as `Areas.passed`."""
         return self._marks[0]
+
+    @cached_property
+    def _nearby(self) -> Nearby:
+        """The corridors that are open, by length alone."""
+        return Nearby(self.ground.arcs, np.where(np.isfinite(self.rate), self.ground.length, np.inf))
+
+    def shortest_m(self, places: I64) -> float:
+        """Metres of the shortest way to one of some places, however long, whatever it passes; inf without."""
+        ground, start = self.ground, self.start
+        first, edge, at, off = self.feet
+        runs = [np.arange(first[place], first[place + 1]) for place in places.tolist()]
+        foot = np.concatenate([np.empty(0, np.int64), *runs]).astype(np.int64)
+        edge, at, off = edge[foot], at[foot], off[foot]
+        direct = self.straight[places]
+        ways = [direct[direct <= self.off_reach]]
+        for k in range(start.edge.size):  # along one corridor
+            same = edge == start.edge[k]
+            along = np.abs(at[same] - start.at[k])
+            along[(along > 0.0) & ~np.isfinite(self.rate[start.edge[k]])] = np.inf
+            ways.append(start.off[k] + along + off[same])
+        seeds, seed_far = self._to_ends(start.edge, start.at, start.off)
+        ends, more = self._to_ends(edge, at, off)
+        wanted = np.zeros(ground.vertex.size, np.bool_)
+        wanted[ends] = True
+        found, far = self._nearby.nearest(wanted, seeds, seed_far, most=int(np.count_nonzero(wanted)))
+        there = np.full(ground.vertex.size, np.inf)
+        there[found] = far
+        ways.append(there[ends] + more)
+        return float(np.concatenate(ways).min(initial=np.inf))
+
+    def _to_ends(self, edge: I64, at: F64, off: F64) -> tuple[I64, F64]:
+        """The vertices at the ends of some edges, and metres to them from feet there."""
+        ends = np.concatenate([self.ground.edge_from[edge], self.ground.edge_to[edge]]).astype(np.int64)
+        along = np.concatenate([at, self.ground.length[edge] - at])
+        # who stands at the end of an edge need not use it
+        closed = ~np.isfinite(np.tile(self.rate[edge], 2)) & (along > 0.0)
+        far: F64 = np.where(closed, np.inf, along) + np.tile(off, 2)
+        return ends, far
 
     def routes(self, shut: B1 | None = None) -> Routes:
         """The routes; `shut`, bool `(n_edges,)`: edges that may not be used either."""

@@ -78,6 +78,16 @@ class Block:
         """The routes as they would be with nothing to pass."""
         return self._within(Areas(self.areas.avoid)) if self.areas.must_pass else self.routes
 
+    def shortest_m(self, places: I64) -> float | None:
+        """Metres of the shortest way to one of some places, beyond the reach as well; None without one.
+
+        Where areas are to be passed it is not asked for: None.
+        """
+        if self.areas.must_pass:
+            return None
+        least = min((one.joints.shortest_m(places) for one in self.routes), default=np.inf)
+        return float(least) if np.isfinite(least) else None
+
     def _within(self, areas: Areas) -> list[Routes]:
         ground, rules = within(self.ground, areas), self.reckoned.rules
         return [

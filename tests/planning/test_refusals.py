@@ -44,7 +44,14 @@ LOW_ONLY = {
 }
 
 
-def question(kva: float, *, transformer: int = 50, r: float = 0.02, places: Places = PLACES) -> Question:
+def question(
+    kva: float,
+    *,
+    transformer: int = 50,
+    r: float = 0.02,
+    places: Places = PLACES,
+    more: Mapping[str, Any] | None = None,
+) -> Question:
     tables = parse_grid(DRAWN.format(kva=transformer, r=r))
     xy = np.array([places[id] for id in tables.nodes.id.tolist()]) / HERE.scale + [HERE.lon, HERE.lat]
     n = len(tables.transformers)
@@ -56,7 +63,7 @@ def question(kva: float, *, transformer: int = 50, r: float = 0.02, places: Plac
     street = corridors_of(
         [("v0", "v1")], [np.array([[-200.0, 0.0], [200.0, 0.0]])], ["street"], [np.nan], [UNKNOWN]
     )
-    rules = overridden(default_rules(), LOW_ONLY)
+    rules = overridden(default_rules(), {**LOW_ONLY, **(more or {})})
     return ask(build_topology(tables), rules, [street], Load(kva, 7))
 
 
@@ -94,6 +101,17 @@ def test_a_point_apart_from_every_corridor_says_how_far_it_is() -> None:
     (one,) = told(question(5, transformer=100, places=aside))
     assert (one["limit"], one["value"], one["allowed"]) == ("off_corridor", 200.0, 60.0)
     assert one["relief"] is None
+
+
+def test_a_place_beyond_the_reach_says_how_long_a_reach_would_do() -> None:
+    def reaching(metres: float) -> Question:
+        limits = {"reach_m": {"low": metres}, "off_corridor_m": 10}
+        return question(5, transformer=100, more={"limits": limits})
+
+    # both nodes stand 50 m along the street and 2 m beside it; straight over the field is too far
+    (one,) = told(reaching(51.0))
+    assert (one["limit"], one["value"], one["allowed"], one["relief"]) == ("reach", 52.0, 51.0, None)
+    assert told(reaching(one["value"])) == []
 
 
 def test_where_all_holds_nothing_is_rejected() -> None:

@@ -137,3 +137,21 @@ def test_routes_in_the_demo_grids_cost_what_networkx_finds(package: object) -> N
         near = near[np.argsort(np.hypot(*near.T))[:60]]
         reached += assert_as_networkx(ground_around(plane, counties, 1500.0), near, (lon, lat))
     assert reached > 150
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_shortest_way_beyond_the_reach_is_that_of_networkx(seed: int) -> None:
+    draw = np.random.default_rng((seed, 3))
+    places = draw.uniform(-500, 500, (25, 2))
+    seen = 0
+    for construction in CONSTRUCTIONS:
+        routes = find_routes(mesh(seed), RULES, construction, places, 150.0)
+        lengths = nx.single_source_dijkstra_path_length(graph_of(routes, False), "customer")
+        for some in (np.arange(25)[k : k + 1] for k in range(25)):
+            expected = lengths.get(("place", int(some[0])), np.inf)
+            assert routes.joints.shortest_m(some) == pytest.approx(expected, rel=1e-9)
+            seen += np.isfinite(expected) and not np.diff(routes.found.first)[some[0]]
+        some = draw.integers(0, 25, 4)
+        expected = min(lengths.get(("place", int(k)), np.inf) for k in some)
+        assert routes.joints.shortest_m(some) == pytest.approx(expected, rel=1e-9)
+    assert seen > 10  # of those that are too far off for a route
