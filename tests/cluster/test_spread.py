@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import psycopg2
 import pytest
 
 from gis_service import store
@@ -34,6 +37,35 @@ def test_the_migrations_go_back_and_forth(cluster: CitusCluster) -> None:
     assert cluster.ask("SELECT to_regclass('switch')") == [(None,)]
     cluster.migrate()
     assert len(cluster.ask(TABLES)) >= 14
+
+
+def test_overlapping_intervals_are_refused_and_the_record_lives_through_a_migration(
+    cluster: CitusCluster,
+) -> None:
+    store.load_package(trunk_package(COUNTIES, 20))
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    customers = [(code, id) for code, id in cluster.ask("SELECT county_code, id FROM customer_point")]
+    assert len({code for code, _ in customers}) == len(COUNTIES)
+    with store.transaction() as write:
+        write.open_interruptions(customers, at)
+
+    def refused(code: str, id: str) -> bool:
+        overlapping = (
+            "INSERT INTO interruption (county_code, id, customer_id, during) VALUES (%s, 10000, %s, %s)"
+        )
+        with pytest.raises(psycopg2.errors.ExclusionViolation, match="interruption_no_overlap"):
+            cluster.ask(overlapping, code, id, "[2026-02-01,2026-02-02)")
+        cluster.ask(overlapping, code, id, "[2025-02-01,2025-02-02)")
+        cluster.ask("DELETE FROM interruption WHERE county_code = %s AND id = 10000", code)
+        return True
+
+    assert all(refused(*one) for one in customers)
+    store.close_pools()
+    cluster.migrate("0006")
+    assert refused(*customers[0])
+    cluster.migrate()
+    assert refused(*customers[-1])
+    assert cluster.ask("SELECT count(*) FROM interruption") == [(len(customers),)]
 
 
 def test_placements_are_where_citus_says_the_rows_are(cluster: CitusCluster) -> None:
