@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
-from django.utils.http import parse_etags
 
+from layers.etags import has_already
 from layers.scope import token_of
 from layers.tiles.kept import Kept
 from layers.tiles.making import Made
@@ -42,7 +42,7 @@ def tile_response(
     """
     etag = f'W/"{stamp}"'  # weak: compressed or not, it is the same tile
     headers = {"ETag": etag, "Vary": VARY, "Cache-Control": f"{_audience(request)}, no-cache"}
-    if _has_already(request, stamp):
+    if has_already(request, etag):
         return HttpResponseNotModified(headers=headers)
     made = kept.get(stamp)
     if made is None:
@@ -66,11 +66,6 @@ def tile_response(
 
 def _audience(request: HttpRequest) -> str:
     return "private" if token_of(request) is not None or "Authorization" in request.headers else "public"
-
-
-def _has_already(request: HttpRequest, stamp: str) -> bool:
-    known = parse_etags(request.headers.get("If-None-Match", ""))
-    return any(one == "*" or one.removeprefix("W/").strip('"') == stamp for one in known)
 
 
 def _takes_gzip(request: HttpRequest) -> bool:

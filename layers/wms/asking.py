@@ -213,13 +213,20 @@ def box_asked(text: str, *, swapped: bool) -> tuple[float, float, float, float]:
 
 def _side(given: Given, name: str) -> int:
     text = given.need(name)
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= MAX_SIDE:
+    pixels = _whole(text)
+    if not 1 <= pixels <= MAX_SIDE:
         raise ServiceFault(
             f"{name}: {text[:20]!r} is not a whole number of pixels from 1 to {MAX_SIDE}",
             "InvalidParameterValue",
             name,
         )
-    return int(text)
+    return pixels
+
+
+def _whole(text: str) -> int:
+    """A whole number in decimal digits, -1 for anything else or more than nine of them."""
+    digits = text.lstrip("0") or text[-1:]
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else -1
 
 
 def format_asked(given: Given, offered: Sequence[str], parameter: str = "FORMAT") -> str:
@@ -271,11 +278,11 @@ def moment_asked(given: Given, now: datetime) -> datetime | None:
         )
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ServiceFault(
             f"TIME: {text!r} is not in the calendar", "InvalidDimensionValue", "TIME"
         ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if moment > now:
         raise ServiceFault(
             f"TIME: {text!r} lies in the future: the grid is known until now", "InvalidDimensionValue", "TIME"
@@ -291,24 +298,26 @@ def place_asked(given: Given, frame: Frame, version: str) -> tuple[int, int]:
     found = []
     for name, most in names.items():
         text = given.need(name)
-        if not text.isdecimal() or int(text[:9]) >= most:
+        pixel = _whole(text)
+        if not 0 <= pixel < most:
             raise ServiceFault(
                 f"{name}: {text[:20]!r} is no pixel of the map: give a whole number from 0 to {most - 1}",
                 "InvalidPoint",
                 name,
             )
-        found.append(int(text))
+        found.append(pixel)
     return found[0], found[1]
 
 
 def number_asked(given: Given, name: str, default: int, most: int) -> int:
     """A whole number from 1 on; larger ones than `most` are taken as that."""
     text = given.get(name) or str(default)
-    if not text.isdecimal() or int(text[:9]) < 1:
+    number = most if text.isascii() and text.isdecimal() and len(text.lstrip("0")) > 9 else _whole(text)
+    if number < 1:
         raise ServiceFault(
             f"{name}: {text[:20]!r} is not a whole number from 1", "InvalidParameterValue", name
         )
-    return min(int(text[:9]), most)
+    return min(number, most)
 
 
 def scale_asked(given: Given) -> float | None:

@@ -45,7 +45,7 @@ class Offer:
     known_until
         The moment that live state is known until, RFC 3339.
     document
-        The address of what is told of a layer beside this, by its name.
+        The address of what is told of a layer beside this, by its name; of all of them, without one.
     contact
         Who runs the service.
     """
@@ -170,6 +170,7 @@ def _layers(offer: Offer, *, new: bool) -> Piece:
         *(_box(crs, whole, new=new) for crs in systems),
         _time(offer, new=new),
         element("Attribution", leaf("Title", ATTRIBUTION)),
+        _metadata(offer.document("")) if new else "",
         *children,
         queryable=1,
     )

@@ -22,7 +22,8 @@ from layers.style.classes import PatchColumns, classes_of
 from layers.wms.feature_geometry import geometry_of
 
 JSON, HTML, TEXT, GML = "application/json", "text/html", "text/plain", "application/vnd.ogc.gml"
-INFO_FORMATS = (JSON, HTML, TEXT, GML, "application/geo+json", "text/xml")
+GEOJSON, XML = "application/geo+json", "text/xml"
+INFO_FORMATS = (JSON, HTML, TEXT, GML, GEOJSON, XML)
 MOST_FEATURES = 1000
 TOLERANCE = 5
 """Pixels around the place that count as it: about what a mouse or a finger can aim at."""

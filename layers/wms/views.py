@@ -11,6 +11,7 @@ import numpy as np
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.urls import get_script_prefix
 
+from layers.etags import has_already
 from layers.raster import JPEG, PNG, Frame, encoded, on_ground
 from layers.raster.drawing import MARGIN, Drawn, needed_fields
 from layers.scope import carry, parameters
@@ -98,7 +99,7 @@ class WmsViews:
         styles = self._styles()
         asked = map_asked(given, version, self._service.catalog(), styles, datetime.now(UTC))
         tag = entity_tag(asked.frame, asked.layers, asked.moment, counties, _look(asked))
-        if request.headers.get("If-None-Match") == tag:
+        if has_already(request, tag):
             return _fresh(HttpResponseNotModified(), tag)
         warned = exceptions_of(given, version) == "INIMAGE"
         made = make_map(asked, styles, counties, warned=warned)
@@ -130,7 +131,8 @@ class WmsViews:
             lambda layer: carry(
                 request,
                 request.build_absolute_uri(
-                    f"{get_script_prefix()}{self._documents}/collections/{quote(layer)}?f=json"
+                    f"{get_script_prefix()}{self._documents}/collections"
+                    f"{'/' if layer else ''}{quote(layer)}?f=json"
                 ),
             ),
             self._service.contact,

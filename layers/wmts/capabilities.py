@@ -10,13 +10,13 @@ from layers.printable import printable
 from layers.service import Contact
 from layers.source import Box
 from layers.tiles.matrix import MATRIX_SETS, MOST_ZOOM, TILE_PX, TileMatrixSet
-from layers.wms.feature_info import GML, HTML, INFO_FORMATS, JSON, TEXT
+from layers.wms.feature_info import GEOJSON, GML, HTML, INFO_FORMATS, JSON, TEXT, XML
 from layers.wmts.offered import Offer
 
 VERSION = "1.0.0"
 SECTIONS = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes")
-INFO_ENDINGS = {"json": JSON, "html": HTML, "txt": TEXT, "gml": GML}
-"""Endings of the addresses that tell what is drawn at a pixel."""
+INFO_ENDINGS = {"json": JSON, "html": HTML, "txt": TEXT, "gml": GML, "geojson": GEOJSON, "xml": XML}
+"""Endings of the addresses that tell what is drawn at a pixel: one for each of the formats."""
 
 REST_TILE = "{Style}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}.png"
 
@@ -91,7 +91,10 @@ def capabilities(
         parts += [_layer(offer, bounds(offer), rest) for offer in offers]
         parts += [_matrix_set(grid) for grid in MATRIX_SETS.values()]
         parts.append("</Contents>\n")
-    parts.append(f"<ServiceMetadataURL xlink:href={quoteattr(rest(f'{VERSION}/WMTSCapabilities.xml'))}/>\n")
+    if set(sections) >= set(SECTIONS):  # it is no section, and whoever asks for some gets these alone
+        parts.append(
+            f"<ServiceMetadataURL xlink:href={quoteattr(rest(f'{VERSION}/WMTSCapabilities.xml'))}/>\n"
+        )
     parts.append("</Capabilities>\n")
     return "".join(parts).encode()
 
@@ -132,16 +135,22 @@ def _layer(offer: Offer, box: Box | None, rest: Callable[[str], str]) -> str:
     parts += [
         f"<TileMatrixSetLink>{_text('TileMatrixSet', grid)}</TileMatrixSetLink>" for grid in MATRIX_SETS
     ]
-    template = rest(f"{VERSION}/{quote(offer.id, safe=':')}/{REST_TILE}")
+    path = f"{VERSION}/{quote(offer.id, safe=':')}"
+    template = _at_a_time(rest(f"{path}/{REST_TILE}"))
     parts.append(f'<ResourceURL format="image/png" resourceType="tile" template={quoteattr(template)}/>')
     for ending, format in INFO_ENDINGS.items():
-        template = rest(f"{VERSION}/{quote(offer.id, safe=':')}/{REST_INFO}{ending}")
+        template = _at_a_time(rest(f"{path}/{REST_INFO}{ending}"))
         parts.append(
             f'<ResourceURL format={quoteattr(format)} resourceType="FeatureInfo" '
             f"template={quoteattr(template)}/>"
         )
     parts.append("</Layer>\n")
     return "".join(parts)
+
+
+def _at_a_time(template: str) -> str:
+    """A template with the one dimension that layers have (OGC 07-057r7, table 8)."""
+    return f"{template}{'&' if '?' in template else '?'}TIME={{Time}}"
 
 
 def _matrix_set(grid: TileMatrixSet) -> str:

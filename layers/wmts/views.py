@@ -14,7 +14,7 @@ from django.urls import get_script_prefix
 from layers.features.times import read_moment
 from layers.scope import carried, carry, parameters
 from layers.service import MapService
-from layers.source import BadQuery, Box
+from layers.source import BadQuery, Box, NotAcceptable
 from layers.style import Cartography, cartography
 from layers.tiles.answering import VARY, tile_response
 from layers.tiles.documents import bounds_of
@@ -28,7 +28,8 @@ from layers.wmts.capabilities import INFO_ENDINGS, SECTIONS, VERSION, capabiliti
 from layers.wmts.faults import ServiceFault, report
 from layers.wmts.offered import Offer, drawn, offers
 
-PNG = "image/png"
+PNG, XML = "image/png", "application/xml"
+_XML = [XML, "text/xml"]
 TITLE = "GridGIS map tiles"
 _TILE = ("LAYER", "STYLE", "FORMAT", "TILEMATRIXSET", "TILEMATRIX", "TILEROW", "TILECOL")
 
@@ -51,7 +52,12 @@ class WmtsViews:
             return _told(fault)
 
     def document(self, request: HttpRequest) -> HttpResponse:
-        """The capabilities at their own address."""
+        """The capabilities at their own address; 406 for whoever takes no XML (OGC 07-057r7, 10.2)."""
+        if request.get_preferred_type(_XML) is None:
+            raise NotAcceptable(
+                f"Accept: {request.headers.get('Accept', '')[:100]!r} does not take the capabilities, which are "
+                f"{XML}"
+            )
         return self._capabilities(request, {})
 
     def tile(
@@ -131,7 +137,7 @@ class WmtsViews:
             sections=() if given.get("UPDATESEQUENCE") == sequence else _sections(given),
         )
         headers = {"Cache-Control": "private, no-cache", "Vary": VARY}
-        return HttpResponse(document, content_type="application/xml", headers=headers)
+        return HttpResponse(document, content_type=XML, headers=headers)
 
     def _tile(self, request: HttpRequest, given: Mapping[str, str]) -> HttpResponse:
         asked = self._asked(request, given)
@@ -213,7 +219,8 @@ def _place(given: Mapping[str, str]) -> Tile:
 
 def _moment(given: Mapping[str, str]) -> datetime | None:
     text = given.get("TIME", "")
-    if text in ("", "current", "default"):
+    # a client that knows no dimensions leaves what the template has in its place, with its braces or without
+    if text in ("", "current", "default", "Time", "{Time}"):
         return None
     try:
         return read_moment(text, datetime.now(UTC))

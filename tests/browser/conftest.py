@@ -14,7 +14,14 @@ from typing import Any
 
 import pytest
 
-from tests.api.engine_process import ROOT, engine, free_port, process, scratch_database, wait_until_ready
+from tests.api.engine_process import (
+    ROOT,
+    engine_over,
+    free_port,
+    process,
+    scratch_database,
+    wait_until_ready,
+)
 
 WEB = ROOT / "api" / "web"
 PLAYWRIGHT = WEB / "node_modules" / "playwright-core" / "index.mjs"
@@ -22,15 +29,22 @@ Drive = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def demo_engine(tmp_path_factory: pytest.TempPathFactory, browser: tuple[str, str]) -> Iterator[str]:
-    """A running engine that holds the demo grid."""
+def demo_grid(tmp_path_factory: pytest.TempPathFactory, browser: tuple[str, str]) -> Iterator[dict[str, str]]:
+    """What an engine process is told, over a database with the demo grid."""
     server = os.environ.get("GRIDGIS_ENGINE_DSN")
     assert server, "set GRIDGIS_ENGINE_DSN to a PostgreSQL server with PostGIS, or run 'make test'"
     folder = tmp_path_factory.mktemp("demo")
     package = str(folder / "demo.gpkg")
-    with engine(
+    with engine_over(
         server, folder, [["import", "demo", "-o", package], ["load", package]], name="demo"
-    ) as address:
+    ) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def demo_engine(demo_grid: dict[str, str]) -> Iterator[str]:
+    """A running engine that holds the demo grid."""
+    with serving(demo_grid) as address:
         yield address
 
 
@@ -93,14 +107,26 @@ def drive(browser: tuple[str, str]) -> Drive:
 
 
 @contextmanager
-def business_api(engine_url: str, folder: Path) -> Iterator[str]:
-    """The address of the API process on a database of its own."""
+def serving(environment: dict[str, str]) -> Iterator[str]:
+    """The address of an engine process that is told this environment."""
+    port = free_port()
+    log = Path(environment["GRIDGIS_HOME"]) / f"engine-{port}.log"
+    with process(["-m", "gis_service", "serve", "--port", str(port)], environment, log) as child:
+        address = f"http://127.0.0.1:{port}"
+        wait_until_ready(f"{address}/readyz", child, log)
+        yield address
+
+
+@contextmanager
+def business_api(engine_url: str, folder: Path, *, public: str = "") -> Iterator[str]:
+    """The address of the API process on a database of its own; `public` is where browsers find the engine."""
     server = os.environ.get("GRIDGIS_API_DSN")
     assert server, "set GRIDGIS_API_DSN to a PostgreSQL server, or run 'make test'"
     port, log = free_port(), folder / "api.log"
     address = f"http://127.0.0.1:{port}"
     with scratch_database(server, f"gridgis_api_browser_{port}") as dsn:
         environment = os.environ | {"GRIDGIS_API_DSN": dsn, "GRIDGIS_ENGINE_URL": engine_url}
+        environment["GRIDGIS_ENGINE_PUBLIC_URL"] = public or engine_url
         migrated = subprocess.run(
             [sys.executable, "-m", "api", "migrate"],
             cwd=ROOT,

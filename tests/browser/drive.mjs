@@ -11,8 +11,11 @@ const browser = await chromium.launch({
 const context = await browser.newContext({ viewport: { width: 1100, height: 680 }, acceptDownloads: true, reducedMotion: "reduce" });
 const colours = await context.newPage(); // before the map: a page behind another draws slowly
 const page = await context.newPage();
-const saw = { requests: [], console: [], errors: [] };
-page.on("request", (request) => saw.requests.push(request.url()));
+const saw = { requests: [], tokens: [], console: [], errors: [] };
+page.on("request", (request) => {
+  saw.requests.push(request.url());
+  saw.tokens.push(request.headers()["authorization"] ?? null);
+});
 page.on("console", (message) => {
   if (["error", "warning"].includes(message.type())) saw.console.push(message.text());
 });
@@ -224,6 +227,40 @@ const scenarios = {
     await shot("connect-accepted");
     await page.keyboard.press("Escape");
     saw.green_after = await pixels(await shot("connect-cleared"), GREEN);
+  },
+
+  async token() {
+    const give = async (token) => {
+      await page.fill("#token-form input[name=token]", token);
+      await page.click("#token-form button");
+    };
+    await page.goto(asked.map);
+    await page.waitForSelector("#token-form");
+    saw.form = await text("#token-form");
+    if (asked.shots) await page.screenshot({ path: `${asked.shots}/token-form.png` });
+    await give("rubbish");
+    saw.rubbish = await text("#token-form .outcome");
+    await give(asked.expired);
+    await page.waitForFunction(() => document.querySelector("#token-form .outcome")?.textContent.includes("run out"));
+    await give(asked.token);
+    await state("state", "ready");
+    await settled();
+    saw.counts = await page.evaluate(() =>
+      Object.fromEntries(["line_section", "customer_point"].map((layer) => [layer, window.gridgis.grid.count(layer)])),
+    );
+    await page.reload(); // the tab keeps it
+    await state("state", "ready");
+    await settled();
+    const [x, y] = await place(asked.device.layer, asked.device.id);
+    await page.mouse.click(x, y);
+    await page.waitForFunction(() => ["shown", "failed"].includes(document.documentElement.dataset.impact));
+    saw.impact = await page.evaluate(() => document.documentElement.dataset.impact);
+    saw.panel = await text("#panel");
+    saw.kept = await page.evaluate(() => [sessionStorage.length, localStorage.length, document.cookie]);
+    saw.address = page.url();
+    await page.click("#forget-token");
+    await page.waitForSelector("#token-form");
+    saw.kept_after = await page.evaluate(() => sessionStorage.length);
   },
 
   async away() {

@@ -1,6 +1,7 @@
 // What the map asks the engine: collections of the grid, who loses supply, and which version the grid has.
-import { ask } from "./http";
+import { ask, type Asking } from "./http";
 import { S } from "./strings";
+import type { Gate } from "./token";
 import type { GridFeature, Impact, LayerName } from "./wire";
 
 export type Mode = "out" | "fault";
@@ -30,7 +31,10 @@ export interface Standing {
 }
 
 export class Engine {
-  constructor(readonly address: string) {}
+  constructor(
+    readonly address: string,
+    private readonly gate: Gate,
+  ) {}
 
   /** All features of a collection, page after page, up to `MOST`. */
   async collection(layer: LayerName): Promise<Loaded> {
@@ -38,7 +42,7 @@ export class Engine {
     const missing = new Set<string>();
     let url: string | null = `${this.address}/ogc/collections/${layer}/items?f=geojson&limit=${PAGE}`;
     while (url !== null && features.length < MOST) {
-      const page: Page = await ask<Page>(url, { seconds: 60, away: S.engineAway(this.address) });
+      const page: Page = await this.ask<Page>(url, { seconds: 60 });
       features.push(...page.features);
       for (const county of page.missing_counties ?? []) missing.add(county);
       url = page.features.length > 0 ? nextPage(page, this.address) : null;
@@ -47,13 +51,12 @@ export class Engine {
   }
 
   impact(ids: readonly string[], mode: Mode, signal?: AbortSignal): Promise<Impact> {
-    return ask<Impact>(`${this.address}/v1/outage-impact`, {
+    return this.ask<Impact>(`${this.address}/v1/outage-impact`, {
       method: "POST",
       body: {
         ...(mode === "out" ? { out: ids } : { faults: ids }),
         include: ["customers", "districts", "elements"],
       },
-      away: S.engineAway(this.address),
       ...(signal ? { signal } : {}),
     });
   }
@@ -61,8 +64,14 @@ export class Engine {
   /** What changes when anything in the grid does, or a county goes or comes back. */
   async standing(): Promise<Standing> {
     const url = `${this.address}/ogc/collections/substation/items?f=geojson&limit=1`; // every answer carries it
-    const answer = await ask<Page>(url, { seconds: 10, away: S.engineAway(this.address) });
+    const answer = await this.ask<Page>(url, { seconds: 10 });
     return { versions: answer.grid_version ?? {}, missing: answer.missing_counties ?? [] };
+  }
+
+  /** Asks with the token of this tab, where there is one; the token goes nowhere but to the engine. */
+  private ask<T>(url: string, asking: Omit<Asking, "away" | "token">): Promise<T> {
+    const away = S.engineAway(this.address);
+    return this.gate.through((token) => ask<T>(url, { ...asking, away, token }), asking.signal);
   }
 }
 

@@ -20,6 +20,8 @@ export interface Asking {
   body?: unknown;
   seconds?: number;
   signal?: AbortSignal;
+  /** Sent as a bearer token; "" for none. */
+  token?: string;
   /** The sentence to show when nobody answers. */
   away: string;
 }
@@ -30,6 +32,7 @@ export async function ask<T>(url: string, asking: Asking): Promise<T> {
   const signal = asking.signal ? AbortSignal.any([asking.signal, deadline]) : deadline;
   const headers: Record<string, string> = { Accept: "application/json, application/geo+json" };
   if (asking.body !== undefined) headers["Content-Type"] = "application/json";
+  if (asking.token) headers["Authorization"] = `Bearer ${asking.token}`;
   let response: Response;
   let text: string;
   try {

@@ -15,6 +15,8 @@ import { searchBox } from "./search";
 import { LAYER_NAMES, S } from "./strings";
 import { CLICKABLE, style } from "./style";
 import { pictures, RATIO } from "./symbols";
+import { Gate, sessionTokens } from "./token";
+import { forgetButton, tokenForm } from "./token_form";
 import { DEVICE_LAYERS, LAYERS, type LayerName, type Outage } from "./wire";
 import type { FeatureCollection } from "geojson";
 import type { GeoJSONSource, Map as LibreMap, MapMouseEvent } from "maplibre-gl";
@@ -118,14 +120,12 @@ class Desk {
 
   /** Follows the grid and the records: a change of any county redraws what can change, the switches' state. */
   follow(): void {
-    const turn = async (): Promise<void> => {
-      if (document.visibilityState === "visible") {
-        await this.readRecords();
-        await this.readVersions();
-      }
-      setTimeout(() => void turn(), POLL_MS);
+    const turn = async (read: () => Promise<void>): Promise<void> => {
+      if (document.visibilityState === "visible") await read();
+      setTimeout(() => void turn(read), POLL_MS);
     };
-    void turn();
+    void turn(() => this.readRecords());
+    void turn(() => this.readVersions()); // by itself: it may wait for a token
   }
 
   private async readVersions(): Promise<void> {
@@ -408,7 +408,11 @@ async function start(): Promise<void> {
   map.addControl(new maplibre.ScaleControl({ unit: "metric" }), "bottom-right");
   await new Promise((resolve) => map.once("load", resolve));
   for (const [name, picture] of pictures()) map.addImage(name, picture, { pixelRatio: RATIO });
-  const desk = new Desk(map, new Engine(settings.engine_url));
+  const tokens = sessionTokens();
+  const forget = forgetButton(tokens);
+  const gate = new Gate(tokens, tokenForm(byId("gate"), forget));
+  const desk = new Desk(map, new Engine(settings.engine_url, gate));
+  byId("tools").append(forget);
   Object.assign(window, { gridgis: { map, grid: desk.grid, idOf } }); // for the console and the browser tests
   await desk.load();
   desk.follow();

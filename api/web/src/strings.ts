@@ -118,6 +118,12 @@ export const S = {
   closed: "closed",
   normallyOpen: "normally open",
   unknownVoltage: "unknown voltage",
+  tokenTitle: "This grid is shown to those who have a token",
+  tokenHint: "Paste the token that you were given. It stays in this tab until it is closed.",
+  tokenLabel: "Token",
+  tokenUse: "Show the grid",
+  tokenForget: "Forget my token",
+  tokenMalformed: "This is no token: it is three parts of letters and digits with dots between.",
   engineAway: (address: string) =>
     `The engine at ${address} does not answer. Start it, or check the network; the map keeps trying.`,
   apiAway: "The business API does not answer. Outage records cannot be read or opened; the map keeps trying.",

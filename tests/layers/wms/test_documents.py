@@ -57,6 +57,8 @@ def test_capabilities_say_where_a_layer_is_told_of_and_who_runs_the_service() ->
     assert [str(one).partition("/ogc/")[2] for one in addresses] == [
         f"collections/{layer.findtext('Name')}?f=json" for layer in plain.findall("Capability/Layer/Layer")
     ]
+    (whole,) = plain.findall("Capability/Layer/MetadataURL/OnlineResource")
+    assert str(whole.get(HREF)).endswith("/ogc/collections?f=json")
     service = HandService(contact=Contact("Grid Ltd & Co", "Ada", "ada@example.org"))
     for version in ("1.3.0", "1.1.1"):
         told = service.document({**ABOUT, "VERSION": version}).find("Service")
@@ -168,6 +170,7 @@ def test_a_place_beside_the_map_or_a_layer_that_is_not_there_is_refused() -> Non
     service = HandService()
     assert service.code({**INFO, "I": "200", "J": "0"}) == "InvalidPoint"
     assert service.code({**INFO, "I": "0", "J": "x"}) == "InvalidPoint"
+    assert service.code({**INFO, "I": "0000000010", "J": "000000001" + "9" * 5000}) == "InvalidPoint"
     assert service.code({**INFO, "I": "0", "J": "0", "QUERY_LAYERS": "none"}) == "LayerNotDefined"
     assert service.code({**INFO, "I": "0", "J": "0", "INFO_FORMAT": "a/b"}) == "InvalidFormat"
     old = {**OLD_MAP, "REQUEST": "GetFeatureInfo", "QUERY_LAYERS": "place", "INFO_FORMAT": "text/plain"}

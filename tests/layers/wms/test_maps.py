@@ -105,11 +105,15 @@ REFUSED = [
     ({"HEIGHT": "0"}, "InvalidParameterValue"),
     ({"HEIGHT": "-1"}, "InvalidParameterValue"),
     ({"WIDTH": "9" * 400}, "InvalidParameterValue"),
+    ({"WIDTH": "0000000100999999"}, "InvalidParameterValue"),
+    ({"HEIGHT": "000000001" + "9" * 5000}, "InvalidParameterValue"),
+    ({"HEIGHT": "\u0661\u0660\u0660"}, "InvalidParameterValue"),
     ({"TRANSPARENT": "PERHAPS"}, "InvalidParameterValue"),
     ({"BGCOLOR": "white"}, "InvalidParameterValue"),
     ({"TIME": "yesterday"}, "InvalidDimensionValue"),
     ({"TIME": "2999-01-01T00:00:00Z"}, "InvalidDimensionValue"),
     ({"TIME": "2024-02-31"}, "InvalidDimensionValue"),
+    ({"TIME": "0001-01-01T00:00:00+23:59"}, "InvalidDimensionValue"),
     ({"REQUEST": "GetNothing"}, "OperationNotSupported"),
     ({"SERVICE": "WFS"}, None),
 ]
@@ -120,6 +124,10 @@ def test_what_cannot_be_is_refused_with_the_code_of_the_standard(
     change: dict[str, str], code: str | None
 ) -> None:
     assert HandService().code({**MAP, **change}) == code
+
+
+def test_a_size_may_have_noughts_before_it() -> None:
+    assert HandService().picture({**MAP, "WIDTH": "0000000000200", "HEIGHT": "0100"}).shape == (100, 200, 4)
 
 
 def test_an_old_version_calls_the_reference_system_by_its_old_name() -> None:
@@ -168,6 +176,11 @@ def test_a_map_that_did_not_change_is_not_sent_again() -> None:
     again = service.ask(MAP, If_None_Match=first.headers["ETag"])
     assert again.status_code == 304
     assert not again.content
+    # RFC 9110, 13.1.2: a list, compared weakly (a proxy that compresses weakens tags), or any there is
+    for known in (f'"other", {first.headers["ETag"]}', f"W/{first.headers['ETag']}", "*"):
+        assert service.ask(MAP, If_None_Match=known).status_code == 304, known
+    for unknown in ('"other"', "nonsense", ""):
+        assert service.ask(MAP, If_None_Match=unknown).status_code == 200, unknown
     for other in ({"STYLES": "default", "WIDTH": "201"}, {"BGCOLOR": "0x000000"}, {"TRANSPARENT": "TRUE"}):
         assert service.ask({**MAP, **other}).headers["ETag"] != first.headers["ETag"]
     scoped = HandService(service.layers, frozenset({"01"}))

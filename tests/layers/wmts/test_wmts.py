@@ -179,11 +179,12 @@ def test_sections_are_those_asked_for(still_engine: LiveEngine) -> None:
     ]
     assert parts(Sections="All") == everything
     assert parts(Sections="all") == everything
-    assert parts(Sections="ServiceProvider") == ["ServiceProvider", "ServiceMetadataURL"]
+    # the address of the document is no section: ets-wmts10 takes one beside a section for a section too many
+    assert parts(Sections="ServiceProvider") == ["ServiceProvider"]
     assert parts(AcceptVersions="2.0.0,1.0.0") == everything
     plain = {"service": "WMTS", "request": "GetCapabilities"}
     root = ElementTree.fromstring(still_engine.get("/wmts", params=plain).content)
-    assert parts(updateSequence=root.attrib["updateSequence"]) == ["ServiceMetadataURL"]
+    assert parts(updateSequence=root.attrib["updateSequence"]) == []
     for wrong, code in (
         ("AcceptVersions", "VersionNegotiationFailed"),
         ("Sections", "InvalidParameterValue"),
@@ -308,10 +309,43 @@ def test_clients_are_told_of_time_and_of_what_a_pixel_can_be_asked(still_engine:
         (dimension,) = one.iter(f"{wmts}Dimension")
         assert dimension.findtext(f"{OWS}Identifier") == "Time"
         assert dimension.findtext(f"{wmts}Default") == "current"
-        template = next(
-            child.attrib["template"] for child in one if child.attrib.get("format") == "application/json"
-        )
-        assert template.endswith("{TileMatrix}/{TileRow}/{TileCol}/{J}/{I}.json")
+        # every format that is offered has an address, and in each stands the dimension (tables 7 and 8)
+        templates = {
+            child.attrib["format"]: child.attrib["template"]
+            for child in one
+            if child.tag == f"{wmts}ResourceURL"
+        }
+        assert {*templates} == {"image/png", *layer.infoformats}
+        pixel = "{TileMatrix}/{TileRow}/{TileCol}/{J}/{I}.json?TIME={Time}"
+        assert templates["application/json"].endswith(pixel)
+        assert all(template.endswith("?TIME={Time}") for template in templates.values())
+
+
+def test_the_addresses_of_templates_answer_in_the_format_they_say_and_know_times(
+    still_engine: LiveEngine,
+) -> None:
+    document = ElementTree.fromstring(still_engine.get("/wmts/1.0.0/WMTSCapabilities.xml").content)
+    first = {name: value for name, value in zip(("{TileMatrix}", "{TileRow}", "{TileCol}"), "000", strict=True)}
+    given = {**first, "{Style}": "default", "{TileMatrixSet}": "WebMercatorQuad", "{J}": "1", "{I}": "2"}
+    for one in document.iter("{http://www.opengis.net/wmts/1.0}ResourceURL"):
+        address = one.attrib["template"]
+        for name, value in given.items():
+            address = address.replace(name, value)
+        answer = still_engine.get(address.replace("{Time}", "current"))
+        assert answer.status_code in (200, 204), answer.text
+        assert still_engine.get(address).content == answer.content  # by clients that know no dimensions
+        assert answer.headers["Content-Type"].startswith(one.attrib["format"])
+        fault(still_engine.get(address.replace("{Time}", "never")), "InvalidParameterValue", "TIME")
+
+
+def test_whoever_takes_no_xml_is_told_so(still_engine: LiveEngine) -> None:
+    """OGC 07-057r7, 10.2.1, as ets-wmts10 asks it."""
+    address = "/wmts/1.0.0/WMTSCapabilities.xml"
+    refused = still_engine.get(address, headers={"Accept": "example/unknown"})
+    assert refused.status_code == 406
+    assert "application/xml" in refused.json()["detail"]
+    for taken in ("application/xml", "text/xml", "text/*;q=0.3", "*/*"):
+        assert still_engine.get(address, headers={"Accept": taken}).status_code == 200
 
 
 # OGC 07-057r7, wmtsGetCapabilities_response.xsd
