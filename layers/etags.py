@@ -1,4 +1,4 @@
-"""Whether a client has an answer already: its `If-None-Match` beside the tag of the answer (RFC 9110, 13.1.2)."""
+"""Whether a client has an answer already: `If-None-Match` beside the answer's tag (RFC 9110, 13.1.2)."""
 
 from __future__ import annotations
 

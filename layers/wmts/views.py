@@ -55,8 +55,8 @@ class WmtsViews:
         """The capabilities at their own address; 406 for whoever takes no XML (OGC 07-057r7, 10.2)."""
         if request.get_preferred_type(_XML) is None:
             raise NotAcceptable(
-                f"Accept: {request.headers.get('Accept', '')[:100]!r} does not take the capabilities, which are "
-                f"{XML}"
+                f"Accept: {request.headers.get('Accept', '')[:100]!r} does not take {XML}, which the "
+                "capabilities are"
             )
         return self._capabilities(request, {})
 

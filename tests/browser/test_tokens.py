@@ -1,4 +1,4 @@
-"""The map where the engine answers nobody without a token: by itself, and behind the proxy that is shipped."""
+"""The map where the engine answers nobody without a token: alone, and behind the proxy that is shipped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 

@@ -325,8 +325,8 @@ def test_the_addresses_of_templates_answer_in_the_format_they_say_and_know_times
     still_engine: LiveEngine,
 ) -> None:
     document = ElementTree.fromstring(still_engine.get("/wmts/1.0.0/WMTSCapabilities.xml").content)
-    first = {name: value for name, value in zip(("{TileMatrix}", "{TileRow}", "{TileCol}"), "000", strict=True)}
-    given = {**first, "{Style}": "default", "{TileMatrixSet}": "WebMercatorQuad", "{J}": "1", "{I}": "2"}
+    whole = dict.fromkeys(("{TileMatrix}", "{TileRow}", "{TileCol}"), "0")
+    given = {**whole, "{Style}": "default", "{TileMatrixSet}": "WebMercatorQuad", "{J}": "1", "{I}": "2"}
     for one in document.iter("{http://www.opengis.net/wmts/1.0}ResourceURL"):
         address = one.attrib["template"]
         for name, value in given.items():
