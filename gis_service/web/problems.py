@@ -219,7 +219,7 @@ def _escaped(step: object) -> str:
 def _detail(error: Exception, kind: str) -> str:
     if isinstance(error, InvalidInput) and error.faults:
         return _joined(error.faults)
-    if isinstance(error, GridError):
+    if isinstance(error, GridError | Unreachable):
         return str(error)
     if kind == "not-ready":
         return "the database of the engine does not answer; the question can be asked again in a moment"

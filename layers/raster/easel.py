@@ -12,6 +12,7 @@ import numpy as np
 from compiling import I32, I64
 from layers.geojson_rows import LINE, POINT
 from layers.raster.captions import Captions
+from layers.raster.clipping import clipped_rings, reaches_far
 from layers.raster.engraving import Pixels, Plate, engraved
 from layers.raster.frame import Frame
 from layers.raster.shaping import Shaped, apart, shapes_on_pixels
@@ -85,8 +86,11 @@ class Easel:
         else:
             assert shaped.polygons is not None
             assert shaped.multis is not None
+            offsets, xy = shaped.offsets, shaped.xy
+            if reaches_far(xy, box):
+                offsets, xy = clipped_rings(offsets, xy, box)
             written, ends = area_chunks(
-                places, shaped.multis, shaped.polygons, shaped.offsets, shaped.xy, box, self._seen, self._mark
+                places, shaped.multis, shaped.polygons, offsets, xy, box, self._seen, self._mark
             )
         raw = written.tobytes()
         starts = [0, *ends.tolist()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from layers.geojson_columns import Geometries, TextColumn, column_of
+from layers.raster.clipping import clipped_rings, reaches_far
 from layers.raster.drawing import needed_fields
 from layers.raster.easel import Easel
 from layers.raster.encoding import PNG, encoded, on_ground
@@ -33,6 +34,9 @@ def warm_drawing() -> None:
             style = styles.styles(layer, kind)[0]
             if needed_fields(style, frame.denominator) or layer.startswith("any"):
                 easel.add(style, [patch], labels=True)
+    box = np.array([0.0, 0.0, 64.0, 64.0])
+    reaches_far(ring, box)
+    clipped_rings(np.array([0, 4]), ring, box)
     pixels = easel.finished()
     encoded(pixels, PNG)
     encoded(pixels, PNG, (255, 255, 255))

@@ -150,6 +150,12 @@ def layers_asked(
                 "LayerNotDefined",
                 parameter,
             )
+        if len(drawn) > max(MAX_LAYERS, len(known)):
+            raise ServiceFault(
+                f"{parameter}: {MAX_LAYERS} layers at most, and {ROOT} counts as the {len(known)} that it holds",
+                "TooManyLayers",
+                parameter,
+            )
     return names, drawn
 
 

@@ -10,9 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import orjson
 import pytest
+from django.test import RequestFactory
 
-from gis_service.web.problems import KINDS
+from gis_service.web.problems import KINDS, problem_of
+from layers.source import Unreachable
 from tests.live import LiveEngine
 
 SOON = (datetime.now(UTC) + timedelta(days=1)).isoformat()
@@ -29,6 +32,14 @@ def problem(answer: httpx.Response, status: int) -> Any:
     assert document["title"]
     assert document["detail"]
     return document
+
+
+def test_a_map_for_which_there_is_no_room_is_told_so_and_not_that_the_database_is_away() -> None:
+    said = "other large maps are being drawn; ask again in a moment, or for a smaller one"
+    answer = problem_of(RequestFactory().get("/wms"), Unreachable(said))
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert orjson.loads(answer.content)["detail"] == said
 
 
 MALFORMED: list[tuple[str, Any, list[str]]] = [

@@ -91,6 +91,8 @@ REFUSED = [
     ({"LAYERS": "nothing"}, "LayerNotDefined"),
     ({"LAYERS": ""}, "MissingParameterValue"),
     ({"LAYERS": "place,,area"}, "LayerNotDefined"),
+    ({"LAYERS": ",".join(["grid"] * 30)}, "TooManyLayers"),
+    ({"LAYERS": ",".join(["place"] * 65)}, "TooManyLayers"),
     ({"STYLES": "nothing"}, "StyleNotDefined"),
     ({"STYLES": "default,default"}, "StyleNotDefined"),
     ({"CRS": "EPSG:99999"}, "InvalidCRS"),
