@@ -152,7 +152,7 @@ def layers_asked(
             )
         if len(drawn) > max(MAX_LAYERS, len(known)):
             raise ServiceFault(
-                f"{parameter}: {MAX_LAYERS} layers at most, and {ROOT} counts as the {len(known)} that it holds",
+                f"{parameter}: {MAX_LAYERS} at most; {ROOT} counts as the {len(known)} that it holds",
                 "TooManyLayers",
                 parameter,
             )
