@@ -12,8 +12,8 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 from ninja.types import DictStrAny
 
-from gis_service.web.answers import Problem
 from gis_service.web.problems import KINDS, PROBLEM_JSON, problem_of
+from gis_service.web.told.common import Problem
 
 DESCRIPTION = """Questions about an electricity grid, and the answer of who is affected.
 

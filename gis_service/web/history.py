@@ -13,11 +13,12 @@ from gis_service.engine.columns import Answer
 from gis_service.engine.history import Wanted
 from gis_service.engine.recording.operated import Operated
 from gis_service.errors import InvalidInput
-from gis_service.web.answers import InterruptionsAnswer, SwitchLogAnswer, SwitchOperationsAnswer
 from gis_service.web.api import api
-from gis_service.web.questions import OPERATION_EXAMPLES, SwitchOperation, Time
+from gis_service.web.asked.common import Time
+from gis_service.web.asked.operations import OPERATION_EXAMPLES, SwitchOperation
 from gis_service.web.rendering import JSON, accepted, json_response
 from gis_service.web.service import engine
+from gis_service.web.told.history import InterruptionsAnswer, SwitchLogAnswer, SwitchOperationsAnswer
 
 MAX_OPERATIONS = 10_000
 MAX_PAGE = 10_000

@@ -12,7 +12,8 @@ import orjson
 
 from gis_service.engine.context import NOW, Context, Switching
 from gis_service.engine.outage import Case
-from gis_service.web.questions import LONGEST_ID, MAX_CASES, MAX_IDS
+from gis_service.web.asked.common import LONGEST_ID, MAX_IDS
+from gis_service.web.asked.outages import MAX_CASES
 
 _FIELDS = frozenset({"out", "faults", "cases", "include", "switching", "state", "at_least"})
 _CONTEXT = frozenset({"switching", "state", "at_least"})

@@ -14,11 +14,11 @@ from gis_service.engine.reserving.told import Page
 from gis_service.engine.schemes import SchemeAsked
 from gis_service.errors import InvalidInput
 from gis_service.network.tables import phase_mask
-from gis_service.web.answers import ReservationAnswer, ReservationsAnswer
 from gis_service.web.api import api
-from gis_service.web.questions import ReservationQuestion, ReservationSettled
+from gis_service.web.asked.reservations import ReservationQuestion, ReservationSettled
 from gis_service.web.rendering import JSON, accepted, json_response
 from gis_service.web.service import engine
+from gis_service.web.told.reservations import ReservationAnswer, ReservationsAnswer
 
 MAX_PAGE = 1_000
 ReservationId = Annotated[int, Path(ge=1, lt=1 << 63, description="the id that the reservation was given")]

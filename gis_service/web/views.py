@@ -20,27 +20,14 @@ from gis_service.engine.schemes import SchemeAsked
 from gis_service.engine.traces import TraceAsked
 from gis_service.errors import InvalidInput
 from gis_service.network.tables import phase_mask
-from gis_service.web.answers import (
-    ElementAnswer,
-    HeadroomAnswer,
-    OutageAnswer,
-    OutageCasesAnswer,
-    SupplyAreaAnswer,
-    SupplyPathAnswer,
-    SupplyRadiusAnswer,
-    SupplySchemesAnswer,
-    TraceAnswer,
-)
 from gis_service.web.api import api
-from gis_service.web.questions import (
-    OutageCase,
-    OutageQuestion,
-    Question,
+from gis_service.web.asked.common import Question, SwitchPosition
+from gis_service.web.asked.outages import OutageCase, OutageQuestion
+from gis_service.web.asked.schemes import SupplySchemesQuestion
+from gis_service.web.asked.tracing import (
     SupplyAreaQuestion,
     SupplyPathQuestion,
     SupplyRadiusQuestion,
-    SupplySchemesQuestion,
-    SwitchPosition,
     TraceQuestion,
 )
 from gis_service.web.rendering import (
@@ -56,6 +43,15 @@ from gis_service.web.rendering import (
     text_response,
 )
 from gis_service.web.service import engine
+from gis_service.web.told.outages import OutageAnswer, OutageCasesAnswer
+from gis_service.web.told.schemes import HeadroomAnswer, SupplySchemesAnswer
+from gis_service.web.told.tracing import (
+    ElementAnswer,
+    SupplyAreaAnswer,
+    SupplyPathAnswer,
+    SupplyRadiusAnswer,
+    TraceAnswer,
+)
 
 ElementId = Annotated[str, Path(description="the id, or `layer:id` where several layers share it")]
 _CSV_ROWS = 10_000

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from gis_service.engine.outage import Case
 from gis_service.network.text import parse_grid
+from gis_service.web.asked.outages import OutageCase, OutageQuestion
 from gis_service.web.plain import plain_question
-from gis_service.web.questions import OutageCase, OutageQuestion
 from gis_service.web.rendering import STREAMED_FROM
 from tests.drawn import package_of
 from tests.live import LiveEngine, load

@@ -9,8 +9,9 @@ from django.test import RequestFactory
 from pydantic import ValidationError
 
 from gis_service.errors import InvalidInput, UnknownId
+from gis_service.web.asked.outages import OutageQuestion
+from gis_service.web.asked.tracing import TraceQuestion
 from gis_service.web.problems import problem_of
-from gis_service.web.questions import OutageQuestion, TraceQuestion
 
 
 @pytest.mark.parametrize(
