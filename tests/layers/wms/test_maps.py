@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import numpy as np
 import pyproj
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.layers.wms.handmade_service import MAP, OLD_MAP, PLACE, HandService, some_layers
+from tests.layers.wms.handmade_service import MAP, OLD_MAP, PLACE, HandService, hand_layer, some_layers
 
 # The axes of each system as its definition in the EPSG register has them, written down by hand.
 NORTH_FIRST = {
@@ -68,6 +70,29 @@ def test_the_root_layer_draws_every_layer_and_lends_its_style_to_those_that_have
     energised = HandService().picture({**MAP, "LAYERS": "grid", "STYLES": "energised"})
     assert (whole != energised).any()
     assert whole[60, 100].tolist()[:3] == [0xC8, 0x55, 0x3D]
+
+
+@pytest.mark.parametrize("open", [False, True])
+def test_a_breaker_at_a_transformer_leaves_its_sign_to_be_read(open: bool) -> None:
+    """At 1:10,000 both stand on the same pixels: the sign is the transformer's, framed by an open breaker."""
+    at = [shapely.Point(PLACE)]
+    layers = [
+        hand_layer("switch", at, kind=["breaker"], open=[open], energised=[True], name=["S"]),
+        hand_layer("power_transformer", at, energised=[True], name=["T"]),
+    ]
+    half = 100 * 10_000 * 0.00028 / (math.pi / 180 * 6378137)
+    box = ",".join(str(PLACE[k % 2] + sign * half) for k, sign in enumerate((-1, -1, 1, 1)))
+    asked = {**MAP, "LAYERS": "grid", "BBOX": box, "WIDTH": "200", "HEIGHT": "200"}
+
+    def near(colour: tuple[int, int, int], pixels: Any) -> int:
+        return int((np.abs(pixels[90:110, 90:110, :3].astype(int) - colour).max(axis=-1) < 60).sum())
+
+    both = HandService(layers).picture(asked)
+    alone = HandService(layers[1:]).picture(asked)
+    blue, red, green = (0x1B, 0x4F, 0x8F), (0xC6, 0x28, 0x28), (0x0B, 0x7A, 0x3B)
+    assert near(blue, both) >= near(blue, alone) > 30
+    assert near(red, both) == near(red, alone)
+    assert near(green, both) >= (12 if open else 0)
 
 
 @pytest.mark.parametrize("format", ["image/png", "image/png; mode=8bit", "image/jpeg"])
