@@ -51,7 +51,7 @@ class Runs(NamedTuple):
 
 
 _CLOSE = 1e-9
-"""Per unit: the largest change of a voltage in the last round, as in `powerflow`."""
+"""Per unit: how far a voltage may still be from where it would settle."""
 
 _ROUNDS = 100
 _NOTHING = 1e-15
@@ -120,16 +120,16 @@ def _settle(
 
     Behind element k leaves `p[k] + j q[k]`, and besides `(more_p[k] + j more_q[k]) / |v[k]|²`: losses.
     """
+    before = 0.0
     for _ in range(_ROUNDS):
-        for k in range(n):
+        sum_re, sum_im = 0.0, 0.0
+        for k in range(n - 1, -1, -1):
             a, b = v_re[k], v_im[k]
             inverse = 1.0 / (a * a + b * b)
             s_p, s_q = p[k] + more_p[k] * inverse, q[k] + more_q[k] * inverse
-            i_re[k] = (s_p * a + s_q * b) * inverse
-            i_im[k] = (s_p * b - s_q * a) * inverse
-        for k in range(n - 2, -1, -1):
-            i_re[k] += i_re[k + 1]
-            i_im[k] += i_im[k + 1]
+            sum_re += (s_p * a + s_q * b) * inverse
+            sum_im += (s_p * b - s_q * a) * inverse
+            i_re[k], i_im[k] = sum_re, sum_im
         a, b, moved, least = v0, 0.0, 0.0, 1.0
         for k in range(n):
             a -= r[k] * i_re[k] - x[k] * i_im[k]
@@ -139,8 +139,11 @@ def _settle(
             v_re[k], v_im[k] = a, b
         if not least > _LOWEST:
             return False
-        if moved < _CLOSE:
+        # each round moves them by about the same share of the last: this much all later ones would, together
+        share = moved / before if before > 0.0 else 1.0
+        if moved < _CLOSE or (share < 0.5 and moved * share < _CLOSE * (1.0 - share)):
             return True
+        before = moved
     return False
 
 

@@ -43,16 +43,16 @@ def voltages_of_power_grid_model(tree: Tree, *, source_va: float = 1e10) -> C128
     node["id"], node["u_rated"] = np.arange(n), RATED_V
     lines = np.arange(1, n)
     line = pgm.initialize_array("input", "line", n - 1)
-    line["id"], line["from_node"], line["to_node"] = 100 + lines, parent[lines], lines
+    line["id"], line["from_node"], line["to_node"] = n + lines, parent[lines], lines
     line["from_status"] = line["to_status"] = 1
     line["r1"], line["x1"] = z[lines].real * ohm, z[lines].imag * ohm
     line["c1"] = line["tan1"] = 0
     load = pgm.initialize_array("input", "sym_load", n)
-    load["id"], load["node"], load["status"] = 200 + np.arange(n), np.arange(n), 1
+    load["id"], load["node"], load["status"] = 2 * n + np.arange(n), np.arange(n), 1
     load["type"] = pgm.LoadGenType.const_power
     load["p_specified"], load["q_specified"] = s.real * BASE_VA, s.imag * BASE_VA
     feed = pgm.initialize_array("input", "source", 1)
-    feed["id"], feed["node"], feed["status"], feed["u_ref"] = 300, 0, 1, 1.0
+    feed["id"], feed["node"], feed["status"], feed["u_ref"] = 3 * n, 0, 1, 1.0
     feed["sk"] = source_va
     model = pgm.PowerGridModel({"node": node, "line": line, "sym_load": load, "source": feed})
     result = model.calculate_power_flow(symmetric=True, error_tolerance=1e-9, max_iterations=100)["node"]
