@@ -147,13 +147,14 @@ def told_columns(layer: Layer) -> dict[str, sql.Composable]:
 
 
 def _reading(counties: Collection[str], read: ReadOf) -> tuple[list[pa.Table], Collection[str]]:
-    parts, away = read_by_node(counties, read)
+    # a count, and the estimate where there are too many, need not be of the same moment
+    parts, away = read_by_node(counties, read, one_statement=True)
     return parts, away.keys()
 
 
 def _reading_whole(counties: Collection[str], read: ReadOf) -> tuple[list[pa.Table], Collection[str]]:
     """The table of counties lies on every node, so that the coordinator's own is enough."""
-    with in_transaction(read_only=True) as cursor:
+    with in_transaction(read_only=True, one_statement=True) as cursor:
         return [read(cursor, counties)], ()
 
 

@@ -45,8 +45,13 @@ class Pool:
         self._watch = Watch(self._parameters)
 
     @contextmanager
-    def transaction(self, *, deadline_s: float | None = 30.0, wait: bool = True) -> Iterator[connection]:
+    def transaction(
+        self, *, deadline_s: float | None = 30.0, wait: bool = True, one_statement: bool = False
+    ) -> Iterator[connection]:
         """A connection in a transaction that commits when the block ends, and rolls back when it raises.
+
+        With `one_statement` each statement is a transaction of its own, which saves sending its begin and its
+        end: on a cluster to the node that is asked as well.
 
         Raises
         ------
@@ -65,6 +70,7 @@ class Pool:
             held = self._take()
             try:
                 with self._watch.within(held, deadline_s):
+                    held.autocommit = one_statement
                     yield held
                     held.commit()
             finally:
@@ -137,6 +143,7 @@ class Pool:
         if not held.closed:
             with suppress(psycopg2.Error):  # a connection that cannot roll back is of no more use
                 held.rollback()
+                held.autocommit = False
         if held.closed or held.info.transaction_status != TRANSACTION_STATUS_IDLE:
             held.close()
             return

@@ -26,11 +26,13 @@ def read_by_node(
     counties: Collection[str],
     read: Callable[[extensions.cursor, list[str]], Part],
     *,
+    one_statement: bool = False,
     deadline_s: float = NODE_DEADLINE_S,
 ) -> tuple[list[Part], dict[str, str]]:
     """What `read` gives for the counties of each node, and the counties of nodes that did not answer.
 
-    Every node is asked in a transaction and a thread of its own, in one snapshot of its own.
+    Every node is asked in a transaction and a thread of its own, in one snapshot of its own. What reads by
+    `one_statement` does so without a begin and an end of the transaction, which take longer than most reads.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def read_by_node(
     watch = node_watch()
     try:
         if not watch.spread:
-            with in_transaction(read_only=True, deadline_s=DEADLINE_S) as cursor:
+            with in_transaction(read_only=True, one_statement=one_statement, deadline_s=DEADLINE_S) as cursor:
                 return [read(cursor, sorted(counties))], {}
         away = {county: str(why) for county, why in watch.away(counties).items()}
         groups = watch.by_node([county for county in counties if county not in away])
@@ -58,7 +60,12 @@ def read_by_node(
         try:
             with (
                 watch.lane(node, deadline_s),
-                in_transaction(read_only=True, deadline_s=deadline_s, counties=groups[node]) as cursor,
+                in_transaction(
+                    read_only=True,
+                    one_statement=one_statement,
+                    deadline_s=deadline_s,
+                    counties=groups[node],
+                ) as cursor,
             ):
                 return read(cursor, groups[node])
         except ShardingError as error:

@@ -151,7 +151,9 @@ def _registered(cursor: extensions.cursor, counties: Collection[str] | None) -> 
 def _own_versions(
     counties: Collection[str], deadline_s: float
 ) -> tuple[dict[str, CountyVersion], dict[str, str]]:
-    parts, away = read_by_node(counties, stored_versions, deadline_s=min(deadline_s, LONG_DEADLINE_S))
+    parts, away = read_by_node(
+        counties, stored_versions, one_statement=True, deadline_s=min(deadline_s, LONG_DEADLINE_S)
+    )
     return {county: one for part in parts for county, one in sorted(part.items())}, away
 
 

@@ -88,7 +88,11 @@ def close_pools() -> None:
 
 @contextmanager
 def in_transaction(
-    *, read_only: bool = False, deadline_s: float | None = DEADLINE_S, counties: Collection[str] = ()
+    *,
+    read_only: bool = False,
+    one_statement: bool = False,
+    deadline_s: float | None = DEADLINE_S,
+    counties: Collection[str] = (),
 ) -> Iterator[extensions.cursor]:
     """A cursor in one transaction: committed when the block ends, rolled back when it raises.
 
@@ -97,6 +101,8 @@ def in_transaction(
 
     Parameters
     ----------
+    one_statement
+        The block reads by one statement, which is a snapshot and a transaction by itself.
     counties
         Whose rows the block is about, where it is about some: nothing is begun when the node of one is away,
         and the block is given up when one goes away; see `rely_on` for more of them later.
@@ -116,10 +122,13 @@ def in_transaction(
     try:
         if counties:
             node_watch().require(counties)
-        with pool().transaction(deadline_s=deadline_s) as held, held.cursor() as cursor:
+        with (
+            pool().transaction(deadline_s=deadline_s, one_statement=one_statement) as held,
+            held.cursor() as cursor,
+        ):
             if counties:
                 rely_on(cursor, counties)
-            if read_only:
+            if read_only and not one_statement:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield cursor
             committing = not read_only

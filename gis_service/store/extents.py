@@ -51,10 +51,10 @@ def layer_extents(layer: str, counties: Collection[str]) -> tuple[dict[str, Exte
 
     away: dict[str, str] = {}
     if layer == "county":  # which lies on every node, the coordinator too
-        with in_transaction(read_only=True) as cursor:
+        with in_transaction(read_only=True, one_statement=True) as cursor:
             parts = [read(cursor, counties)]
     else:
-        parts, away = read_by_node(counties, read)
+        parts, away = read_by_node(counties, read, one_statement=True)
     rows = sorted(row for part in parts for row in part)
     found = {
         county: Extent(count, None if west is None else (west, *edges))

@@ -119,14 +119,16 @@ def _pages(
 ) -> tuple[list[_Row], dict[str, str]]:
     """What each node has of a page."""
     if counties is None:
-        with in_transaction(read_only=True) as cursor:
+        with in_transaction(read_only=True, one_statement=True) as cursor:
             counties = ever_registered(cursor)
 
     def of(cursor: extensions.cursor, some: list[str]) -> list[_Row]:
-        condition = " AND ".join([*conditions, "county_code = ANY(%(counties)s)"])
-        return read(cursor, f"{condition} {order}", {**values, "counties": some})
+        # equal to a single value: which shard that is, Citus finds without planning
+        county = "county_code = %(county)s" if len(some) == 1 else "county_code = ANY(%(counties)s)"
+        condition = " AND ".join([*conditions, county])
+        return read(cursor, f"{condition} {order}", {**values, "counties": some, "county": some[0]})
 
-    parts, away = read_by_node(counties, of)
+    parts, away = read_by_node(counties, of, one_statement=True)
     return [row for part in parts for row in part], away
 
 

@@ -73,6 +73,20 @@ def test_a_block_commits_and_a_raising_block_does_not(pool: Pool) -> None:
             cursor.execute("DROP TABLE pool_test")
 
 
+def test_one_statement_is_a_transaction_of_its_own_and_the_next_block_has_one_again(pool: Pool) -> None:
+    """Within a transaction `now()` stands still."""
+    moment = "SELECT now()::text || pg_backend_pid()"
+    with pool.transaction(one_statement=True) as held:
+        assert ask(held, moment) != ask(held, moment)
+    with pytest.raises(psycopg2.errors.DivisionByZero), pool.transaction(one_statement=True) as held:
+        ask(held, "SELECT 1 / 0")
+    with pytest.raises(DeadlineExceeded), pool.transaction(one_statement=True, deadline_s=0.3) as held:
+        ask(held, "SELECT pg_sleep(30)")
+    for _ in range(3):
+        with pool.transaction() as held:
+            assert ask(held, moment) == ask(held, moment)
+
+
 def test_a_slow_query_is_cancelled_at_the_deadline_and_ends_on_the_server(pool: Pool) -> None:
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"within 0\.3 s"), pool.transaction(deadline_s=0.3) as held:
