@@ -22,6 +22,13 @@ _T = TypeVar("_T")
 Task = Callable[[extensions.cursor], _T]
 """Reads something; must not write, and is run in any thread."""
 
+LOCK_S = 5.0
+"""Seconds for which one of several connections waits for a table that somebody locks.
+
+Whoever locks several tables, as a migration does, may have to wait for one that another of the connections
+has read. That circle lies across our own sessions, so that the server does not see it.
+"""
+
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
@@ -110,6 +117,7 @@ class Readers:
                 cursor.execute(_READ_ONLY)
                 for moment in self._moment or ():
                     cursor.execute("SET TRANSACTION SNAPSHOT %s", [moment])
+                cursor.execute("SET LOCAL lock_timeout = %s", [f"{LOCK_S * 1000:.0f}ms"])
                 begun = True
                 run.work(cursor)
         except BaseException as error:  # noqa: BLE001  # the caller of `each` raises it

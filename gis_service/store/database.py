@@ -160,6 +160,8 @@ def reading(*, deadline_s: float | None = LONG_DEADLINE_S) -> Iterator[Readers]:
     try:
         with side_by_side(pool(), READERS, deadline_s=deadline_s) as readers:
             yield readers
+    except errors.LockNotAvailable as error:
+        raise NotReady("another session is changing the tables: try again in a moment") from error
     except (psycopg2.Error, ShardingError) as error:
         if _is_lost_node(error):
             node_watch().suspect()

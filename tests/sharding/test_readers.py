@@ -154,6 +154,53 @@ def test_a_failure_of_the_program_itself_ends_them_as_well(pool: Pool, dsn: str)
     assert still_working(dsn, sleeping) == 0
 
 
+def test_who_locks_what_one_reads_and_another_has_read_is_not_waited_for(
+    pool: Pool, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a migration of two tables does: the server sees no circle, for it lies across our sessions."""
+    monkeypatch.setattr("sharding.readers.LOCK_S", 0.5)
+    leader = threading.current_thread()
+    helped, has_read = threading.Event(), threading.Event()
+    with (
+        closing(psycopg2.connect(dsn)) as changing,
+        closing(psycopg2.connect(dsn)) as looking,
+        changing.cursor() as change,
+        looking.cursor() as look,
+    ):
+        looking.autocommit = True
+        for name in ("first_read", "read_next"):
+            look.execute(f"CREATE TABLE IF NOT EXISTS {name} (n int)")
+        change.execute("LOCK TABLE read_next IN ACCESS EXCLUSIVE MODE")
+
+        def lock() -> None:
+            change.execute("LOCK TABLE first_read IN ACCESS EXCLUSIVE MODE")
+            changing.commit()
+
+        locker = threading.Thread(target=lock)
+
+        def task(cursor: extensions.cursor) -> None:
+            if threading.current_thread() is not leader:
+                helped.set()
+                assert has_read.wait(20)
+                cursor.execute("SELECT * FROM read_next")
+                return
+            assert helped.wait(20)
+            cursor.execute("SELECT * FROM first_read")
+            locker.start()
+            waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'first_read'::regclass"
+            while look.execute(waiting) or not look.rowcount:
+                time.sleep(0.01)
+            has_read.set()
+
+        began = time.monotonic()
+        with pytest.raises(errors.LockNotAvailable), side_by_side(pool, 2, deadline_s=50) as reading:
+            reading.each([task, task])
+        assert time.monotonic() - began < 10
+        locker.join(20)  # which goes on as soon as nobody reads
+        assert not locker.is_alive()
+        look.execute("DROP TABLE first_read, read_next")
+
+
 def test_the_deadline_is_that_of_all_of_them(pool: Pool) -> None:
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded), side_by_side(pool, 2, deadline_s=0.5) as readers:
