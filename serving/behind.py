@@ -12,29 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from serving.environment import Environment, environment
+from serving.asking import PIECE_BYTES, Application, Begun, Headers, begin, content_length
+from serving.environment import environment
 from serving.memory import UNCOUNTED, Memory
 from serving.threads import Threads
 from serving.waiting import Waiting
 
-Application = Callable[[Environment, Any], Iterable[bytes]]
-Headers = list[tuple[bytes, bytes]]
-
-PIECE_BYTES = 1 << 18
-"""Bytes that are worth sending by themselves."""
-
-PIECE_S = 0.25
-"""Seconds after which what there is of a piece is sent, however little it is."""
-
 _STREAM_BYTES = 2 * PIECE_BYTES
 _MOST_WHOLE = 1 << 26  # of an answer that is sent without chunks
-_WITHOUT_CONTENT = (204, 304)
 
 log = logging.getLogger("serving")
 
@@ -62,16 +52,6 @@ class Refusal(NamedTuple):
     status: int
     headers: Headers
     content: bytes
-
-
-class _Begun(NamedTuple):
-    """An answer of which the head is there: `content`, and if that is not all, `rest`."""
-
-    status: int
-    headers: Headers
-    content: bytes
-    rest: Rest | None = None
-    waiting: Waiting | None = None
 
 
 class Behind:
@@ -151,7 +131,7 @@ class Behind:
 
     async def _answer(self, scope: Any, receive: Any, send: Any, body: bytes, connection: Connection) -> None:
         threads = self._urgent_threads if scope["path"] in self._urgent else self._threads
-        begun = await threads.put(partial(_begin, self._application, environment(scope, body), connection))
+        begun = await threads.put(partial(begin, self._application, environment(scope, body), connection))
         if begun is None:
             connection.abandon()
             return
@@ -162,7 +142,7 @@ class Behind:
                 threads.put(begun.rest.close)
 
     async def _send(
-        self, scope: Any, receive: Any, send: Any, begun: _Begun, threads: Threads, connection: Connection
+        self, scope: Any, receive: Any, send: Any, begun: Begun, threads: Threads, connection: Connection
     ) -> None:
         start = {"type": "http.response.start", "status": begun.status, "headers": begun.headers}
         if scope["method"] == "HEAD" or (begun.rest is None and len(begun.content) <= UNCOUNTED):
@@ -174,7 +154,7 @@ class Behind:
             await self._send_long(scope, send, start, begun, threads, connection)
 
     async def _send_long(
-        self, scope: Any, send: Any, start: Any, begun: _Begun, threads: Threads, connection: Connection
+        self, scope: Any, send: Any, start: Any, begun: Begun, threads: Threads, connection: Connection
     ) -> None:
         content, rest = begun.content, begun.rest
         old = rest is not None and scope["http_version"] == "1.0"  # which knows no chunks
@@ -193,7 +173,7 @@ class Behind:
                     await self._refused(scope, send, "this answer is too long for HTTP/1.0, use HTTP/1.1")
                     return
                 content, rest = whole, None
-                start["headers"] = [*start["headers"], _content_length(content)]
+                start["headers"] = [*start["headers"], content_length(content)]
             await send(start)
             while content:
                 for first in range(0, len(content), PIECE_BYTES):
@@ -250,7 +230,7 @@ class Behind:
     async def _refused(self, scope: Any, send: Any, why: str) -> None:
         status, headers, content = self._refuse(scope["path"], why)
         log.info("refused with %d at %s: %s", status, scope["path"], why)
-        headers = [*headers, _content_length(content)]
+        headers = [*headers, content_length(content)]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
@@ -290,89 +270,3 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-# --- in threads
-
-
-def _begin(application: Application, environ: Environment, connection: Connection) -> _Begun | None:
-    """Ask the application; the answer as far as it is there at once. None where nobody waits any more."""
-    if connection.gone:
-        return None
-    told: list[tuple[int, Headers]] = []
-
-    def start_response(status: str, headers: list[tuple[str, str]], _fault: Any = None) -> None:
-        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        told.append((int(status.split(" ", 1)[0]), fields))
-
-    answer = application(environ, start_response)
-    rest = Rest(answer)
-    keep = False
-    try:
-        content, keep = rest.begin(head_alone=environ["REQUEST_METHOD"] == "HEAD")
-    finally:
-        if not keep:
-            rest.close()
-    status, headers = told[-1]
-    if keep:
-        return _Begun(status, headers, content, rest, getattr(answer, "waiting", None))
-    is_known = rest.ended and status not in _WITHOUT_CONTENT
-    if is_known and not any(name.lower() == b"content-length" for name, _ in headers):
-        headers.append(_content_length(content))
-    return _Begun(status, headers, content)
-
-
-class Rest:
-    """What is left of an answer; asked in threads, by one at a time."""
-
-    def __init__(self, answer: Iterable[bytes]) -> None:
-        self._answer = answer
-        self._pieces: Iterator[bytes] = iter(())
-        self.ended = False
-
-    def begin(self, *, head_alone: bool) -> tuple[bytes, bool]:
-        """The first piece, and whether there may be more; all of an answer that is whole."""
-        answer = self._answer
-        if isinstance(answer, list | tuple) or not getattr(answer, "streaming", True):
-            self.ended = True
-            return b"".join(answer), False
-        if head_alone:
-            return b"", False
-        if getattr(answer, "waiting", None) is not None:
-            return b"", True
-        self._pieces = iter(answer)
-        content = self.next_piece()
-        return content, not self.ended
-
-    def next_piece(self) -> bytes:
-        """What is worth sending; nothing at the end."""
-        held: list[bytes] = []
-        size, until = 0, time.monotonic() + PIECE_S
-        for piece in self._pieces:
-            held.append(piece)
-            size += len(piece)
-            if size >= PIECE_BYTES or (size and time.monotonic() > until):
-                return b"".join(held)
-        self.ended = True
-        return b"".join(held)
-
-    def whole(self, content: bytes, most: int) -> bytes | None:
-        """All of the answer, whose beginning is known; None where it is longer than that."""
-        held, size = [content], len(content)
-        for piece in self._pieces:
-            held.append(piece)
-            size += len(piece)
-            if size > most:
-                return None
-        self.ended = True
-        return b"".join(held)
-
-    def close(self) -> None:
-        """Nobody asks for more."""
-        close = getattr(self._answer, "close", None)
-        if close is not None:
-            close()
-
-
-def _content_length(content: bytes) -> tuple[bytes, bytes]:
-    return b"content-length", b"%d" % len(content)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import uvicorn
 import uvloop
 
-from serving.behind import Application, Behind, Refusal
+from serving.asking import Application
+from serving.behind import Behind, Refusal
 from serving.memory import Memory
 from serving.protocol import MOST_HEAD, Protocol
 from serving.quick import Quick

@@ -188,8 +188,10 @@ def test_who_locks_what_one_reads_and_another_has_read_is_not_waited_for(
             cursor.execute("SELECT * FROM first_read")
             locker.start()
             waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'first_read'::regclass"
-            while look.execute(waiting) or not look.rowcount:
+            look.execute(waiting)
+            while not look.rowcount:
                 time.sleep(0.01)
+                look.execute(waiting)
             has_read.set()
 
         began = time.monotonic()
