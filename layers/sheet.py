@@ -6,10 +6,10 @@ writer of GeoJSON reads them, live state beside them. Values only; whoever holds
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,19 @@ class Sight:
     fields: tuple[str, ...] = ()
     moment: datetime | None = None
     counties: Counties = None
+
+
+class KeptColumns(dict[str, Column]):
+    """Columns of one whole sheet that several looks share, and what is worked out of them, by who did that.
+
+    Both go when the last look that shares them does.
+    """
+
+    __slots__ = ("told",)
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        super().__init__(columns)
+        self.told: dict[Hashable, Any] = {}
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ from gis_service.engine.columns import rfc3339, table_of
 from gis_service.engine.shapes import CountyRun, Shapes
 from gis_service.engine.world import World
 from gis_service.kernels.compiled import F64, I64
-from layers.geojson_columns import Column
+from layers.geojson_columns import Column, NumberColumn
 from layers.sheet import Patch, Seen, Sight
 from layers.sheet_features import geometries_at
 from layers.source import Counties
@@ -71,8 +71,10 @@ class Atlas:
             When the grid cannot be read.
         """
         live = _live_fields(layer, sight)
-        scene = self.moments.scene(sight.moment if live else None)
-        world = self._tidied(scene.world)
+        # without live fields no moment matters, and how switches stand is not asked
+        scene = self.moments.scene(sight.moment) if live else None
+        world = self._tidied(self.engine.current.get() if scene is None else scene.world)
+        away = world.missing_counties if scene is None else scene.missing
         near = self.plans.runs(world, layer).meeting(sight.box, sight.counties)
         found, lost = self._ready(world, layer, near, sight.fields, live)
         seen: list[tuple[CountyRun, I64]] = []
@@ -81,7 +83,9 @@ class Atlas:
                 rows = found[run.county].sheet.index.rows(sight.box)
                 if rows.size:
                     seen.append((run, rows))
-        state = live_by_part(scene, layer, [rows + run.first for run, rows in seen] if live else [], live)
+        state: list[dict[str, NumberColumn]] = [{}] * len(seen)
+        if scene is not None:
+            state = live_by_part(scene, layer, [rows + run.first for run, rows in seen], live)
         patches: list[Patch] = []
         for place, (run, rows) in enumerate(seen):
             sheet, columns, _ = found[run.county]
@@ -89,11 +93,10 @@ class Atlas:
                 own = np.full(len(sheet), -1)  # references of what is not in the box are left out as well
                 own[rows] = rows + run.first
                 columns = veiled(world, layer, own, dict(columns), sight.counties)
-            lit = state[place] if live else {}
-            patches.append(Patch(run.county, rows, sheet.geometries, sheet.ids, columns, lit))
-        if not scene.missing and not lost:
+            patches.append(Patch(run.county, rows, sheet.geometries, sheet.ids, columns, state[place]))
+        if not away and not lost:
             return Seen(patches)
-        missing = _missing(scene.missing, world, [run.county for run in near], sight.counties)
+        missing = _missing(away, world, [run.county for run in near], sight.counties)
         return Seen(patches, tuple(sorted({*missing, *lost})))
 
     def _ready(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from gis_service.atlas.sheet import Sheet
 from gis_service.engine.shapes import Shapes
 from layers.geojson_columns import Column
+from layers.sheet import KeptColumns
 
 SECONDS = 1.0
 MOST_KINDS = 64
@@ -55,7 +56,10 @@ class Ready:
         held, kinds = self._of
         if held is not shapes or len(kinds) >= MOST_KINDS:
             self._of = (shapes, kinds := {})
-        kept = {county: ReadySheet(*one, until) for county, one in found.items()}
+        kept = {
+            county: ReadySheet(sheet, KeptColumns(columns), until)
+            for county, (sheet, columns) in found.items()
+        }
         kinds[layer, fields] = {**kinds.get((layer, fields), {}), **kept}
         return kept
 

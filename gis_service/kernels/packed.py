@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numba.cpython.unsafe.numbers import trailing_zeros  # type: ignore[import-untyped]
 
 from gis_service.kernels.compiled import F64, I32, I64, compiled
 
@@ -20,6 +21,8 @@ FANOUT = 16
 
 _FEW = 1 << 10  # rows that there is room for at first: to take memory for all costs more than to find a few
 _BITS = 16  # of each axis of the curve
+_SPARSE = 1 << 10  # rows that are passed over as bits in the time in which one is sorted among others
+_ONE = np.uint64(1)
 
 
 class Packed(NamedTuple):
@@ -105,10 +108,10 @@ def nodes_over(places: F64, order: I32) -> tuple[F64, I64]:
 
 @compiled
 def rows_meeting(places: F64, tree: Packed, west: float, south: float, east: float, north: float) -> I64:
-    """Rows whose box meets a box, borders included, in no order.
+    """Ascending rows whose box meets a box, borders included.
 
-    O(rows found + the nodes that the border of the box cuts). A node that lies inside is taken whole, so that
-    places are looked up along the border only.
+    O(rows found + the nodes that the border of the box cuts + places / 64). A node that lies inside is taken
+    whole, so that places are looked up along the border only.
     """
     order, nodes, starts = tree
     found = np.empty(min(order.size, _FEW), np.int64)
@@ -152,4 +155,23 @@ def rows_meeting(places: F64, tree: Packed, west: float, south: float, east: flo
                 ):
                     found[n] = row
                     n += 1
-    return found[:n].copy()
+    return _ascending(found[:n], len(places))
+
+
+@compiled
+def _ascending(rows: I64, below: int) -> I64:
+    """Different rows in order: a bit for each that there can be, unless they are very few of very many."""
+    if len(rows) * _SPARSE < below:
+        return np.sort(rows)
+    words = np.zeros(below // 64 + 1, np.uint64)
+    for k in range(len(rows)):
+        words[rows[k] >> 6] |= _ONE << np.uint64(rows[k] & 63)
+    out = np.empty(len(rows), np.int64)
+    n = 0
+    for place in range(len(words)):
+        word = words[place]
+        while word:
+            out[n] = 64 * place + np.int64(trailing_zeros(word))
+            word &= word - _ONE
+            n += 1
+    return out

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import xxhash
 
 from layers.sheet import Drawable, Sight
-from layers.source import BadQuery, Counties, Description
+from layers.source import BadQuery, Counties
 from layers.tiles.detail import EVERYTHING, Detail, tolerance
 from layers.tiles.matrix import EXTENT, Tile, TileMatrixSet
 from layers.tiles.mvt import layer_message
@@ -78,7 +78,7 @@ def stamp_of(asked: Asked, details: Mapping[str, Detail]) -> str:
 
 def make_tile(asked: Asked, details: Mapping[str, Detail]) -> Made:
     """The tile; its layers in the order asked for, without those that show nothing in it."""
-    plane = plane_of(asked.grid, asked.tile)
+    plane, off = plane_of(asked.grid, asked.tile), tolerance(asked.tile.z)
     pieces: list[bytes] = []
     thinned: list[Thinned] = []
     missing: set[str] = set()
@@ -91,7 +91,7 @@ def make_tile(asked: Asked, details: Mapping[str, Detail]) -> Made:
             seen.patches,
             one.fields,
             plane,
-            tolerance=tolerance(asked.tile.z),
+            tolerance=off,
             at_least=one.least,
         )
         pieces.append(layer.data)
@@ -102,40 +102,50 @@ def make_tile(asked: Asked, details: Mapping[str, Detail]) -> Made:
 
 def _shown(asked: Asked, details: Mapping[str, Detail]) -> list[_Shown]:
     """The layers that a tile shows at its level, with what is to be looked at."""
-    z = asked.tile.z
     # positions are brought onto whole units: what lies half a unit beyond the margin may come in
     box = asked.grid.bounds(asked.tile, (MARGIN + 1) / EXTENT)
-    shown = []
+    moment, counties = asked.moment, asked.counties
+    return [
+        _Shown(source, fields, least, Sight(box, wanted, moment, counties))
+        for source, fields, wanted, least in _planned(asked, details)
+    ]
+
+
+class _Planned(NamedTuple):
+    source: Drawable
+    fields: tuple[str, ...]
+    wanted: tuple[str, ...]
+    least: Mapping[str, float]
+
+
+_Key = tuple[tuple[int, ...], int, int, tuple[str, ...] | None]
+_PLANS: dict[_Key, tuple[tuple[Drawable, ...], Mapping[str, Detail], list[_Planned]]] = {}
+_MOST_PLANS = 1 << 8
+
+
+def _planned(asked: Asked, details: Mapping[str, Detail]) -> list[_Planned]:
+    """The attributes that a tile tells of each layer, what is to be looked at for it, and what rows need."""
+    z, properties = asked.tile.z, asked.properties
+    key = tuple(map(id, asked.sources)), id(details), z, properties
+    held = _PLANS.get(key)
+    if held is not None:  # what it keeps has the same identity as long as it is kept
+        return held[2]
+    planned = []
     for source in asked.sources:
         description = source.description
         detail = details.get(description.id, EVERYTHING)
-        if z >= detail.since:
-            fields, wanted, least = _told(description, detail, z, asked.properties)
-            shown.append(_Shown(source, fields, least, Sight(box, wanted, asked.moment, asked.counties)))
-    return shown
-
-
-_Told = tuple[tuple[str, ...], tuple[str, ...], Mapping[str, float]]
-_TOLD: dict[tuple[int, int, int, tuple[str, ...] | None], tuple[Description, Detail, _Told]] = {}
-_MOST_TOLD = 1 << 10
-
-
-def _told(description: Description, detail: Detail, z: int, properties: tuple[str, ...] | None) -> _Told:
-    """The attributes of a layer that a tile tells, what is to be looked at for it, and what rows need."""
-    key = id(description), id(detail), z, properties
-    held = _TOLD.get(key)
-    if held is not None and held[0] is description and held[1] is detail:
-        return held[2]
-    fields = detail.fields(description, z)
-    if properties is not None:
-        names = {one.name for one in description.fields}
-        fields = tuple(name for name in properties if name in names)
-    least = detail.least(z)
-    told = fields, tuple(dict.fromkeys([*fields, *least])), least
-    if len(_TOLD) >= _MOST_TOLD:
-        _TOLD.clear()
-    _TOLD[key] = description, detail, told
-    return told
+        if z < detail.since:
+            continue
+        fields = detail.fields(description, z)
+        if properties is not None:
+            names = {one.name for one in description.fields}
+            fields = tuple(name for name in properties if name in names)
+        least = detail.least(z)
+        planned.append(_Planned(source, fields, tuple(dict.fromkeys([*fields, *least])), least))
+    if len(_PLANS) >= _MOST_PLANS:
+        _PLANS.clear()
+    _PLANS[key] = asked.sources, details, planned
+    return planned
 
 
 def check_properties(sources: Sequence[Drawable], properties: Sequence[str]) -> None:

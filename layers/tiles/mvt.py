@@ -6,16 +6,16 @@ Mapbox Vector Tile specification 2.1.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from compiling import F64
+from compiling import F64, I64
 from compiling.addresses import address_of
-from layers.addressed import ADDRESSED, ADDRESSED_GEOMETRY
 from layers.geojson_rows import LINE, MULTILINE, POINT
-from layers.sheet import Patch
+from layers.sheet import KeptColumns, Patch
 from layers.tiles import crowded
 from layers.tiles.crowded import Written, crowded_layer, wanted_of
 from layers.tiles.matrix import EXTENT
@@ -23,6 +23,7 @@ from layers.tiles.plane import MARGIN
 from layers.tiles.whole import TOO_MUCH, whole_layer
 
 _NOTHING: Mapping[str, float] = {}
+_LOW, _HIGH = float(-MARGIN), float(EXTENT + MARGIN)
 
 
 class Layer(NamedTuple):
@@ -90,6 +91,17 @@ def _around(name: str, fields: tuple[str, ...]) -> tuple[bytes, bytes]:
     return b"\x78\x02\x0a" + varint(len(text)) + text, keys
 
 
+class _Told(NamedTuple):
+    """What `whole_layer` is told of the sheets and columns of patches, the first axis being the patch."""
+
+    geometry: I64
+    ids: I64
+    columns: I64
+    live: I64
+    least_of: I64
+    least: F64
+
+
 def _in_one_call(
     patches: Sequence[Patch],
     fields: Sequence[str],
@@ -98,34 +110,59 @@ def _in_one_call(
     at_least: Mapping[str, float],
 ) -> Written | None:
     """The layer, unless it is one that `crowded` makes."""
-    n = len(patches)
-    looks = np.empty((n, 2), np.int64)
-    geometries = np.empty((n, ADDRESSED_GEOMETRY), np.int64)
-    ids = np.empty((n, ADDRESSED), np.int64)
-    columns = np.empty((n, len(fields), ADDRESSED), np.int64)
-    live = np.empty((n, len(fields)), np.int64)
-    least_of = np.empty((n, len(at_least), ADDRESSED), np.int64)
-    every = [np.ascontiguousarray(patch.rows, np.int64) for patch in patches]
+    every = []
+    looks = np.empty((len(patches), 2), np.int64)
     for place, patch in enumerate(patches):
         if patch.geometries.kind not in (POINT, LINE, MULTILINE):
             return None
-        looks[place] = address_of(every[place]), len(every[place])
-        geometries[place] = patch.geometries.addressed.told
-        ids[place] = patch.ids.addressed.told
-        columns[place], live[place], least_of[place] = wanted_of(patch, fields, at_least)
+        rows = np.ascontiguousarray(patch.rows, np.int64)
+        every.append(rows)  # its address is read below
+        looks[place] = address_of(rows), len(rows)
+    told = [_told(patch, tuple(fields), at_least) for patch in patches]
+    one = told[0]
+    if len(told) > 1:
+        one = _Told(*map(np.concatenate, list(zip(*told, strict=True))[:-1]), told[0].least)
     features, values, count = whole_layer(
         looks,
-        geometries,
-        ids,
-        columns,
-        live,
-        least_of,
-        np.array(list(at_least.values()), np.float64),
+        one.geometry,
+        one.ids,
+        one.columns,
+        one.live,
+        one.least_of,
+        one.least,
         plane,
-        float(-MARGIN),
-        float(EXTENT + MARGIN),
+        _LOW,
+        _HIGH,
         tolerance,
         crowded.MOST_FEATURES,
         crowded.MOST_BYTES,
     )
     return None if count == TOO_MUCH else Written(features, values, count, count)
+
+
+def _told(patch: Patch, fields: tuple[str, ...], at_least: Mapping[str, float]) -> _Told:
+    """Of one patch; what is told of its sheet is kept with the columns, where looks share them."""
+    columns = patch.columns
+    if not isinstance(columns, KeptColumns):
+        return _gathered(patch, fields, at_least)
+    key = __name__, fields, *at_least.items()
+    found: _Told | None = columns.told.get(key)
+    if found is None:
+        found = columns.told[key] = _gathered(replace(patch, live={}), fields, at_least)
+    if not patch.live:
+        return found
+    told, live = found.columns.copy(), found.live.copy()
+    for place, field in enumerate(fields):
+        column = patch.live.get(field)
+        if column is not None:
+            told[0, place], live[0, place] = column.addressed.told, 1
+    return found._replace(columns=told, live=live)
+
+
+def _gathered(patch: Patch, fields: tuple[str, ...], at_least: Mapping[str, float]) -> _Told:
+    of = wanted_of(patch, fields, at_least)
+    geometry, ids = patch.geometries.addressed.told, patch.ids.addressed.told
+    least = np.array(list(at_least.values()), np.float64)
+    return _Told(
+        geometry[None].copy(), ids[None].copy(), of.columns[None], of.live[None], of.least_of[None], least
+    )

@@ -62,7 +62,7 @@ def test_a_box_finds_what_it_meets_and_nothing_else(n: int, seed: int, kind: str
     assert sorted(tree.order.tolist()) == rows.tolist()
     for box in asked:
         found = rows_meeting(places, tree, *map(float, box)).tolist()
-        assert sorted(found) == met_one_by_one(places, rows, box)
+        assert found == met_one_by_one(places, rows, box)
 
 
 @given(st.lists(boxes, max_size=40), boxes)
@@ -79,7 +79,7 @@ def test_trees_of_full_and_of_just_begun_levels(n: int) -> None:
     rows = frozen(np.arange(n), np.int64)
     tree = tree_of(places, rows)
     for box in ((0.0, 0.0, 1.0, 1.0), (0.2, 0.3, 0.6, 0.5), (0.5, 0.5, 0.5, 0.5), (2.0, 2.0, 3.0, 3.0)):
-        assert sorted(rows_meeting(places, tree, *box).tolist()) == met_one_by_one(places, rows, box)
+        assert rows_meeting(places, tree, *box).tolist() == met_one_by_one(places, rows, box)
 
 
 def test_one_step_along_the_curve_is_one_step_to_the_side() -> None:
@@ -91,3 +91,13 @@ def test_one_step_along_the_curve_is_one_step_to_the_side() -> None:
     steps = np.abs(np.diff(cells[np.argsort(keys)], axis=0)).sum(axis=1)
     assert np.unique(keys).size == len(cells)
     assert (steps == 1).all()
+
+
+def test_a_few_rows_of_very_many_come_in_order_as_well() -> None:
+    stream = np.random.default_rng(5)
+    places = frozen(stream.random((70_000, 2)), np.float64)
+    rows = frozen(np.arange(len(places)), np.int64)
+    tree = tree_of(places, rows)
+    for side in (0.0005, 0.02, 0.03, 0.2, 1.0):
+        box = (0.4, 0.4, 0.4 + side, 0.4 + side)
+        assert rows_meeting(places, tree, *box).tolist() == met_one_by_one(places, rows, box)
