@@ -6,13 +6,19 @@ west and south, the last two east and north.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba.cpython.unsafe.numbers import trailing_zeros  # type: ignore[import-untyped]
 
 from gis_service.kernels.compiled import F64, I32, I64, compiled
+
+if TYPE_CHECKING:
+
+    def trailing_zeros(word: np.uint64) -> int: ...
+
+else:
+    from numba.cpython.unsafe.numbers import trailing_zeros
 
 U32 = npt.NDArray[np.uint32]
 

@@ -121,7 +121,14 @@ def _in_one_call(
     told = [_told(patch, tuple(fields), at_least) for patch in patches]
     one = told[0]
     if len(told) > 1:
-        one = _Told(*map(np.concatenate, list(zip(*told, strict=True))[:-1]), told[0].least)
+        one = _Told(
+            np.concatenate([each.geometry for each in told]),
+            np.concatenate([each.ids for each in told]),
+            np.concatenate([each.columns for each in told]),
+            np.concatenate([each.live for each in told]),
+            np.concatenate([each.least_of for each in told]),
+            one.least,
+        )
     features, values, count = whole_layer(
         looks,
         one.geometry,
