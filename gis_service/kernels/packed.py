@@ -15,7 +15,9 @@ from gis_service.kernels.compiled import F64, I32, I64, compiled
 
 if TYPE_CHECKING:
 
-    def trailing_zeros(word: np.uint64) -> int: ...
+    def trailing_zeros(word: np.uint64) -> int:
+        """Bits that are 0 below the lowest that is 1."""
+        ...
 
 else:
     from numba.cpython.unsafe.numbers import trailing_zeros
