@@ -34,7 +34,7 @@ from sharding.local_citus import EXTENSIONS, LocalCitus
 from sharding.pg_programs import NoServerPrograms, find_server
 
 NAMES = ("citus-load", "citus-copy", *citus_questions.NAMES)
-CUSTOMERS, WORKERS = 100_000, 2
+WORKERS = 2
 COPIED = "customer_point"
 NODES = SMALL | {"shared_buffers": "512MB", "citus.shard_count": "32", "max_connections": "200"}
 
@@ -47,7 +47,7 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
         why = "PostgreSQL has no Citus extension here: install it from its own sources or packages"
         yield from (LeftOut(name, why) for name in NAMES)
         return
-    customers = min(CUSTOMERS, setting.customers)
+    customers = setting.customers
     counties = max(2, min(COUNTIES, customers // 1000))
     setting.say(f"citus: generating {customers:,} customers")
     plan = plan_province(counties=counties, customers=customers, seed=SEED, shapes="squares")
