@@ -144,7 +144,7 @@ class LostWorkers:
         clients = Clients(
             self._engine.url, self._tables.switches.id.tolist(), chance.randrange(10**9), pause_s=PAUSE_S
         )
-        standing = Standing(self._engine.url, STANDING, lost)
+        standing = Standing(self._engine.url, STANDING, lost, LOADED)
         loader = CountyLoader(self._packages, random.Random(chance.randrange(10**9)))
         moment, away_s = chance.uniform(0.05, LONGEST_S), chance.uniform(0.3, LONGEST_AWAY_S)
         then_commit = chance.random() < 0.5

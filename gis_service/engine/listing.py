@@ -41,7 +41,7 @@ from gis_service.network.topology import Topology
 
 PIECE_BYTES = 1 << 18
 _MOST_DISTRICTS = 100_000
-_OPEN_S = 0.5
+_OPEN_S = 5.0
 
 
 class Listing:
