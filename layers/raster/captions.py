@@ -21,6 +21,9 @@ _PIXELS_FOR_EACH = 2500.0
 """Of the picture: more labels than one for so many pixels cannot stand beside each other."""
 
 _SHORTEST_LINE = 45.0
+_MOST_STRETCHED = 10_000.0
+"""Times that an area with a label may be longer than wide: its middle is looked for in squares of its width."""
+
 _LONGEST_TEXT = 80
 _UNSEEN = np.zeros((0, 0), np.int32)
 
@@ -98,7 +101,19 @@ class Captions:
         if shaped.kind == LINE:
             written, ends = line_chunks(some, shaped.offsets, shaped.xy, box, _UNSEEN, 0)
         else:
+            if _is_sliver(row, shaped):
+                return None
             written, ends = area_chunks(
                 some, shaped.multis, shaped.polygons, shaped.offsets, shaped.xy, box, _UNSEEN, 0
             )
         return written[: int(ends[0])].tobytes() if len(ends) else None
+
+
+def _is_sliver(row: int, shaped: Shaped) -> bool:
+    first, last = (shaped.offsets[shaped.polygons[shaped.multis[at]]] for at in (row, row + 1))
+    xy = shaped.xy[first:last]
+    xy = xy[np.isfinite(xy).all(axis=1)]
+    if not len(xy):
+        return True
+    short, long = sorted((xy.max(axis=0) - xy.min(axis=0)).tolist())
+    return bool(long > _MOST_STRETCHED * short)

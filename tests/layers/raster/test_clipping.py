@@ -69,3 +69,25 @@ def test_a_county_with_a_dashed_outline_is_drawn_on_a_map_of_any_scale(across: f
     # the border stands in the middle: paper on its left, the county on its right
     assert edge[50, 20].tolist() == [255, 255, 255, 255]
     assert edge[50, 180].tolist() == inside[50, 100].tolist()
+
+
+def test_a_map_a_millionth_as_wide_as_it_is_high_is_drawn() -> None:
+    """The middle of an area is looked for in squares of its width: here in ten millions of them."""
+    service = HandService(
+        [hand_layer("county", [shapely.box(108.0, 22.0, 109.0, 23.0)], name=["A long name"])]
+    )
+    began = time.monotonic()
+    found = service.picture({**MAP, "LAYERS": "county", "BBOX": "108.4,22.4,108.40000001,22.6"})
+    assert time.monotonic() - began < 20
+    assert found[5, 5].tolist() == found[95, 195].tolist() != [255, 255, 255, 255]
+
+
+def test_an_area_is_labelled_where_its_middle_lies_and_nowhere_else() -> None:
+    """Else every tile within a county would have its name in the middle."""
+    service = HandService(
+        [hand_layer("county", [shapely.box(108.0, 22.0, 109.0, 23.0)], name=["A long name"])]
+    )
+    for west, south, named in ((108.45, 22.45, True), (108.1, 22.1, False)):
+        box = f"{west},{south},{west + 0.1},{south + 0.1}"
+        found = service.picture({**MAP, "LAYERS": "county", "BBOX": box})
+        assert (len(np.unique(found.reshape(-1, 4), axis=0)) > 5) == named
