@@ -22,7 +22,7 @@ _PIXELS_FOR_EACH = 2500.0
 
 _SHORTEST_LINE = 45.0
 _MOST_STRETCHED = 10_000.0
-"""Times that an area with a label may be longer than wide: its middle is looked for in squares of its width."""
+"""Times that a labelled area may be longer than wide: its middle is looked for in squares of its width."""
 
 _LONGEST_TEXT = 80
 _UNSEEN = np.zeros((0, 0), np.int32)
