@@ -8,7 +8,7 @@ anew each time, which the engine keeps between questions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -60,7 +60,8 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
     study = study_of(setting.some(NODES), CANDIDATES)
 
     def ours(_: None) -> F64:
-        fresh = replace(study.reckoned)
+        kept = study.reckoned  # the grid and its impedances; nothing that was worked out from them
+        fresh = Reckoned(kept.tree, kept.rules, kept.r, kept.x, kept.rated, kept.capacity, kept.unknown)
         ones = np.ones(study.at.size)
         return fresh.chains(study.at, ones, NEW_KVA, NEW_KVA, study.r, study.x).end
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gis_service.kernels.compiled import B1, F64, I32, I64, compiled
+from gis_service.kernels.compiled import B1, F64, I32, I64, compiled, fusing
 from gis_service.kernels.powerflow import C128
 
 
@@ -101,7 +101,7 @@ def runs_of(
     return top, run_r, run_x, way_loss
 
 
-@compiled
+@fusing
 def _settle(
     r: F64,
     x: F64,
@@ -130,14 +130,15 @@ def _settle(
             sum_re += (s_p * a + s_q * b) * inverse
             sum_im += (s_p * b - s_q * a) * inverse
             i_re[k], i_im[k] = sum_re, sum_im
-        a, b, moved, least = v0, 0.0, 0.0, 1.0
+        a, b, moved = v0, 0.0, 0.0
         for k in range(n):
             a -= r[k] * i_re[k] - x[k] * i_im[k]
             b -= r[k] * i_im[k] + x[k] * i_re[k]
-            moved = max(moved, abs(a - v_re[k]) + abs(b - v_im[k]))
-            least = min(least, a * a + b * b)
+            far = abs(a - v_re[k]) + abs(b - v_im[k])
+            if far > moved:
+                moved = far
             v_re[k], v_im[k] = a, b
-        if not least > _LOWEST:
+        if not a * a + b * b > _LOWEST:  # the end stands lowest; what is no number is not above either
             return False
         # each round moves them by about the same share of the last: this much all later ones would, together
         share = moved / before if before > 0.0 else 1.0

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gis_service.kernels.compiled import B1, F64, I32, compiled
+from gis_service.kernels.compiled import B1, F64, I32, I64, compiled, fusing
 from gis_service.kernels.powerflow import C128
 
 _TOLERANCE = 1e-9
@@ -36,6 +36,75 @@ class Feeders(NamedTuple):
 
 
 @compiled
+def voltages_held(
+    parent: I32, kind: I64, transformer: int, kv: F64, source_pu: F64, above_kv: float, busbar_pu: float
+) -> tuple[B1, B1, I32, F64]:
+    """Where voltages are held, and at what.
+
+    Parameters
+    ----------
+    kind, transformer
+        What the edge to each position is, and which of these is a transformer.
+    source_pu
+        The voltage of a source, nan at all else.
+    above_kv, busbar_pu
+        A transformer that is fed from above that voltage holds this one behind it.
+
+    Returns
+    -------
+    regulated, holding : bool
+        Whether a tap changer, and whether anything, holds the voltage of each position.
+    begins : int32
+        The last position on the way to each where it is held, itself included; -1 at the top.
+    held : float64
+        The voltage there, per unit.
+    """
+    n = parent.size
+    regulated, holding = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    begins, held = np.full(n, -1, np.int32), np.full(n, busbar_pu)
+    for k in range(1, n):
+        q = parent[k]
+        regulated[k] = kind[k] == transformer and kv[q] > above_kv
+        feeds = not np.isnan(source_pu[k])
+        holding[k] = regulated[k] or feeds
+        if holding[k]:
+            begins[k] = k
+            held[k] = source_pu[k] if feeds else busbar_pu
+        else:
+            begins[k], held[k] = begins[q], held[q]
+    return regulated, holding, begins, held
+
+
+@compiled
+def _share(customers: float, steps: F64, factors: F64) -> float:
+    """Straight between steps, level beyond them."""
+    k, last = 0, steps.size - 1
+    while k < last and customers >= steps[k + 1]:
+        k += 1
+    share: float = factors[k]
+    if k < last:
+        share += (factors[k + 1] - factors[k]) / (steps[k + 1] - steps[k]) * (customers - steps[k])
+    return share
+
+
+@compiled
+def shares_drawn(customers: I64, steps: F64, factors: F64) -> tuple[F64, F64]:
+    """The share of their power that the customers below each position draw together, now and with one more.
+
+    Parameters
+    ----------
+    steps, factors
+        Numbers of customers, rising from 1, and the share of each.
+    """
+    n = customers.size
+    share, share_after = np.empty(n), np.empty(n)
+    for k in range(n):
+        share[k] = _share(max(customers[k], 1), steps, factors)
+        share_after[k] = _share(customers[k] + 1, steps, factors)
+    return share, share_after
+
+
+@fusing
 def feeders_at_work(
     parent: I32, begins: B1, held: F64, r: F64, x: F64, load: F64, cosine: float, sine: float
 ) -> tuple[C128, C128, C128, F64, bool]:

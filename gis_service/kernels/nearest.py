@@ -48,13 +48,13 @@ def _drop_first(key: F64, vertex: I32, size: int) -> None:
         first = 4 * i + 1
         if first >= size:
             break
-        best = first
+        best, least = first, key[first]
         for j in range(first + 1, min(first + 4, size)):
-            if key[j] < key[best]:
-                best = j
-        if key[best] >= c:
+            if key[j] < least:
+                best, least = j, key[j]
+        if least >= c:
             break
-        key[i], vertex[i] = key[best], vertex[best]
+        key[i], vertex[i] = least, vertex[best]
         i = best
     key[i], vertex[i] = c, v
 
@@ -112,6 +112,13 @@ def _search(
                 size += 1
     for k in range(marked):
         far[touched[k]] = np.inf
+    for k in range(1, n):  # equally far ones by number
+        j, v = k, found[k]
+        while j > 0 and found_far[j - 1] == found_far[k] and found[j - 1] > v:
+            found[j] = found[j - 1]
+            j -= 1
+        found[j] = v
+    n = min(n, most)
     return found[:n], found_far[:n]
 
 
@@ -154,12 +161,11 @@ class Nearby:
             work = self._new_work(seeds.size)
         if work.key.size < self._head.size + seeds.size:  # more seeds than ever before
             work = self._new_work(seeds.size)
-        found, far = _search(
+        found = _search(
             self._indptr, self._head, self._weight, wanted, seeds, seed_far, float(reach), int(most), *work
         )
         self._spare.append(work)
-        order = np.lexsort((found, far))[:most] if found.size > 1 else slice(0, most)
-        return found[order], far[order]
+        return found
 
     def _new_work(self, seeds: int) -> _Work:
         n, room = self._indptr.size - 1, self._head.size + seeds

@@ -17,8 +17,8 @@ import numpy as np
 
 from gis_service.kernels.chains import Chains, Runs, chain_voltages, runs_of
 from gis_service.kernels.compiled import B1, F64, I32, I64
-from gis_service.kernels.feeders import Feeders, feeders_at_work
-from gis_service.kernels.radial import largest_below, last_down, sum_down, tightest
+from gis_service.kernels.feeders import Feeders, feeders_at_work, shares_drawn, voltages_held
+from gis_service.kernels.radial import largest_below, sum_down, tightest
 from gis_service.planning.rules.book import Rules
 from gis_service.planning.single_points import Exposure, exposure
 from gis_service.planning.supply_tree import LINE, SOURCE, SWITCH, TRANSFORMER, SupplyTree
@@ -61,14 +61,18 @@ class Reckoned:
         return float(np.sqrt(max(0.0, 1.0 - self.cosine**2)))
 
     @cached_property
+    def _shares(self) -> tuple[F64, F64]:
+        return shares_drawn(self.tree.customers, *self.rules.load.steps)
+
+    @property
     def share(self) -> F64:
         """Coincidence of the customers below."""
-        return self.rules.load.share(np.maximum(self.tree.customers, 1))
+        return self._shares[0]
 
-    @cached_property
+    @property
     def share_after(self) -> F64:
         """The same with one customer more."""
-        return self.rules.load.share(self.tree.customers + 1)
+        return self._shares[1]
 
     @cached_property
     def before(self) -> F64:
@@ -91,28 +95,37 @@ class Reckoned:
         return most
 
     @cached_property
+    def _where_held(self) -> tuple[B1, B1, I32, F64]:
+        tree, limits = self.tree, self.rules.limits
+        return voltages_held(
+            tree.parent,
+            tree.kind,
+            TRANSFORMER,
+            tree.kv,
+            tree.source_pu,
+            limits.regulated_above_kv,
+            limits.busbar_pu,
+        )
+
+    @property
     def regulated(self) -> B1:
         """Where a tap changer holds the voltage."""
-        tree = self.tree
-        above = np.where(tree.parent >= 0, tree.kv[tree.parent], np.nan)
-        held: B1 = (tree.kind == TRANSFORMER) & (above > self.rules.limits.regulated_above_kv)
-        return held
+        return self._where_held[0]
 
-    @cached_property
+    @property
+    def holding(self) -> B1:
+        """Where a voltage is held: by a tap changer or a source."""
+        return self._where_held[1]
+
+    @property
     def begins(self) -> I32:
         """Position at which the voltage of each is held: behind the last tap changer, or the source."""
-        return last_down(self.tree.parent, self._holding)
+        return self._where_held[2]
 
-    @cached_property
+    @property
     def held(self) -> F64:
         """The voltage there, per unit."""
-        tree = self.tree
-        volts = np.full(tree.size, self.rules.limits.busbar_pu)
-        sources = np.flatnonzero(tree.kind == SOURCE)
-        given = tree.topology.tables.sources.voltage_pu[tree.rows(SOURCE, sources)]
-        volts[sources] = np.where(np.isnan(given) | (given <= 0), 1.0, given)
-        found: F64 = volts[np.maximum(self.begins, 0)]
-        return found
+        return self._where_held[3]
 
     @cached_property
     def _z(self) -> F64:
@@ -123,7 +136,7 @@ class Reckoned:
     @cached_property
     def fall(self) -> Falls:
         """What falls along the whole way, from where voltage is held."""
-        return self._falls(self._z, self._holding)
+        return self._falls(self._z, self.holding)
 
     @cached_property
     def level_fall(self) -> Falls:
@@ -149,18 +162,12 @@ class Reckoned:
         )
 
     @cached_property
-    def _holding(self) -> B1:
-        """Where a voltage is held."""
-        holding: B1 = self.regulated | (self.tree.kind == SOURCE)
-        return holding
-
-    @cached_property
     def present(self) -> Feeders:
         """Voltages and losses without the customer: a power flow over all that each held voltage feeds."""
         load = self.before / _BASE_KVA
         found = Feeders(
             *feeders_at_work(
-                self.tree.parent, self._holding, self.held, self.r, self.x, load, self.cosine, self.sine
+                self.tree.parent, self.holding, self.held, self.r, self.x, load, self.cosine, self.sine
             )
         )
         return found if found.settled else self._present_by_tree(load)
@@ -172,11 +179,11 @@ class Reckoned:
         volts = fallen.astype(np.complex128)
         edge_loss, below_loss = np.zeros(n, np.complex128), np.zeros(n, np.complex128)
         deepest = np.maximum(np.abs(volts) + largest_below(tree.parent, -np.abs(volts)), 0.0)
-        for begin in np.flatnonzero(self._holding).tolist():
+        for begin in np.flatnonzero(self.holding).tolist():
             mine = self.begins == begin
             alone = feeders_at_work(
                 tree.parent,
-                self._holding,
+                self.holding,
                 self.held,
                 self.r,
                 self.x,
@@ -197,7 +204,7 @@ class Reckoned:
         return Runs(
             *runs_of(
                 self.tree.parent,
-                self._holding,
+                self.holding,
                 self.tree.kind == TRANSFORMER,
                 self.r,
                 self.x,

@@ -121,6 +121,15 @@ class SupplyTree:
         length[1:] = self.topology.edge_length_m[self.edge[1:]] * self.share_of_edge[1:]
         return length
 
+    @cached_property
+    def source_pu(self) -> F64:
+        """The voltage of the source that leads to each position, 1 where it is not given; nan at all else."""
+        volts: F64 = np.full(self.size, np.nan)
+        sources = np.flatnonzero(self.kind == SOURCE)
+        given = self.topology.tables.sources.voltage_pu[self.rows(SOURCE, sources)]
+        volts[sources] = np.where(np.isnan(given) | (given <= 0), 1.0, given)
+        return volts
+
     @property
     def share_of_edge(self) -> F64:
         """How much of its edge each position stands for."""

@@ -189,12 +189,17 @@ class Load(_Section):
             raise ValueError("coincidence: the first step is that of 1 customer")
         return self
 
+    @cached_property
+    def steps(self) -> tuple[F64, F64]:
+        """Numbers of customers, and the share that each draws together, float64."""
+        return (
+            np.array([float(one.customers) for one in self.coincidence]),
+            np.array([one.factor for one in self.coincidence]),
+        )
+
     def share(self, customers: I64) -> F64:
         """The share of their contracted power that so many customers draw together, float64."""
-        at = [float(one.customers) for one in self.coincidence]
-        shares: F64 = np.interp(
-            np.asarray(customers, np.float64), at, [one.factor for one in self.coincidence]
-        )
+        shares: F64 = np.interp(np.asarray(customers, np.float64), *self.steps)
         return shares
 
 
