@@ -31,8 +31,10 @@ def read_by_node(
 ) -> tuple[list[Part], dict[str, str]]:
     """What `read` gives for the counties of each node, and the counties of nodes that did not answer.
 
-    Every node is asked in a transaction and a thread of its own, in one snapshot of its own. What reads by
-    `one_statement` does so without a begin and an end of the transaction, which take longer than most reads.
+    One server gives one snapshot, unless the reading is by `one_statement`, which needs no begin and no end of
+    a transaction; they take longer than most reads. Every node of a cluster is asked in a thread of its own,
+    each statement a transaction of its own: within a longer one, a shard that was split or moved meanwhile
+    would be read as it was before its rows came, without any.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def read_by_node(
                 watch.lane(node, deadline_s),
                 in_transaction(
                     read_only=True,
-                    one_statement=one_statement,
+                    one_statement=True,
                     deadline_s=deadline_s,
                     counties=groups[node],
                 ) as cursor,

@@ -104,7 +104,7 @@ def operated_since(positions: Mapping[str, int | None]) -> OperatedSwitches:
             versions = read_versions(cursor, positions)
             switched, told = recently_switched(cursor, positions)
             further = {county: positions[county] for county in versions if county not in told}
-            own, away = dict[str, CountyVersion](), dict[str, str]()
+            asked, own, away = further, dict[str, CountyVersion](), dict[str, str]()
             if further and not distributed(cursor):
                 rows, own = _read(further)(cursor, list(further))
                 switched.update(rows)
@@ -119,8 +119,9 @@ def operated_since(positions: Mapping[str, int | None]) -> OperatedSwitches:
         else:
             again = versions
         stands = {county: one for county, one in versions.items() if county not in away}
-        # each node of a cluster gives a snapshot of its own, and carries a write out in its own time
+        # each statement on a cluster has a snapshot of its own, and each node carries a write out in its time
         settled = all(one.version == stands[county].version for county, one in own.items())
+        settled = settled and own.keys() >= asked.keys() - away.keys()
         if settled and all(again.get(county) == one for county, one in stands.items()):
             return OperatedSwitches(list(switched), np.array(list(switched.values()), np.bool_), stands, away)
         ahead = [county for county, one in own.items() if one.version > stands[county].version]
@@ -139,7 +140,9 @@ def _read(
     ) -> tuple[dict[str, bool], dict[str, CountyVersion]]:
         versions = stored_versions(cursor, counties)
         rows = [row for county in versions for row in _operated(cursor, county, positions[county])]
-        return dict(rows), versions
+        # what moved meanwhile is left out, and read again
+        after = stored_versions(cursor, counties)
+        return dict(rows), {county: one for county, one in versions.items() if after.get(county) == one}
 
     return read
 

@@ -69,9 +69,9 @@ def read_who_answers(
 ) -> Seen:
     """The same for those of these counties whose node answers.
 
-    One server gives a snapshot. A cluster gives each node's own, so there the counties whose version moved
-    meanwhile are read again, until nothing moved between two looks and every county stands where the register
-    says.
+    One server gives a snapshot. A cluster gives each statement's own, so there the counties whose version
+    moved meanwhile are read again, until nothing moved between two looks and every county stands where the
+    register says.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def read_who_answers(
     before, away = _own_versions(known, deadline_s)
     parts, lost = read_by_node(list(before), read_there, deadline_s=deadline_s)
     away |= lost
-    if not parts:
+    if not known.keys() - away.keys():
         if away:
             return Seen({}, {}, away)
         with in_transaction(read_only=True) as cursor:
@@ -106,8 +106,12 @@ def read_who_answers(
         now, lost = _own_versions(known, deadline_s)
         away |= lost
         moved = sorted(code for code in now if now[code] != before.get(code))
-        unsettled = [code for code in now if now[code].version < known[code].version]
-        gone = [*(before.keys() - now.keys()), *lost]
+        unsettled = [
+            code
+            for code, one in known.items()
+            if code not in away and (code not in now or now[code].version < one.version)
+        ]
+        gone = [*(before.keys() - known.keys()), *lost]
         if not moved and not unsettled:
             return Seen(_without(layers, gone), now, away) if gone else Seen(layers, now, away)
         if unsettled:
@@ -157,9 +161,10 @@ def _own_versions(
     return {county: one for part in parts for county, one in sorted(part.items())}, away
 
 
-def _joined(parts: list[Layers]) -> Layers:
-    if len(parts) == 1:
-        return parts[0]
+def _joined(parts: Sequence[Layers]) -> Layers:
+    parts = [part for part in parts if part]
+    if len(parts) < 2:
+        return parts[0] if parts else {}
     return {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
 
 
