@@ -31,10 +31,10 @@ def read_by_node(
 ) -> tuple[list[Part], dict[str, str]]:
     """What `read` gives for the counties of each node, and the counties of nodes that did not answer.
 
-    One server gives one snapshot, unless the reading is by `one_statement`, which needs no begin and no end of
-    a transaction; they take longer than most reads. Every node of a cluster is asked in a thread of its own,
-    each statement a transaction of its own: within a longer one, a shard that was split or moved meanwhile
-    would be read as it was before its rows came, without any.
+    One server gives one snapshot, unless the reading is by `one_statement`, which needs no begin and no end
+    of a transaction; they take longer than most reads. Every node of a cluster is asked in a thread of its
+    own, each statement a transaction of its own: within a longer one, a shard that was split or moved
+    meanwhile would be read as it was before its rows came, without any.
 
     Returns
     -------
