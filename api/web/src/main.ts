@@ -412,7 +412,7 @@ async function start(): Promise<void> {
   const forget = forgetButton(tokens);
   const gate = new Gate(tokens, tokenForm(byId("gate"), forget));
   const desk = new Desk(map, new Engine(settings.engine_url, gate));
-  byId("tools").append(forget);
+  byId("bar").append(forget);
   Object.assign(window, { gridgis: { map, grid: desk.grid, idOf } }); // for the console and the browser tests
   await desk.load();
   desk.follow();
