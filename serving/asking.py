@@ -21,6 +21,20 @@ PIECE_S = 0.25
 _WITHOUT_CONTENT = (204, 304)
 
 
+_READ_BY_UVICORN = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+
+
+class _Spelled(bytes):
+    """The name of a header field that is sent with the capitals which the application gave it.
+
+    uvicorn sends all names in lower case, and some clients look for `Content-Type` and nothing else, although
+    RFC 9110, section 5.1, says that it is the same.
+    """
+
+    def lower(self) -> _Spelled:
+        return self
+
+
 class Client(Protocol):
     """Whom an answer is for."""
 
@@ -46,7 +60,7 @@ def begin(application: Application, environ: Environment, client: Client) -> Beg
     told: list[tuple[int, Headers]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _fault: Any = None) -> None:
-        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        fields = [(_name(name.encode("latin-1")), value.encode("latin-1")) for name, value in headers]
         told.append((int(status.split(" ", 1)[0]), fields))
 
     answer = application(environ, start_response)
@@ -116,6 +130,10 @@ class Rest:
         close = getattr(self._answer, "close", None)
         if close is not None:
             close()
+
+
+def _name(given: bytes) -> bytes:
+    return given if given.lower() in _READ_BY_UVICORN else _Spelled(given)
 
 
 def content_length(content: bytes) -> tuple[bytes, bytes]:

@@ -240,6 +240,18 @@ def test_an_offer_of_another_protocol_is_passed_over(server: SmallServer) -> Non
         assert one_answer(one) == b"200000 " + b"x" * 100
 
 
+def test_names_of_header_fields_are_sent_as_the_application_gave_them(server: SmallServer) -> None:
+    """Some clients look for `Content-Type` and nothing else, OGC's suite for WMTS among them."""
+    heads = [
+        server.ask(b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % path).partition(b"\r\n\r\n")[
+            0
+        ]
+        for path in (b"/environ", b"/long", b"/big?70000")
+    ]
+    assert all(b"\r\nContent-Type: " in head for head in heads)
+    assert [b"chunked" in head for head in heads] == [False, True, False]
+
+
 def test_a_head_request_gets_the_head_alone(server: SmallServer) -> None:
     answer = server.ask(b"HEAD /environ HTTP/1.1\r\n%b\r\n" % CLOSE)
     assert answer.endswith(b"\r\n\r\n")
