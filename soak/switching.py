@@ -66,13 +66,17 @@ class Sent:
 
 @dataclass
 class Clients:
-    """A few threads that operate switches until told to stop; `sent` is everything they ever sent."""
+    """A few threads that operate switches until told to stop; `sent` is everything they ever sent.
+
+    `since`: late operations are not of before, when a county was loaded anew: such take effect at the load.
+    """
 
     url: str
     switches: Sequence[str]
     seed: int
     pause_s: float = 0.0
     late_share: float = LATE_SHARE
+    since: datetime = datetime.min.replace(tzinfo=UTC)
     sent: list[Sent] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -155,7 +159,8 @@ class Clients:
                 "idempotency_key": secrets.token_hex(8),
             }
             if chance.random() < self.late_share:
-                one["at"] = (datetime.now(UTC) - timedelta(seconds=chance.uniform(0, 3))).isoformat()
+                late = datetime.now(UTC) - timedelta(seconds=chance.uniform(0, 3))
+                one["at"] = max(late, self.since).isoformat()
             batch.append(one)
         return batch
 

@@ -142,7 +142,11 @@ class LostWorkers:
         worker, kind = chance.choice((1, 2)), chance.choice(("killed", "frozen"))
         lost = {county for county, number in self._holders.items() if number == worker}
         clients = Clients(
-            self._engine.url, self._tables.switches.id.tolist(), chance.randrange(10**9), pause_s=PAUSE_S
+            self._engine.url,
+            self._tables.switches.id.tolist(),
+            chance.randrange(10**9),
+            pause_s=PAUSE_S,
+            since=datetime.now(UTC),
         )
         standing = Standing(self._engine.url, STANDING, lost, LOADED)
         loader = CountyLoader(self._packages, random.Random(chance.randrange(10**9)))
