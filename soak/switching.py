@@ -64,6 +64,9 @@ class Sent:
         return [one["idempotency_key"] for one in self.batch]
 
 
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass
 class Clients:
     """A few threads that operate switches until told to stop; `sent` is everything they ever sent.
@@ -76,7 +79,7 @@ class Clients:
     seed: int
     pause_s: float = 0.0
     late_share: float = LATE_SHARE
-    since: datetime = datetime.min.replace(tzinfo=UTC)
+    since: datetime = _EVER
     sent: list[Sent] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
