@@ -6,6 +6,7 @@ engine and the business API, and waits. Ends with everything stopped, whatever e
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import os
 import signal
@@ -33,9 +34,13 @@ class StopRequestedError(BaseException):
 
 def main() -> int:
     """Run the demo; 0 when it was asked to stop, 1 with one message when something is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description="The engine and the web map on a demo grid, until Ctrl-C."
+    )
+    parser.add_argument("grid", nargs="?", choices=("town", "streets"), default="town")
+    grid = STREETS if parser.parse_args().grid == "streets" else TOWN
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _request_stop)
-    grid = STREETS if "streets" in sys.argv[1:] else TOWN
     try:
         with ExitStack() as stack:
             _run(stack, grid)

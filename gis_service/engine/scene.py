@@ -9,7 +9,12 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from gis_service.engine.context import Context, Switching
-from gis_service.engine.following.current import CurrentWorld, Versions, apply_readings
+from gis_service.engine.following.current import (
+    CurrentWorld,
+    Versions,
+    apply_readings,
+    same_topology,
+)
 from gis_service.engine.world import Scene, World
 from gis_service.errors import AmbiguousId, CountyAway, Impossible, InvalidInput, NotReady, UnknownId
 from gis_service.network.ids import IdIndex
@@ -110,6 +115,9 @@ def _as_of(current: CurrentWorld, world: World, at: datetime) -> tuple[World, Sw
         seen, readings = current.source.switches_at(at)
         unread = readings.away.keys() & world.versions.keys()
         lacking = {*world.missing_counties, *unread}
+        if not lacking and _later(seen, world.versions):
+            # switched since the world was read: a past moment is told at the later versions
+            world = world.switched(world.current, seen)
         if _known(seen, lacking) == _known(world.versions, lacking):
             state = apply_readings(world.topology, loaded_state(world.topology), readings)
             return world, _standing(world, state, readings.as_now), unread
@@ -119,6 +127,13 @@ def _as_of(current: CurrentWorld, world: World, at: datetime) -> tuple[World, Sw
             )
         time.sleep(_WAIT_STEP_S)
         world = current.recent()
+
+
+def _later(seen: Versions, ours: Versions) -> bool:
+    """Whether the same loads were seen, each county at a version that is not before ours."""
+    return same_topology(seen, ours) and all(
+        one.version >= ours[county].version for county, one in seen.items()
+    )
 
 
 def _known(versions: Versions, lacking: Collection[str]) -> Versions:

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from gis_service.engine.context import Context
 from gis_service.engine.following.current import CurrentWorld, Loaded, SwitchReadings, Versions
+from gis_service.engine.scene import scene_of
 from gis_service.engine.world import CountyVersion, World
 from gis_service.network.tables import GridTables
 from gis_service.network.text import parse_grid
@@ -141,3 +143,25 @@ def test_a_question_never_answers_from_before_a_change_it_was_told_of() -> None:
     source.operate("K", True)
     assert opened(current.get()) == [True, False]
     slow.join()
+
+
+class Busy(Changing):
+    """A grid that somebody operates in between, whenever a moment of the past is read."""
+
+    def switches_at(self, at: datetime, /) -> tuple[Versions, SwitchReadings]:
+        stood = SwitchReadings(list(self.open), np.array(list(self.open.values()), np.bool_))
+        self.operate("K", not self.open.get("K", False))
+        return self.versions(), stood
+
+
+def test_a_past_moment_is_told_although_switches_are_operated_all_the_time() -> None:
+    """At the version that its log was read at; the world of those who ask about now stays as it was."""
+    source = Busy(ONE)
+    current = CurrentWorld(source)
+    before = current.get()
+    at = datetime(2026, 2, 1, tzinfo=UTC)
+    scene = scene_of(current, Context(at=at), lambda: datetime(2026, 3, 1, tzinfo=UTC))
+    assert scene.world.versions == source.versions()
+    assert scene.world.versions["450122"].version > before.versions["450122"].version
+    assert scene.as_of == at
+    assert scene.state.open.tolist() == opened(before)

@@ -140,6 +140,8 @@ class StoredGrid:
         before = self.versions()
         for _ in range(_TRIES):
             states, away = store.states_where_answered(at, list(before))
+            if not away and states.versions.keys() == before.keys():
+                return known_versions(states.versions), SwitchReadings(states.id.tolist(), states.open)
             until = store.operated_until() if away else {}
             after = self.versions()
             if after == before:
