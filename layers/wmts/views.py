@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from layers.tiles.making import Made
 from layers.tiles.matrix import MATRIX_SETS, MOST_ZOOM, TILE_PX, Tile
 from layers.tiles.pictures import PictureAsked, draw_tile, frame_of, picture_stamp
 from layers.wms.feature_documents import written
-from layers.wms.feature_info import INFO_FORMATS, hits
+from layers.wms.feature_info import INFO_FORMATS, TEXT, hits
 from layers.wmts.capabilities import INFO_ENDINGS, SECTIONS, VERSION, capabilities
 from layers.wmts.faults import ServiceFault, report
 from layers.wmts.offered import Offer, drawn, offers
@@ -167,7 +168,9 @@ class WmtsViews:
             moment=asked.moment,
             place=place,
         )
-        answer = HttpResponse(written(found, format), content_type=f"{format}; charset=utf-8")
+        # of the very type that is offered, as OGC's suite wants it; plain text begins with a mark
+        mark = BOM_UTF8 if format == TEXT else b""
+        answer = HttpResponse(mark + written(found, format), content_type=format)
         answer["Cache-Control"] = "no-store"
         if missing:
             answer["Partial"] = ", ".join(missing)

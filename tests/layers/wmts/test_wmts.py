@@ -18,6 +18,7 @@ from shapely.geometry import shape
 
 from layers.source import Box
 from layers.tiles.matrix import MATRIX_SETS, WEB_MERCATOR, TileMatrixSet
+from layers.wms.feature_info import INFO_FORMATS
 from tests.live import LiveEngine
 
 GOOD = {
@@ -370,3 +371,15 @@ def test_names_of_parameters_are_known_in_any_case_and_an_empty_style_is_the_def
     answer = still_engine.get("/wmts", params=asked)
     assert answer.status_code == 200, answer.text
     assert answer.content == still_engine.get("/wmts", params={**GOOD, **place(still_engine)}).content
+
+
+@pytest.mark.parametrize("format", INFO_FORMATS)
+def test_what_is_at_a_pixel_comes_in_the_very_type_that_is_offered(
+    still_engine: LiveEngine, format: str
+) -> None:
+    """By parameters; OGC's suite compares the whole of `Content-Type` with the InfoFormat."""
+    asked = {**GOOD, **place(still_engine), **INFO, "INFOFORMAT": format}
+    answer = still_engine.get("/wmts", params=asked)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, format)
+    assert answer.content.startswith(b"\xef\xbb\xbf") == (format == "text/plain")
+    answer.content.decode("utf-8")
