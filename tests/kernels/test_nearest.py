@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -53,10 +54,10 @@ def by_scipy(graph: Graph, wanted: B1, seeds: I64, seed_far: F64, most: int, rea
     st.randoms(use_true_random=False),
 )
 def test_the_nearest_are_those_of_dijkstra_over_the_whole_graph(
-    graph: Graph, most: int, reach: float, chance: object
+    graph: Graph, most: int, reach: float, chance: random.Random
 ) -> None:
     n, edge_from, edge_to, weight = graph
-    draw = np.random.default_rng(chance.randrange(1 << 30))  # type: ignore[attr-defined]
+    draw = np.random.default_rng(chance.randrange(1 << 30))
     nearby = Nearby(build_arcs(n, edge_from, edge_to), weight)
     for _ in range(3):  # one search leaves nothing for the next
         wanted = draw.random(n) < 0.4

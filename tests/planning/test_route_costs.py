@@ -6,6 +6,7 @@ direction there, so that none leads through another place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import networkx as nx
@@ -14,6 +15,7 @@ import pytest
 
 from benchmarks.planning_grid import corridors_of as corridors_of_package
 from gis_service.ingest.demo import demo_package
+from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.osm import streets_demo_package
 from gis_service.planning.corridors import UNKNOWN, Ground, ground_around
 from gis_service.planning.plane import Plane
@@ -123,8 +125,8 @@ def test_routes_in_a_mesh_cost_what_networkx_finds(seed: int) -> None:
 
 
 @pytest.mark.parametrize("package", [demo_package, streets_demo_package])
-def test_routes_in_the_demo_grids_cost_what_networkx_finds(package: object) -> None:
-    grid = package()  # type: ignore[operator]
+def test_routes_in_the_demo_grids_cost_what_networkx_finds(package: Callable[[], GridPackage]) -> None:
+    grid = package()
     counties = [corridors_of_package(grid, str(code)) for code in grid["county"]["code"]]
     customers = np.column_stack([grid["customer_point"].geometry.x, grid["customer_point"].geometry.y])
     nodes = np.column_stack([grid["connectivity_node"].geometry.x, grid["connectivity_node"].geometry.y])
