@@ -18,6 +18,15 @@ class DemoError(Exception):
     """The demo cannot go on; the message says what, where and how to mend it."""
 
 
+_CONTACT = "GRIDGIS_MAP_CONTACT_"
+_NOBODY = {
+    "ORGANISATION": "Demonstration of gridgis",
+    "PERSON": "whoever started it",
+    "STREET": "on this computer",
+}
+"""Who runs the map layers of a demonstration, where nobody says so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """Where one demo lives: its home directory (absolute) and its two ports."""
@@ -61,9 +70,12 @@ class Surroundings:
     def child_environment(self, dsns: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a child process; `dsns` by process name, `engine` and `api`."""
         origins = ",".join(f"http://{name}:{self.api_port}" for name in ("127.0.0.1", "localhost"))
+        told = any(name.startswith(_CONTACT) for name in os.environ)
+        contact = {} if told else {_CONTACT + name: text for name, text in _NOBODY.items()}
         return {
             "GRIDGIS_ENGINE_PUBLIC_URL": self.engine_url,
             "GRIDGIS_ENGINE_CORS_ORIGINS": origins,
+            **contact,
             **os.environ,
             "GRIDGIS_HOME": str(self.home),
             "GRIDGIS_ENGINE_DSN": dsns["engine"],

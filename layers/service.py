@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
@@ -19,9 +19,20 @@ class Contact:
     organisation: str = ""
     person: str = ""
     email: str = ""
+    telephone: str = ""
+    street: str = ""
+    city: str = ""
+    region: str = ""
+    postcode: str = ""
+    country: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.organisation or self.person or self.email)
+        return any(astuple(self))
+
+    @property
+    def postal(self) -> bool:
+        """Whether anything is said of where letters go."""
+        return bool(self.street or self.city or self.region or self.postcode or self.country)
 
 
 @dataclass(frozen=True)

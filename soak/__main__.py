@@ -35,6 +35,8 @@ def main() -> int:
         parser.error(f"there is no campaign {', '.join(unknown)}; there are {', '.join(CAMPAIGNS)}")
     seed = secrets.randbelow(10**6) if arguments.seed is None else arguments.seed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # ignored where a shell started us behind itself, and then by every command that a campaign interrupts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.monotonic()
     results: list[Result] = []
     try:

@@ -33,6 +33,7 @@ NODES = 1500
 PAUSE_S = 1.0
 COUNTED = ("county", "connectivity_node", "line_section", "switch", "customer_point", "corridor")
 STEPS = 2
+ENDING_S = 30
 
 
 class MovedShards:
@@ -79,6 +80,7 @@ class MovedShards:
         expect(not steady.odd, "; ".join(steady.odd[:3]))
         failed = {status: count for status, count in clients.statuses.items() if status != 200}
         expect(not failed, f"batches of switch operations were refused: {failed}: {_refusals(clients)}")
+        expect(not clients.odd, "; ".join(clients.odd[:3]))
         seen = check_promises(self._grid.here, clients)
         answered = seen["batches acknowledged"]
         expect(answered == len(clients.sent), f"batches of switch operations went unanswered: {seen}")
@@ -119,7 +121,7 @@ class MovedShards:
                 process.communicate(timeout=chance.uniform(0.5, 12))
             except subprocess.TimeoutExpired:
                 process.send_signal(number)
-                process.communicate(timeout=60)
+                _ends(process, step, number)
                 broken = f" ({number.name}, and again)"
                 self.seen[f"commands broken off by {number.name}"] += 1
         began = time.monotonic()
@@ -146,8 +148,24 @@ class MovedShards:
             time.sleep(0.5)
 
 
+def _ends(process: subprocess.Popen[str], step: tuple[str, ...], number: signal.Signals) -> None:
+    """Wait until a command that was broken off is gone.
+
+    Raises
+    ------
+    Violation
+        It goes on; it is killed.
+    """
+    try:
+        process.communicate(timeout=ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        violated(f"cluster {' '.join(step)} goes on {ENDING_S} s after {number.name}")
+
+
 def _refusals(clients: Clients) -> str:
-    return "; ".join(one.refused for one in clients.sent if one.refused)[:500]
+    return "; ".join([*clients.odd, *(one.refused for one in clients.sent if one.refused)])[:800]
 
 
 @contextmanager

@@ -7,17 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from psycopg2 import extensions
 
 from gis_service.errors import CountyAway
-from gis_service.store.database import DEADLINE_S, in_our_words, in_transaction, node_watch
+from gis_service.store.database import (
+    DEADLINE_S,
+    ShardReplaced,
+    in_our_words,
+    in_transaction,
+    node_watch,
+)
 from sharding.deadlines import ShardingError
 from sharding.placement import Node
 
 NODE_DEADLINE_S = 3.0
 """How long a question waits for one node of a cluster."""
+
+_TRIES = 5
 
 Part = TypeVar("Part")
 
@@ -59,6 +68,12 @@ def read_by_node(
         raise in_our_words(error) from error
 
     def ask(node: Node) -> Part | CountyAway:
+        for _ in range(_TRIES - 1):
+            with suppress(ShardReplaced):  # the next look finds the new one
+                return ask_once(node)
+        return ask_once(node)
+
+    def ask_once(node: Node) -> Part | CountyAway:
         try:
             with (
                 watch.lane(node, deadline_s),

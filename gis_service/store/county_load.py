@@ -18,6 +18,7 @@ from gis_service.store.journal import finish_run
 from gis_service.store.locks import WriteLocks
 from gis_service.store.record import GridTransaction
 from gis_service.store.refusals import already_loaded, refuse_dangling, refuse_if_others_moved, vanishing
+from gis_service.store.steady import hold_counties
 from gis_service.store.stored_ids import StoredIds
 from gis_service.store.versions import CountyVersion, raise_version, read_versions
 from sharding.distribute import one_node_at_a_time
@@ -77,6 +78,7 @@ class CountyLoad:
         """The county's new version, whether one was replaced, and the rows by layer."""
         one_node_at_a_time(cursor)
         rely_on(cursor, [self.county], only=True)
+        hold_counties(cursor, [self.county])
         replaced = self.county in read_versions(cursor)
         if replaced and not self.terms.replace:
             raise already_loaded([self.county])

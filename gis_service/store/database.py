@@ -7,6 +7,7 @@ table.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -33,8 +34,12 @@ READERS = min(4, max(2, os.cpu_count() or 2))
 
 _SPREAD_TABLE = "county_version"  # every other distributed table lies beside it
 
-# What a COPY meets that chose its shard, waited until a split was done with it, and finds it gone.
-_SHARD_REPLACED = ("could not find valid entry for shard",)
+# What meets a statement that chose its shard and finds it gone: it waited for a split, or comes too late.
+_SHARD_REPLACED = re.compile(
+    "could not find valid entry for shard"
+    "|shard for the given value does not exist"
+    r'|relation "[^"]+_\d{6,}" does not exist'
+)
 
 _pools: dict[tuple[object, ...], tuple[Pool, NodeWatch]] = {}
 _pools_lock = threading.Lock()
@@ -208,7 +213,7 @@ def in_our_words(error: Exception, *, committing: bool = False, counties: Collec
         return OutcomeUnknown(
             f"the write was sent but not confirmed ({said}): look whether it happened, or repeat it"
         )
-    if any(sign in said for sign in _SHARD_REPLACED):
+    if _SHARD_REPLACED.search(said):
         return ShardReplaced(f"the shard of this county was split meanwhile ({said}): repeat the request")
     if isinstance(error, NodeAway):
         return CountyAway([key for key in error.keys if key] or list(counties), str(error))

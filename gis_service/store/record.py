@@ -29,6 +29,7 @@ from gis_service.store.operations import (
     read_switch_states,
 )
 from gis_service.store.register import operated_until
+from gis_service.store.steady import on_the_same_shards
 from gis_service.store.tables import read_tables
 from gis_service.store.versions import CountyVersion, count_up, raise_version, read_versions, require_loaded
 from sharding.copy import copy_in
@@ -59,7 +60,11 @@ def transaction(*, deadline_s: float | None = DEADLINE_S) -> Iterator[GridTransa
     NotReady, Conflict
         Nothing was written.
     """
-    with write_locks(deadline_s=deadline_s) as locks, in_transaction(deadline_s=deadline_s) as cursor:
+    with (
+        write_locks(deadline_s=deadline_s) as locks,
+        in_transaction(deadline_s=deadline_s) as cursor,
+        on_the_same_shards(cursor),
+    ):
         yield GridTransaction(cursor, locks)
 
 

@@ -10,6 +10,7 @@ from gis_service.store.database import LONG_DEADLINE_S, in_transaction, rely_on_
 from gis_service.store.locks import hold_for_loading, write_locks
 from gis_service.store.record import GridTransaction
 from gis_service.store.refusals import refuse_dangling
+from gis_service.store.steady import hold_counties
 from gis_service.store.versions import raise_version, require_loaded
 from sharding.distribute import one_node_at_a_time
 
@@ -41,6 +42,7 @@ def unload_counties(counties: Collection[str], *, at: datetime | None = None) ->
         locks.commits_of_loads(cursor)
         locks.counties(cursor, leaving)
         require_loaded(cursor, leaving)
+        hold_counties(cursor, leaving)
         for county in leaving:
             refuse_dangling(cursor, stored_ids_by_layer(cursor, county), leaving, "unloaded")
         for county in leaving:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -44,11 +45,12 @@ def _catalog() -> Catalog:
 
 def _contact() -> Contact:
     """Who runs this service, as the environment says."""
-    told = (
-        os.environ.get(f"GRIDGIS_MAP_CONTACT_{name}", "").strip()
-        for name in ("ORGANISATION", "PERSON", "EMAIL")
+    return Contact(
+        **{
+            one.name: os.environ.get(f"GRIDGIS_MAP_CONTACT_{one.name.upper()}", "").strip()
+            for one in fields(Contact)
+        }
     )
-    return Contact(*told)
 
 
 def _head(counties: Counties) -> Mapping[str, Any]:

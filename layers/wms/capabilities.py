@@ -135,7 +135,22 @@ def _contact(of: Contact) -> Piece:
     return element(
         "ContactInformation",
         element("ContactPersonPrimary", primary, leaf("ContactOrganization", of.organisation)),
+        _postal(of) if of.postal else "",
+        leaf("ContactVoiceTelephone", of.telephone) if of.telephone else "",
         leaf("ContactElectronicMailAddress", of.email) if of.email else "",
+    )
+
+
+def _postal(of: Contact) -> Piece:
+    """Where letters go; the schema wants every element, empty ones too."""
+    return element(
+        "ContactAddress",
+        leaf("AddressType", "postal"),
+        leaf("Address", of.street),
+        leaf("City", of.city),
+        leaf("StateOrProvince", of.region),
+        leaf("PostCode", of.postcode),
+        leaf("Country", of.country),
     )
 
 

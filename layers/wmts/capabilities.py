@@ -100,10 +100,25 @@ def capabilities(
 
 
 def _contact(of: Contact) -> str:
-    person = _text("ows:IndividualName", of.person) if of.person else ""
-    email = _text("ows:ElectronicMailAddress", of.email)
-    address = f"<ows:ContactInfo><ows:Address>{email}</ows:Address></ows:ContactInfo>" if of.email else ""
-    return f"<ows:ServiceContact>{person}{address}</ows:ServiceContact>"
+    person = _told("ows:IndividualName", of.person)
+    voice = _told("ows:Voice", of.telephone)
+    phone = f"<ows:Phone>{voice}</ows:Phone>" if voice else ""
+    lines = (
+        ("DeliveryPoint", of.street),
+        ("City", of.city),
+        ("AdministrativeArea", of.region),
+        ("PostalCode", of.postcode),
+        ("Country", of.country),
+        ("ElectronicMailAddress", of.email),
+    )
+    address = "".join(_told(f"ows:{name}", line) for name, line in lines)
+    address = f"<ows:Address>{address}</ows:Address>" if address else ""
+    info = f"<ows:ContactInfo>{phone}{address}</ows:ContactInfo>" if phone or address else ""
+    return f"<ows:ServiceContact>{person}{info}</ows:ServiceContact>"
+
+
+def _told(element: str, text: str) -> str:
+    return _text(element, text) if text else ""
 
 
 def _text(element: str, text: str) -> str:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
+from typing import Any
 
+import httpx
+import psycopg2
 import pyarrow as pa
 import pytest
 from psycopg2 import extensions
@@ -16,7 +21,10 @@ from gis_service.store.changes import operated_since
 from gis_service.store.consistent import Layers, read_consistently
 from gis_service.store.register import stored_versions
 from sharding.readers import Readers
-from tests.cluster.citus_cluster import CitusCluster
+from soak.killing import wait_for
+from soak.serving import serving
+from soak.spread import SpreadGrid
+from tests.cluster.citus_cluster import CitusCluster, stored_in
 from tests.store.grids import trunk_package
 
 pytestmark = pytest.mark.citus
@@ -95,3 +103,82 @@ def test_switches_are_read_on_as_their_shard_is_split(
     assert not found.away
     assert sorted(found.versions) == COUNTIES
     assert len(found.id) == 2 * len(COUNTIES)
+
+
+def test_a_read_that_meets_its_shard_as_it_is_split_is_answered(split: CitusCluster) -> None:
+    """Small reads of one statement, as fast as they go, while every shard is split under them."""
+    split_all = threading.Event()
+    met: list[BaseException] = []
+    odd: list[object] = []
+
+    def ids(cursor: extensions.cursor, counties: Collection[str]) -> list[tuple[str, int]]:
+        cursor.execute(
+            "SELECT county_code, count(*) FROM switch WHERE county_code = ANY(%s) GROUP BY 1", [counties]
+        )
+        return cursor.fetchall()
+
+    def ask(turn: int) -> None:
+        while not split_all.is_set():
+            turn += 1
+            county = COUNTIES[turn % len(COUNTIES)]
+            try:
+                parts, away = read_by_node([county], ids, one_statement=True, deadline_s=60)
+            except Exception as error:
+                met.append(error)
+                return
+            if away or parts != [[(county, 2)]]:
+                odd.append((county, parts, away))
+
+    askers = [threading.Thread(target=ask, args=[turn]) for turn in range(4)]
+    for one in askers:
+        one.start()
+    try:
+        Splitting(split)()
+    finally:
+        split_all.set()
+        for one in askers:
+            one.join()
+    assert (met, odd) == ([], [])
+
+
+def test_an_operation_that_waited_for_a_split_finds_its_county(
+    growing: SpreadGrid, django_db_blocker: Any
+) -> None:
+    """The coordinator holds the shards itself, and copies the rows after the operation began to wait.
+
+    So the operation's first write sees none of them. Expected is what was asked for: the switch stands open.
+    """
+    package = trunk_package(COUNTIES[:2], 20)
+    switch = str(package["switch"]["id"][0])
+    grid = growing.here
+
+    def waiting() -> int:
+        return len(grid.query("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+
+    def split() -> None:
+        grid.query(
+            "SELECT isolate_tenant_to_new_shard('switch'::regclass, %s, 'CASCADE', 'block_writes')",
+            COUNTIES[0],
+        )
+
+    with django_db_blocker.unblock(), stored_in(grid.dsn), ThreadPoolExecutor(2) as others:
+        store.load_package(package)
+        ((shard,),) = grid.query(
+            "SELECT get_shard_id_for_distribution_column('county_version', %s)", COUNTIES[0]
+        )
+        with serving(grid) as engine, closing(psycopg2.connect(grid.dsn)) as holding:
+            with holding.cursor() as cursor:
+                cursor.execute(f"LOCK TABLE county_version_{shard} IN ACCESS EXCLUSIVE MODE")
+                done = others.submit(split)
+                wait_for(lambda: waiting() == 1, "the split waits for what it copies", seconds=60)
+                answer = others.submit(
+                    httpx.post,
+                    f"{engine.url}/v1/switch-operations",
+                    json=[{"id": switch, "open": True}],
+                    timeout=60,
+                )
+                wait_for(lambda: waiting() == 2, "the operation waits for the split", seconds=60)
+                holding.rollback()
+            done.result()
+            assert answer.result().status_code == 200, answer.result().text
+        assert grid.query("SELECT open FROM switch WHERE id = %s", switch) == [(True,)]

@@ -26,6 +26,16 @@ def test_a_full_disk_of_the_database_is_named() -> None:
         one.execute(f"DO $$ BEGIN {raised}; END $$")
 
 
+@pytest.mark.parametrize(("table", "replaced"), [("switch_102355", True), ("nothing_like_it", False)])
+def test_a_shard_that_is_dropped_already_is_told_from_a_table_that_never_was(
+    table: str, replaced: bool
+) -> None:
+    """Who chose it before it was split can ask again; the server itself says that it is not there."""
+    with pytest.raises(NotReady) as told, in_transaction(read_only=True, one_statement=True) as one:
+        one.execute(f"SELECT FROM {table}")
+    assert isinstance(told.value, store.ShardReplaced) == replaced
+
+
 def test_a_load_that_loses_its_session_says_so(grid_database: GridDatabase) -> None:
     """And not that the connection is closed already, which cleaning up after it found."""
     ended: list[bool] = []

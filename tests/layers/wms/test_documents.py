@@ -68,8 +68,33 @@ def test_capabilities_say_where_a_layer_is_told_of_and_who_runs_the_service() ->
         assert contact.findtext("ContactPersonPrimary/ContactPerson") == "Ada"
         assert contact.findtext("ContactPersonPrimary/ContactOrganization") == "Grid Ltd & Co"
         assert contact.findtext("ContactElectronicMailAddress") == "ada@example.org"
+        assert [child.tag for child in contact] == ["ContactPersonPrimary", "ContactElectronicMailAddress"]
         order = [child.tag for child in told]
         assert order.index("OnlineResource") < order.index("ContactInformation") < order.index("Fees")
+
+
+def test_an_address_has_every_element_that_the_schema_wants() -> None:
+    """Elements and their order: OGC 06-042, annex E.1, and the DTD of OGC 01-068r3."""
+    service = HandService(contact=Contact("Grid Ltd", telephone="+49 1", city="Ulm"))
+    for version in ("1.3.0", "1.1.1"):
+        contact = service.document({**ABOUT, "VERSION": version}).find("Service/ContactInformation")
+        assert contact is not None
+        assert [child.tag for child in contact] == [
+            "ContactPersonPrimary",
+            "ContactAddress",
+            "ContactVoiceTelephone",
+        ]
+        assert contact.findtext("ContactVoiceTelephone") == "+49 1"
+        address = contact.find("ContactAddress")
+        assert address is not None
+        assert {child.tag: child.text or "" for child in address} == {
+            "AddressType": "postal",
+            "Address": "",
+            "City": "Ulm",
+            "StateOrProvince": "",
+            "PostCode": "",
+            "Country": "",
+        }
 
 
 def test_the_update_sequence_follows_its_rules() -> None:

@@ -16,9 +16,11 @@ from owslib.wmts import WebMapTileService
 from PIL import Image
 from shapely.geometry import shape
 
+from layers.service import Contact
 from layers.source import Box
 from layers.tiles.matrix import MATRIX_SETS, WEB_MERCATOR, TileMatrixSet
 from layers.wms.feature_info import INFO_FORMATS
+from layers.wmts.capabilities import capabilities
 from tests.live import LiveEngine
 
 GOOD = {
@@ -162,6 +164,37 @@ def test_gdal_draws_a_picture_out_of_the_tiles(still_engine: LiveEngine, tmp_pat
     )
     assert done.returncode == 0, done.stderr
     assert np.asarray(Image.open(out).convert("RGBA"))[..., 3].any()
+
+
+def test_who_runs_the_service_is_told_as_far_as_it_is_known() -> None:
+    """Elements and their order: OGC 06-121r3, owsServiceProvider.xsd; OWSLib reads them."""
+    whole = Contact("Grid & Co", "Ada", "ada@example.org", "+49 1", "Main St 1", "Ulm", "BW", "89073", "DE")
+
+    def document(contact: Contact) -> bytes:
+        return capabilities(
+            [],
+            lambda offer: None,
+            title="Grid",
+            kvp="http://example.org/wmts?",
+            rest="http://example.org/wmts/{}".format,
+            update_sequence="1",
+            contact=contact,
+        )
+
+    provider = WebMapTileService("http://example.org/wmts", xml=document(whole)).provider
+    assert (provider.name, provider.contact.name) == ("Grid & Co", "Ada")
+    info = ElementTree.fromstring(document(whole)).find(f".//{OWS}ContactInfo")
+    assert info is not None
+    assert [(one.tag.removeprefix(OWS), one.text) for one in info.iter() if one.text] == [
+        ("Voice", "+49 1"),
+        ("DeliveryPoint", "Main St 1"),
+        ("City", "Ulm"),
+        ("AdministrativeArea", "BW"),
+        ("PostalCode", "89073"),
+        ("Country", "DE"),
+        ("ElectronicMailAddress", "ada@example.org"),
+    ]
+    assert ElementTree.fromstring(document(Contact("Grid", "Ada"))).find(f".//{OWS}ContactInfo") is None
 
 
 def test_sections_are_those_asked_for(still_engine: LiveEngine) -> None:
