@@ -16,6 +16,7 @@ import pytest
 from psycopg2 import extensions
 
 from gis_service import store
+from gis_service.errors import GridError
 from gis_service.store.by_node import read_by_node
 from gis_service.store.changes import operated_since
 from gis_service.store.consistent import Layers, read_consistently
@@ -123,7 +124,7 @@ def test_a_read_that_meets_its_shard_as_it_is_split_is_answered(split: CitusClus
             county = COUNTIES[turn % len(COUNTIES)]
             try:
                 parts, away = read_by_node([county], ids, one_statement=True, deadline_s=60)
-            except Exception as error:
+            except GridError as error:
                 met.append(error)
                 return
             if away or parts != [[(county, 2)]]:
