@@ -1,10 +1,10 @@
 """Shards that are split or moved under a transaction, which may then find nothing where there are rows.
 
-A statement that writes waits for the end of a split or a move and goes on with the placement of then. Where that
-lies on the coordinator, it does so with the snapshot that it had before: without the rows that came with the
-placement, and without an error (`CitusBeginModifyScan` in Citus 13). A node of its own takes a new snapshot. So
-a transaction either looks at its end whether a placement is new, and is done again, or begins by holding its
-shards, which costs a statement on each.
+A statement that writes waits for the end of a split or a move and goes on with the placement of then.
+Where that lies on the coordinator, it does so with the snapshot that it had before: without the rows
+that came with the placement, and without an error (`CitusBeginModifyScan` in Citus 13). A node of its
+own takes a new snapshot. So a transaction either looks at its end whether a placement is new, and is
+done again, or begins by holding its shards, which costs a statement on each.
 """
 
 from __future__ import annotations
