@@ -14,10 +14,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from compiling import I64, U8, U64, borrowing, compiled
+from compiling import I32, I64, U8, U64, borrowing, compiled
 
 _ONE, _THREE, _SIX = np.uint64(1), np.uint64(3), np.uint64(6)  # unsigned: such an index needs no wrapping
 _EIGHT, _IN_WORD, _ALL = np.uint64(8), np.uint64(63), ~np.uint64(0)
+_MOST_SPREAD = 32  # bytes that are gone through in the time in which one number is sorted among few others
 _GATHER, _TOP = np.uint64(0x0102040810204080), np.uint64(56)
 
 if TYPE_CHECKING:
@@ -85,3 +86,30 @@ def put_marked(eights: U64, into: I64) -> int:
             word ^= _ONE << (lowest << _THREE)
             n += 1
     return n
+
+
+@compiled
+def in_order(numbers: I32) -> I64:
+    """Numbers, each of which comes once, ascending.
+
+    Where they lie close together they are marked: to sort two hundred takes six times as long.
+    """
+    if not numbers.size:
+        return np.empty(0, np.int64)
+    low, high, rising = numbers[0], numbers[0], True
+    for k in range(1, numbers.size):
+        rising = rising and numbers[k] > numbers[k - 1]
+        low, high = min(low, numbers[k]), max(high, numbers[k])
+    if rising:
+        return numbers.astype(np.int64)
+    spread = np.int64(high) - np.int64(low)
+    if spread >= _MOST_SPREAD * numbers.size:
+        return np.sort(numbers.astype(np.int64))
+    marks = no_marks(spread + 1)
+    for number in numbers:
+        marks[np.int64(number) - np.int64(low)] = 1
+    found = np.empty(numbers.size, np.int64)
+    put_marked(marks.view(np.uint64), found)
+    for k in range(found.size):
+        found[k] += low
+    return found

@@ -84,36 +84,39 @@ def tally(
     run_district = np.empty(rows.size, np.int64)
     run_customers = np.empty(rows.size, np.int64)
     run_power = np.empty(rows.size, np.int64)
-    counties, n_runs, first_run, county = 0, 0, 0, -1
-    for place in range(rows.size):
-        row = rows[place]
-        if county < 0 or row >= stops[county]:
-            if county >= 0:
-                found[counties - 1, 5] = _distinct(run_district[first_run:n_runs])
-            county = np.searchsorted(stops, row, side="right")
-            found[counties] = 0
-            found[counties, 0] = county
-            counties += 1
-            first_run = n_runs
-        at = counties - 1
-        if grade[row] < 4:
-            found[at, 1 + grade[row]] += 1
-        found[at, 6] += 1
-        kva = np.int64(0)
-        if power.size:
-            kva = np.int64(power[row])
-        found[at, 7] += kva
-        of = district[row]
-        if of >= 0:
-            if n_runs == first_run or run_district[n_runs - 1] != of:
-                run_district[n_runs] = of
-                run_customers[n_runs] = 0
-                run_power[n_runs] = 0
-                n_runs += 1
-            run_customers[n_runs - 1] += 1
-            run_power[n_runs - 1] += kva
-    if county >= 0:
-        found[counties - 1, 5] = _distinct(run_district[first_run:n_runs])
+    counties, n_runs, place = 0, 0, 0
+    while place < rows.size:
+        # counted in registers: to add in the arrays would wait for memory at every customer
+        county = np.searchsorted(stops, rows[place], side="right")
+        stop, begin, first_run = stops[county], place, n_runs
+        special, first, second, temporary, power_here = 0, 0, 0, 0, 0
+        last, run_begin, power_before = np.int64(-1), place, 0
+        while place < rows.size and rows[place] < stop:
+            row = rows[place]
+            of = np.int64(district[row])
+            if of != last:
+                if last >= 0:
+                    run_district[n_runs] = last
+                    run_customers[n_runs], run_power[n_runs] = place - run_begin, power_here - power_before
+                    n_runs += 1
+                last, run_begin, power_before = of, place, power_here
+            one = grade[row]
+            special += one == 0
+            first += one == 1
+            second += one == 2
+            temporary += one == 3
+            if power.size:
+                power_here += np.int64(power[row])
+            place += 1
+        if last >= 0:
+            run_district[n_runs] = last
+            run_customers[n_runs], run_power[n_runs] = place - run_begin, power_here - power_before
+            n_runs += 1
+        one_county = found[counties]
+        one_county[0], one_county[1], one_county[2], one_county[3] = county, special, first, second
+        one_county[4], one_county[5] = temporary, _distinct(run_district[first_run:n_runs])
+        one_county[COUNTED], one_county[POWER] = place - begin, power_here
+        counties += 1
     districts = _merged(run_district[:n_runs], run_customers, run_power)
     return found[:counties], districts, districts.shape[1]
 
@@ -126,9 +129,18 @@ def tally_few(
     return tally(rows, stops, grade, power, district)
 
 
+@borrowing
+def _ascend(values: I64) -> bool:
+    """Whether each is larger than the one before: nothing to put in order, and none comes twice."""
+    for k in range(1, values.size):
+        if values[k] <= values[k - 1]:
+            return False
+    return True
+
+
 @compiled
 def _distinct(values: I64) -> int:
-    if values.size < 2:
+    if _ascend(values):
         return int(values.size)
     ordered = np.sort(values)
     count = 1
@@ -140,8 +152,12 @@ def _distinct(values: I64) -> int:
 
 @compiled
 def _merged(district: I64, customers: I64, power: I64) -> I64:
-    order = np.argsort(district)
     merged = np.empty((3, district.size), np.int64)
+    if _ascend(district):
+        for k in range(district.size):
+            merged[0, k], merged[1, k], merged[2, k] = district[k], customers[k], power[k]
+        return merged
+    order = np.argsort(district)
     last = -1
     for run in order:
         if last < 0 or merged[0, last] != district[run]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from compiling.marks import in_order
 from gis_service.kernels.compiled import B1, I32, I64, compiled
 from gis_service.kernels.cuts import cuts_of
 from gis_service.kernels.held import Held
@@ -51,11 +52,7 @@ def few_lost_in_question(held: Held, open_before: B1, moved: I64, gone: I64, mos
     cuts = cuts_of(held, step, True)
     if cuts.fed > most or not nothing_left_over(held, step, cuts):
         return False, np.empty(0, np.int64)
-    rows = rows_below(held.hung, held.forest.end, held.forest.path, cuts).astype(np.int64)
-    for k in range(1, rows.size):
-        if rows[k] < rows[k - 1]:
-            return True, np.sort(rows)
-    return True, rows  # as where rows are numbered along the feeders
+    return True, in_order(rows_below(held.hung, held.forest.end, held.forest.path, cuts))
 
 
 @compiled
