@@ -7,19 +7,15 @@ has it. Written for the version of uvicorn in the locks: `tests/serving` notices
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import socket
-import struct
 from collections.abc import Sequence
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from serving.ending import Ending
 from serving.heads import KnownHead
 from serving.quick import Quick, QuickAnswer
-from serving.watching import Watch
 
 log = logging.getLogger("serving")
 
@@ -31,38 +27,26 @@ MOST_PIPELINED = 32
 
 _HEAD_END = b"\r\n\r\n"
 _IN_A_ROW = 8
-_AT_ONCE = struct.pack("ii", 1, 0)
-_JOINED_BYTES = 1 << 14
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(Ending):
     """One connection. A server makes a subclass that has the attributes of the class.
 
     Attributes
     ----------
     quick
         What may be answered in the loop; None for nothing.
-    watch
-        Ends connections that stand still.
     most_message
         Bytes of a whole request, body and all; who sends more is cut off.
     """
 
     quick: Quick | None = None
-    watch: Watch
     most_message: int
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        self.heard = self.began = self.watch.now
-        self.receiving = False  # a request has begun and is not there yet
-        self.unsent = 0  # bytes, when the watch looked last
-        self.unsent_since = 0.0
-        self.received = 0
-        """Bytes of it, but for the first ones."""
         self._in_head = False
         self._in_a_row = 0
-        self._running: RequestResponseCycle | None = None
         self._fields: bytes | None = None  # of the quick answer, while its request comes
         self._body: list[bytes] = []
         self._due: bytes | None = None  # the body of a request that is to be answered in the loop
@@ -71,20 +55,12 @@ class Protocol(HttpToolsProtocol):
 
     # --- what the loop calls
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        super().connection_made(transport)  # type: ignore[arg-type]  # as uvicorn has it
-        self.watch.connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        self.watch.connections.discard(self)
-        super().connection_lost(exc)
-        self.abandon()
-
     def data_received(self, data: bytes) -> None:
         """Take what came."""
         self.heard = self.watch.now
+        if self.lingers:
+            self.throw_away(data)
+            return
         self._in_a_row = 0
         self._unset_keepalive_if_required()
         if self._unparsed is not None:  # the parser must not see what comes behind it before
@@ -115,7 +91,7 @@ class Protocol(HttpToolsProtocol):
                 if self.received > MOST_HEAD:
                     self.refuse(431, b"the target and header fields of a request have 65,536 bytes at most")
             elif self.received > self.most_message:
-                self.break_off()
+                self._cut_off()
 
     # --- what the parser calls
 
@@ -184,44 +160,6 @@ class Protocol(HttpToolsProtocol):
 
     # --- what others call
 
-    @property
-    def gone(self) -> bool:
-        """Whether nobody takes an answer any more."""
-        return bool(self.transport.is_closing())
-
-    @property
-    def idle(self) -> bool:
-        """Whether neither a request nor an answer is under way."""
-        return not self.receiving and (self.cycle is None or self.cycle.response_complete)
-
-    def break_off(self) -> None:
-        """End the connection as it stands: what the system still holds for the client is let go as well."""
-        held = self.transport.get_extra_info("socket")
-        if held is not None and not self.transport.is_closing():
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
-        self.transport.abort()
-        self.abandon()
-
-    def abandon(self) -> None:
-        """Nothing more is sent of the answer under way; uvicorn tells that to the last request alone."""
-        running = self._running
-        if running is not None and not running.response_complete:
-            running.disconnected = True
-            running.message_event.set()
-
-    def leave_unread(self) -> None:
-        """The body will not be read: a client that waits to be let send it is not asked for more."""
-        if self._running is not None and self._running.waiting_for_100_continue:
-            self._running.keep_alive = False
-
-    def refuse(self, status: int, why: bytes) -> None:
-        """Say why, and end the connection."""
-        content = b'{"type":"about:blank","status":%d,"detail":"%b"}' % (status, why)
-        fields = b"content-type: application/problem+json\r\nconnection: close\r\n"
-        if self.cycle is None or self.cycle.response_complete:
-            self._write(status, fields, [content])
-        self.transport.close()
-
     def make_due(self) -> QuickAnswer | None:
         """Answer the request that is there, for `write_due`; None where a thread is to answer it."""
         assert self.quick is not None
@@ -237,7 +175,7 @@ class Protocol(HttpToolsProtocol):
         """Send the answer, or let a thread make one."""
         body, self._due, self._fields = self._due, None, None
         unparsed = self._unparsed
-        if self.transport.is_closing():
+        if self.gone:
             return
         if answer is None and unparsed is not None:
             self._parse(unparsed)
@@ -247,7 +185,7 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
         else:
             self._in_a_row += 1
-            self._write(*answer)
+            self.put(*answer)
         self._unparsed = None
 
     @property
@@ -283,10 +221,6 @@ class Protocol(HttpToolsProtocol):
         if self._fields is not None and end + len(_HEAD_END) + len(body) == len(data):
             self.watch.heads.note(data[:end], KnownHead(self.url, self._fields, len(body)))
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._running = cycle
-        super()._start_asgi_task(cycle, app)
-
     def _is_free(self) -> bool:
         """Whether an answer may be written at once: none is before it, and the client takes what it gets."""
         return (
@@ -294,7 +228,7 @@ class Protocol(HttpToolsProtocol):
             and not self.flow.write_paused
             and self._in_a_row < _IN_A_ROW
             and not self.watch.memory.tight
-            and not self.transport.is_closing()
+            and not self.gone
         )
 
     def _go_on(self) -> None:
@@ -308,28 +242,12 @@ class Protocol(HttpToolsProtocol):
         if len(self.pipeline) > MOST_PIPELINED:
             self.break_off()
 
-    def _write(self, status: int, fields: bytes, pieces: Sequence[bytes]) -> None:
-        size = sum(map(len, pieces))
-        head = b"%b%b%bcontent-length: %d\r\n\r\n" % (
-            STATUS_LINE[status],
-            self._default_fields(),
-            fields,
-            size,
-        )
-        if size <= _JOINED_BYTES:
-            self.transport.write(b"".join([head, *pieces]))
+    def _cut_off(self) -> None:
+        """Take no more of a request that does not end; who was answered is to read that."""
+        if self.cycle is not None and self.cycle.response_complete:
+            self.linger()
         else:
-            self.transport.writelines([head, *pieces])
-        self.server_state.total_requests += 1
-
-    def _default_fields(self) -> bytes:
-        """What uvicorn puts on every answer; made anew when it makes the list anew, once a second."""
-        fields = self.server_state.default_headers
-        made_of, text = self.watch.default_fields
-        if made_of is not fields:
-            text = b"".join(b"%b: %b\r\n" % one for one in fields)
-            self.watch.default_fields = fields, text
-        return text
+            self.break_off()
 
 
 def _length(fields: Sequence[tuple[bytes, bytes]]) -> int:

@@ -1,7 +1,8 @@
 """Ends connections that stand still: one look a second at all of them, so that a request costs no timer.
 
 A client may take its time, not forever: a request must come at a kilobyte a second after half a minute, an
-answer must move within a minute, and an idle connection is closed after a little more.
+answer must move within a minute, and an idle connection is closed after a little more. Who was refused and
+goes on sending has half a minute to notice.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from serving.heads import Heads
 from serving.memory import Memory
 
 if TYPE_CHECKING:
+    from serving.ending import Ending
     from serving.protocol import Protocol
 
 LOOK_S = 1.0
@@ -30,6 +32,12 @@ STILL_S = 60.0
 IDLE_S = 75.0
 """Seconds for which a connection may be idle."""
 
+LINGER_S = 30.0
+"""Seconds for which a client that was answered for the last time may go on sending."""
+
+LINGER_STILL_S = 5.0
+"""Seconds after which it is taken to have no more to send."""
+
 
 class Watch:
     """Looks at all connections of a server.
@@ -42,7 +50,7 @@ class Watch:
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
-        self.connections: set[Protocol] = set()
+        self.connections: set[Ending] = set()
         self.now = time.monotonic()
         self.heads = Heads()
         self._due: list[Protocol] = []
@@ -83,7 +91,10 @@ class Watch:
             elif now - one.unsent_since >= STILL_S:
                 one.break_off()
                 continue
-            if one.receiving:
+            if one.lingers:
+                if now - one.ended > LINGER_S or now - one.heard > LINGER_STILL_S:
+                    one.transport.abort()
+            elif one.receiving:
                 # who may not send, because an answer is under way before, is not late
                 took = now - one.began
                 if not one.flow.read_paused and took > REQUEST_S + one.received / REQUEST_BYTES_S:
