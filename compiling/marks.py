@@ -102,7 +102,7 @@ def in_order(numbers: I32) -> I64:
         low, high = min(low, numbers[k]), max(high, numbers[k])
     if rising:
         return numbers.astype(np.int64)
-    spread = np.int64(high) - np.int64(low)
+    spread = int(np.int64(high) - np.int64(low))
     if spread >= _MOST_SPREAD * numbers.size:
         return np.sort(numbers.astype(np.int64))
     marks = no_marks(spread + 1)

@@ -106,7 +106,7 @@ def tally(
             second += one == 2
             temporary += one == 3
             if power.size:
-                power_here += np.int64(power[row])
+                power_here += int(np.int64(power[row]))
             place += 1
         if last >= 0:
             run_district[n_runs] = last
