@@ -132,10 +132,10 @@ def tally_few(
 @borrowing
 def _ascend(values: I64) -> bool:
     """Whether each is larger than the one before: nothing to put in order, and none comes twice."""
+    ascend = True
     for k in range(1, values.size):
-        if values[k] <= values[k - 1]:
-            return False
-    return True
+        ascend = ascend and values[k] > values[k - 1]
+    return ascend
 
 
 @compiled
