@@ -25,12 +25,17 @@ class ServiceFault(LayerError):
         Of the standard.
     locator
         The parameter.
+    other
+        A code and a sentence by which the same fault may be looked for as well; told second.
     """
 
-    def __init__(self, message: str, code: str, locator: str = "") -> None:
+    def __init__(
+        self, message: str, code: str, locator: str = "", *, other: tuple[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.locator = locator
+        self.other = other
 
     @property
     def status(self) -> int:
@@ -40,14 +45,20 @@ class ServiceFault(LayerError):
 
 def report(fault: ServiceFault) -> bytes:
     """The exception report."""
-    locator = f" locator={quoteattr(printable(fault.locator))}" if fault.locator else ""
+    told = [(fault.code, str(fault)), *([fault.other] if fault.other else [])]
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<ExceptionReport xmlns="http://www.opengis.net/ows/1.1" '
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
         'xsi:schemaLocation="http://www.opengis.net/ows/1.1 '
         'http://schemas.opengis.net/ows/1.1.0/owsExceptionReport.xsd" version="1.1.0" xml:lang="en">\n'
-        f'<Exception exceptionCode="{fault.code}"{locator}>\n'
-        f"<ExceptionText>{escape(printable(str(fault)))}</ExceptionText>\n"
-        "</Exception>\n</ExceptionReport>\n"
+        f"{''.join(_exception(code, fault.locator, text) for code, text in told)}</ExceptionReport>\n"
     ).encode()
+
+
+def _exception(code: str, locator: str, text: str) -> str:
+    where = f" locator={quoteattr(printable(locator))}" if locator else ""
+    return (
+        f'<Exception exceptionCode="{code}"{where}>\n'
+        f"<ExceptionText>{escape(printable(text))}</ExceptionText>\n</Exception>\n"
+    )

@@ -53,7 +53,10 @@ def picture(content: bytes) -> np.ndarray[Any, Any]:
 def fault(answer: Any, code: str, locator: str | None = None, status: int = 400) -> str:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"].startswith("text/xml")
-    (exception,) = ElementTree.fromstring(answer.content)
+    exception, *others = ElementTree.fromstring(answer.content)
+    assert [one.attrib for one in others] == (
+        [{"exceptionCode": "TileOutOfRange", "locator": locator}] if code == "PointIJOutOfRange" else []
+    )
     assert exception.attrib["exceptionCode"] == code
     assert exception.attrib.get("locator") == locator
     (text,) = exception
