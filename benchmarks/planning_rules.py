@@ -97,7 +97,9 @@ def _along_shortest(planned: Planned, block: Block, place: int) -> float | None:
         ways = np.flatnonzero(offers.place == place) if offers.block is block else np.empty(0, np.int64)
         if ways.size:
             way = ways[np.argmin(offers.routes.found.length[ways])]
-            holds = way in offers.screened and bool(offers.holds(offers.chains(np.array([way])))[0])
+            holds = way in offers.screened and bool(
+                (some := np.array([way])).size and offers.holds(some, offers.chains(some))[0]
+            )
             if holds:
                 per_m = offers.conductor.cost_per_m
                 offered.append((float(offers.routes.found.length[way]), per_m, float(offers.cost[way])))

@@ -13,7 +13,7 @@ from gis_service.kernels.compiled import I64
 from gis_service.kernels.radial import way_up
 from gis_service.network.ids import Ref
 from gis_service.planning.explain import element_id, elements_of
-from gis_service.planning.headroom import headroom_at
+from gis_service.planning.headroom import Headroom, headroom_at
 from gis_service.planning.supply_tree import SupplyTree
 from gis_service.tracing.outs import starts_of
 
@@ -71,7 +71,7 @@ def headroom(scene: Scene, id: str, planner: Planner, counted: Counted = NOTHING
         "kva_free": round(found.kva, 6),
         "binding": {
             "limit": found.limit,
-            "id": element_id(tree, found.position),
+            "id": _whose(tree, found),
             "value": round(found.value, 6),
             "allowed": round(found.allowed, 6),
         },
@@ -83,6 +83,15 @@ def headroom(scene: Scene, id: str, planner: Planner, counted: Counted = NOTHING
         "unknown": sorted({element_id(tree, int(one)) for one in way[reckoned.unknown[way]]}),
         "rules": {"name": planner.rules.name, "valid_from": planner.rules.valid_from.isoformat()},
     }
+
+
+def _whose(tree: SupplyTree, found: Headroom) -> str:
+    """The element whose limit ends a headroom; of others their node, or which reservation."""
+    if found.harmed is None:
+        return element_id(tree, found.position)
+    if found.harmed.node < 0:
+        return f"reservation {found.harmed.reservation}"
+    return str(tree.topology.tables.nodes.id[found.harmed.node])
 
 
 def _position(tree: SupplyTree, ref: Ref, nodes: I64, edges: I64) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 
 from gis_service.kernels.compiled import B1, F64, I32, I64, compiled, fusing
 from gis_service.kernels.powerflow import C128
+from gis_service.kernels.tolerances import LEAST_PU, MOST_FALL
 
 
 class Chains(NamedTuple):
@@ -26,6 +27,8 @@ class Chains(NamedTuple):
     level : where the lines of the new line's level begin
     worst : the lowest of all that is fed from the chain: off the chain as much lower than there as at present
     loss_before, loss_after : active losses along the chain, in the unit of the flows
+    spare : how much further the chain could fall, at least, before somebody who hangs on it breaks a limit
+        that he keeps at present, as `tolerances` bounds it; -1 where that says nothing
     """
 
     end: F64
@@ -34,17 +37,20 @@ class Chains(NamedTuple):
     worst: F64
     loss_before: F64
     loss_after: F64
+    spare: F64
 
 
 class Runs(NamedTuple):
     """Elements in series between which nothing leaves, as one; by the position at the far end of each.
 
     top : int32, the position where the run begins: something leaves there, or a chain or a level begins
+    head : int32, the first position of the run, just behind `top`
     r, x : float64, impedance of the run, per unit
     way_loss : complex128, loss at present from where the voltage is held
     """
 
     top: I32
+    head: I32
     r: F64
     x: F64
     way_loss: C128
@@ -69,36 +75,38 @@ def runs_of(
     r: F64,
     x: F64,
     after_all: F64,
-    after_share: F64,
+    customers: I64,
     edge_loss: C128,
     below_loss: C128,
-) -> tuple[I32, F64, F64, C128]:
+) -> tuple[I32, I32, F64, F64, C128]:
     """The fields of `Runs`, in order: O(positions).
 
     Parameters
     ----------
     begins, breaks
         Whether a position holds its voltage, and whether a run ends there for another reason.
+    after_all, customers
+        What flows through each edge with one customer of no power more, and how many are below it.
     """
     n = parent.size
-    top = np.zeros(n, np.int32)
+    top, head = np.zeros(n, np.int32), np.zeros(n, np.int32)
     run_r, run_x, way_loss = np.zeros(n), np.zeros(n), np.zeros(n, np.complex128)
     for k in range(1, n):
         q = parent[k]
-        top[k], run_r[k], run_x[k] = q, r[k], x[k]
+        top[k], head[k], run_r[k], run_x[k] = q, k, r[k], x[k]
         if begins[k]:
             continue
         way_loss[k] = way_loss[q] + edge_loss[k]
         if q == 0 or begins[q] or breaks[q]:
             continue
-        if after_all[q] != after_all[k] or after_share[q] != after_share[k]:
+        if after_all[q] != after_all[k] or customers[q] != customers[k]:
             continue
         aside = below_loss[q] - edge_loss[k] - below_loss[k]
         if abs(aside.real) + abs(aside.imag) < _NOTHING:
-            top[k] = top[q]
+            top[k], head[k] = top[q], head[q]
             run_r[k] += run_r[q]
             run_x[k] += run_x[q]
-    return top, run_r, run_x, way_loss
+    return top, head, run_r, run_x, way_loss
 
 
 @fusing
@@ -186,6 +194,7 @@ def chain_voltages(
     r: F64,
     x: F64,
     top: I32,
+    head: I32,
     run_r: F64,
     run_x: F64,
     way_loss: C128,
@@ -196,6 +205,10 @@ def chain_voltages(
     volts: C128,
     edge_loss: C128,
     below_loss: C128,
+    here: F64,
+    least: F64,
+    least_child: I32,
+    second: F64,
     at: I64,
     portion: F64,
     load: F64,
@@ -204,7 +217,7 @@ def chain_voltages(
     new_x: F64,
     cosine: float,
     sine: float,
-) -> tuple[F64, F64, F64, F64, F64, F64]:
+) -> tuple[F64, F64, F64, F64, F64, F64, F64]:
     """The fields of `Chains`, in order, for loads at the end of new lines.
 
     Parameters
@@ -215,13 +228,15 @@ def chain_voltages(
         int32: of each position the last one behind a transformer, -1 without one.
     r, x
         Of each edge, per unit.
-    top, run_r, run_x, way_loss
+    top, head, run_r, run_x, way_loss
         As in `Runs`.
     after_all, after_share
         What flows through each edge with a load `s` more below it, apparent power per unit:
         `after_all + after_share · s`.
     deepest, volts, edge_loss, below_loss
         As in `feeders.Feeders`, at present.
+    here, least, least_child, second
+        As in `Tolerances`.
     held
         The voltage at the beginning of each position's chain.
     at, portion
@@ -232,8 +247,9 @@ def chain_voltages(
     n = at.size
     end, attach, level = np.zeros(n), np.zeros(n), np.zeros(n)
     worst, loss_before, loss_after = np.zeros(n), np.zeros(n), np.zeros(n)
+    spare = np.full(n, -1.0)
     room = 64
-    ends = np.empty(room, np.int64)
+    ends, heads, stood = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
     rs, xs, ps, qs = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
     more_p, more_q = np.empty(room), np.empty(room)
     v_re, v_im, i_re, i_im = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
@@ -252,7 +268,7 @@ def chain_voltages(
             p = np.int64(top[p])
         if m >= room:
             room = 2 * m
-            ends = np.empty(room, np.int64)
+            ends, heads, stood = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
             rs, xs, ps, qs = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
             more_p, more_q = np.empty(room), np.empty(room)
             v_re, v_im, i_re, i_im = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
@@ -266,14 +282,14 @@ def chain_voltages(
             flow = after_all[p] + after_share[p] * s
             there, aside = volts[p], below_loss[p]
             if k == m - 1 and part < 1.0:
-                onto = np.int64(parent[p])
+                onto, heads[k] = np.int64(parent[p]), p
                 rs[k], xs[k] = part * r[p], part * x[p]
                 there = volts[onto] + part * (there - volts[onto])
                 aside += (1.0 - part) * edge_loss[p]
                 loss_before[c] = (way_loss[p] - (1.0 - part) * edge_loss[p]).real
                 lost_on = edge_loss[p] + below_loss[p]
             else:
-                onto = np.int64(top[p])
+                onto, heads[k] = np.int64(top[p]), head[p]
                 rs[k], xs[k] = run_r[p], run_x[p]
                 aside -= lost_on
                 if k == m - 1:
@@ -283,7 +299,7 @@ def chain_voltages(
             ps[k], qs[k] = (flow - onward) * cosine, (flow - onward) * sine
             more_p[k], more_q[k] = aside.real * square, aside.imag * square
             v_re[k], v_im[k] = there.real, there.imag
-            ends[k], onward, p = p, flow, onto
+            ends[k], stood[k], onward, p = p, np.sqrt(square), flow, onto
             k -= 1
         _begin_from_present(rs, xs, v_re, v_im, m, v0, new_load[c] * cosine, new_load[c] * sine)
         if not _settle(rs, xs, ps, qs, more_p, more_q, v_re, v_im, i_re, i_im, m + 1, v0):
@@ -296,10 +312,19 @@ def chain_voltages(
         end[c] = rs[m]
         attach[c] = rs[m - 1] if m else v0
         level[c] = v0
-        lowest = rs[m]
+        lowest, room_left = rs[m], np.inf
         for k in range(m):
             if ends[k] == level_begins[last]:
                 level[c] = rs[k]
             lowest = min(lowest, rs[k] - deepest[ends[k]])
+            fall, tolerated = stood[k] - rs[k], here[ends[k]]
+            if k < m - 1 and least_child[ends[k]] == heads[k + 1]:
+                tolerated = min(tolerated, second[ends[k]])
+            else:
+                tolerated = min(tolerated, least[ends[k]])
+            if fall < -_CLOSE or fall > MOST_FALL or rs[k] < LEAST_PU:
+                room_left = -np.inf
+            room_left = min(room_left, tolerated - fall)
         worst[c] = lowest
-    return end, attach, level, worst, loss_before, loss_after
+        spare[c] = max(room_left, -1.0)
+    return end, attach, level, worst, loss_before, loss_after, spare

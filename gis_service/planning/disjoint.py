@@ -24,7 +24,7 @@ from gis_service.kernels.compiled import I64
 from gis_service.planning.corridors import Ground
 from gis_service.planning.cutting import cut
 from gis_service.planning.layout import offers_of
-from gis_service.planning.pairs import MOST_CHOICES, Independence, Pairs, origin_of
+from gis_service.planning.pairs import MOST_CHOICES, Independence, Pairs, origin_of, spared_by_two
 from gis_service.planning.routes import joints
 from gis_service.planning.search import Block, Choice, Load, Search
 
@@ -93,7 +93,7 @@ class _Question:
             [
                 joints(
                     ground,
-                    block.reckoned.rules,
+                    block.rules,
                     one.construction,
                     block.sites.metres,
                     one.joints.reach,
@@ -134,7 +134,11 @@ class _Question:
                 j += 1
                 if best is not None and first.choice.cost + second.choice.cost >= best.cost:
                     break
-                if first.origin != second.origin and frozenset((first.group, second.group)) not in told:
+                if (
+                    first.origin != second.origin
+                    and frozenset((first.group, second.group)) not in told
+                    and spared_by_two(first.choice, second.choice)
+                ):
                     best = _Node(forbidden, (first, second))
                     break
         return best
@@ -197,7 +201,11 @@ def _some(
         while (second := other.get(j)) is not None:
             j += 1
             pair = frozenset((first.group, second.group))
-            if first.origin != second.origin and pair not in told:
+            if (
+                first.origin != second.origin
+                and pair not in told
+                and spared_by_two(first.choice, second.choice)
+            ):
                 told.add(pair)
                 found.append((first.choice, second.choice))
                 break

@@ -70,7 +70,7 @@ def lay_out(
             if one in built and len(sites)
         ]
         own = rules.transformer_for(load.kva) if level == "medium" else None
-        blocks.append(Block(level, sites, reckoned, routes, own, ground))
+        blocks.append(Block(rules, level, sites, reckoned, routes, own, ground))
     return blocks
 
 
@@ -79,7 +79,7 @@ def offers_of(blocks: Sequence[Block], load: Load) -> list[Offers]:
     return [
         Offers(block, routes, conductor, load)
         for block in blocks
-        for conductor in block.reckoned.rules.conductor
+        for conductor in block.rules.conductor
         for routes in block.routes
         if conductor.level == block.level and conductor.construction == routes.construction
     ]

@@ -51,12 +51,18 @@ def best_pairs(best: Iterable[Choice], independence: Independence, k: int) -> Pa
             continue
         here = len(held)
         for there, (other, others) in enumerate(held):
-            if others != origin:
+            if others != origin and spared_by_two(other, choice):
                 found.append((other.cost + choice.cost, there, here))
         held.append((choice, origin))
         found.sort()
         del found[k:]
     return Pairs([(held[a][0], held[b][0]) for _, a, b in found[:k]], True)
+
+
+def spared_by_two(one: Choice, other: Choice) -> bool:
+    """Whether those admitted before keep their limits beside two supplies of one customer, as beside each."""
+    reckoned, load = one.offers.block.reckoned, one.offers.load
+    return reckoned.standing.spared_by_two(one.joining, other.joining, load.reckoned_kva)
 
 
 def origin_of(choice: Choice, independence: Independence) -> Hashable:

@@ -36,13 +36,25 @@ def pareto_front(search: Search) -> Front:
         offers, mine = search.offers[k], np.flatnonzero(of == k)
         proved = chains[k] = offers.chains(way[mine])
         row[mine] = np.arange(mine.size)
-        holds[mine] = offers.holds(proved)
+        holds[mine] = offers.keeps(proved)
         cost[mine] = offers.cost[way[mine]]
         fall[mine] = offers.block.reckoned.held[offers.at[way[mine]]] - proved.end
         loss[mine] = proved.loss_after - proved.loss_before
     order = np.lexsort((np.arange(of.size), loss, fall, cost))
     order = order[holds[order]]
-    kept = order[_unbeaten(fall[order], loss[order])]
+    spared = np.zeros(of.size, np.bool_)
+    while True:
+        kept = order[_unbeaten(fall[order], loss[order])]
+        # only what would be told is put to those admitted before; what harms one of them makes room for more
+        harmful = [
+            k
+            for k in kept[~spared[kept]].tolist()
+            if not search.offers[of[k]].spares(int(way[k]), chains[int(of[k])], int(row[k]))
+        ]
+        if not harmful:
+            break
+        spared[kept] = True
+        order = order[~np.isin(order, harmful)]
     return Front(
         [Choice(search.offers[of[k]], int(way[k]), chains[int(of[k])], int(row[k])) for k in kept.tolist()],
         whole,

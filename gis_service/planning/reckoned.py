@@ -21,7 +21,8 @@ from gis_service.kernels.feeders import Feeders, feeders_at_work, shares_drawn, 
 from gis_service.kernels.radial import largest_below, sum_down, tightest
 from gis_service.planning.rules.book import Rules
 from gis_service.planning.single_points import Exposure, exposure
-from gis_service.planning.supply_tree import LINE, SOURCE, SWITCH, TRANSFORMER, SupplyTree
+from gis_service.planning.standing import Standing
+from gis_service.planning.supply_tree import LINE, OWN_LINE, SOURCE, SWITCH, TRANSFORMER, SupplyTree
 
 _BASE_KVA = 1000.0
 
@@ -30,6 +31,7 @@ _BASE_KVA = 1000.0
 class Reckoned:
     """Arrays by position of the tree; kVA where not said otherwise.
 
+    rules : those of the question that had it reckoned first; of later ones only prices may differ
     r, x : of the edge that leads here, per unit
     rated, capacity : its rating, and how much of it may be used; inf where the rating is not known
     unknown : whether its rating or its impedance is not known
@@ -76,8 +78,8 @@ class Reckoned:
 
     @cached_property
     def before(self) -> F64:
-        """The load of each edge."""
-        load: F64 = self.tree.kva * self.share
+        """The load of each edge; an own line carries all that its one customer contracts for."""
+        load: F64 = np.where(self.tree.kind == OWN_LINE, self.tree.kva, self.tree.kva * self.share)
         return load
 
     @cached_property
@@ -198,6 +200,11 @@ class Reckoned:
         return Feeders(volts, edge_loss, below_loss, deepest, False)
 
     @cached_property
+    def standing(self) -> Standing:
+        """Those admitted before, and whether they keep their limits beside a customer more."""
+        return Standing(self)
+
+    @cached_property
     def _runs(self) -> Runs:
         """Elements in series between which nothing leaves, as one."""
         present = self.present
@@ -208,8 +215,8 @@ class Reckoned:
                 self.tree.kind == TRANSFORMER,
                 self.r,
                 self.x,
-                self._after,
-                self.share_after,
+                self.after_none,
+                self.tree.customers,
                 present.edge_loss,
                 present.below_loss,
             )
@@ -217,10 +224,11 @@ class Reckoned:
 
     def _each_alone(self, r: F64, x: F64) -> Runs:
         """Elements that are changed, none of them joined with another."""
-        return Runs(np.maximum(self.tree.parent, 0).astype(np.int32), r, x, self._runs.way_loss)
+        alone = np.arange(self.tree.size, dtype=np.int32)
+        return Runs(np.maximum(self.tree.parent, 0).astype(np.int32), alone, r, x, self._runs.way_loss)
 
     @cached_property
-    def _after(self) -> F64:
+    def after_none(self) -> F64:
         """What flows through each edge with a customer of no power below it, per unit."""
         load: F64 = self.tree.kva * self.share_after / _BASE_KVA
         return load
@@ -260,13 +268,14 @@ class Reckoned:
                 r,
                 x,
                 *(self._runs if changed is None else self._each_alone(r, x)),
-                self._after,
+                self.after_none,
                 self.share_after,
                 self.present.deepest,
                 self.held,
                 self.present.volts,
                 self.present.edge_loss,
                 self.present.below_loss,
+                *self.standing.tolerances,
                 at.astype(np.int64),
                 np.asarray(portion, np.float64),
                 np.full(n, kva * scale),
@@ -342,6 +351,16 @@ def reckon(tree: SupplyTree, rules: Rules) -> Reckoned:
     own_r = np.minimum(np.nan_to_num(pk) / size * _BASE_KVA / size, z)
     r[transformers], x[transformers] = own_r, np.sqrt(z**2 - own_r**2)
     unknown[transformers] = ~known | np.isnan(uk) | np.isnan(pk)
+
+    if tree.reserved is not None:
+        conductors = {one.name: one for one in rules.conductor}
+        for load in np.flatnonzero(tree.reserved_at > 0).tolist():
+            end = int(tree.reserved_at[load])
+            own = conductors.get(tree.reserved.conductor[load])
+            unknown[end] = own is None
+            if own is not None:
+                ohm = float(tree.reserved.length_m[load]) / 1000.0 / float(tree.kv[end]) ** 2
+                r[end], x[end] = own.r_ohm_per_km * ohm, own.x_ohm_per_km * ohm
 
     share = np.where(tree.kind == TRANSFORMER, limits.transformer_loading, limits.line_loading)
     return Reckoned(tree, rules, r, x, rated, rated * share, unknown)

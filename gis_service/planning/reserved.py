@@ -1,20 +1,23 @@
 """Capacity that is reserved, as loads on a supply tree: each burdens the way from its place to the source.
 
 A load joins at a node, or at a point of a line, which then counts as two parts: what is reserved flows
-through the upper one alone. The two supplies of one customer burden what they share once, as he draws his
-power through one or the other. Knows rows and edges of a topology; who reserved what, and whether it still
-has a place, is for the caller to say.
+through the upper one alone. It stands at the end of the line that its customer gets, so what that line
+loses flows through all above as well. The two supplies of one customer burden what they share once, as he
+draws his power through one or the other. Knows rows and edges of a topology; who reserved what, and whether
+it still has a place, is for the caller to say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from gis_service.kernels.compiled import F64, I64
 from gis_service.kernels.radial import sum_up, way_up
-from gis_service.planning.supply_tree import SupplyTree
+from gis_service.planning.supply_tree import OWN_LINE, SupplyTree
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,8 @@ class Reserved:
     edge : int64, edge of the line that it taps; -1 where it joins at a node
     fraction : float64, how far along that line, from its `from_node`
     kva : float64, the three-phase load that burdens each phase as much
+    conductor, length_m : of the line from there to the customer; a conductor that the rules do not have
+        lets nothing fall and loses nothing
     """
 
     reservation: I64
@@ -33,6 +38,8 @@ class Reserved:
     edge: I64
     fraction: F64
     kva: F64
+    conductor: Sequence[str]
+    length_m: F64
 
     @property
     def size(self) -> int:
@@ -41,7 +48,7 @@ class Reserved:
 
 
 _NONE = np.empty(0, np.int64)
-NOTHING_RESERVED = Reserved(_NONE, _NONE, _NONE, np.empty(0), np.empty(0))
+NOTHING_RESERVED = Reserved(_NONE, _NONE, _NONE, np.empty(0), np.empty(0), (), np.empty(0))
 
 
 def with_reserved(tree: SupplyTree, reserved: Reserved) -> SupplyTree:
@@ -70,6 +77,7 @@ def with_reserved(tree: SupplyTree, reserved: Reserved) -> SupplyTree:
     placed[beside] = [
         _nearer_end(whole, int(reserved.edge[k]), float(reserved.fraction[k])) for k in beside.tolist()
     ]
+    whole, placed = _with_own_lines(whole, placed)
     load, customers = just_there(whole, reserved, placed)
     below = sum_up(whole.parent, load)
     return replace(
@@ -138,6 +146,41 @@ def _split(tree: SupplyTree, at: I64, portion: F64) -> tuple[SupplyTree, I64, I6
         node_places=shifted[tree.node_places],
     )
     return split, places, shifted
+
+
+def _with_own_lines(tree: SupplyTree, joined: I64) -> tuple[SupplyTree, I64]:
+    """The tree with an own line from each place where a load joins (-1: nowhere), and the ends of these."""
+    loads = np.flatnonzero(joined > 0)
+    loads = loads[np.argsort(joined[loads], kind="stable")]
+    at = joined[loads]
+    old = np.arange(tree.size)
+    shifted = old + np.searchsorted(at, old, side="left")
+    # right behind the place it hangs on, so the positions stay in preorder
+    ends = np.full(joined.size, -1, np.int64)
+    ends[loads] = at + 1 + np.arange(at.size)
+
+    def with_ends(column: np.ndarray, value: Any) -> Any:
+        return np.insert(column, at + 1, value)
+
+    parent = np.where(tree.parent >= 0, shifted[tree.parent], -1)
+    grown = replace(
+        tree,
+        parent=with_ends(parent, shifted[at]).astype(np.int32),
+        node=with_ends(tree.node, -1),
+        edge=with_ends(tree.edge, -1),
+        kind=with_ends(tree.kind, OWN_LINE),
+        carries=with_ends(tree.carries, tree.carries[at]),
+        kva=with_ends(tree.kva, 0.0),
+        customers=with_ends(tree.customers, 0),
+        kv=with_ends(tree.kv, tree.kv[at]),
+        bare=with_ends(tree.bare, False),
+        part_node=with_ends(tree.part_node, -1),
+        part_edge=with_ends(tree.part_edge, -1),
+        since=with_ends(tree.since, 0.0),
+        upto=with_ends(tree.upto, 1.0),
+        node_places=shifted[tree.node_places],
+    )
+    return grown, ends
 
 
 def _nearer_end(tree: SupplyTree, edge: int, fraction: float) -> int:

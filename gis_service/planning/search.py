@@ -2,8 +2,9 @@
 
 A combination is *screened* by what can be said without a power flow: loading, radius, and a linear fall of
 voltage, which is never more than the true one. What is left is taken in the order of cost and *proved* by the
-exact voltages along its supply path; the first that holds for a supply point is the cheapest there, so what
-comes out is the true optimum over the declared places, routes and conductors.
+exact voltages along its supply path; the first that holds for a supply point, and breaks no limit of those
+admitted before (`standing`), is the cheapest there, so what comes out is the true optimum over the declared
+places, routes and conductors.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from gis_service.planning.reckoned import Reckoned
 from gis_service.planning.routes import Routes, find_routes
 from gis_service.planning.rules.book import Conductor, Level, Rules, Transformer
 from gis_service.planning.sites import KINDS, Site, Sites
+from gis_service.planning.standing import Joining
 
 SLACK = 1e-9
 """What a sum of floats may miss a limit by."""
@@ -53,9 +55,11 @@ class Load:
 class Block:
     """One level: its places in the supplied grid, and the routes to them by construction.
 
+    rules : of the question; the supply is reckoned with their limits and shared by questions of other prices
     ground : the corridors as they are, whatever areas the routes keep to
     """
 
+    rules: Rules
     level: Level
     sites: Sites
     reckoned: Reckoned
@@ -89,7 +93,7 @@ class Block:
         return float(least) if np.isfinite(least) else None
 
     def _within(self, areas: Areas) -> list[Routes]:
-        ground, rules = within(self.ground, areas), self.reckoned.rules
+        ground, rules = within(self.ground, areas), self.rules
         return [
             find_routes(ground, rules, one.construction, self.sites.metres, one.joints.reach)
             for one in self.routes
@@ -126,7 +130,7 @@ class Offers:
     @property
     def rules(self) -> Rules:
         """The rule book."""
-        return self.block.reckoned.rules
+        return self.block.rules
 
     @cached_property
     def at(self) -> I64:
@@ -206,8 +210,24 @@ class Offers:
             self.at[ways], self.portion[ways], kva, kva, self.r[ways], self.x[ways], changed=changed
         )
 
-    def holds(self, chains: Chains) -> B1:
-        """Which of some proved ways keep the limits of voltage."""
+    def holds(self, ways: I64, chains: Chains) -> B1:
+        """Which of some proved ways keep the limits of voltage, the customer's and those of all others."""
+        kept = self.keeps(chains)
+        for row in np.flatnonzero(kept).tolist():
+            kept[row] = self.spares(int(ways[row]), chains, row)
+        return kept
+
+    def spares(self, way: int, chains: Chains, row: int) -> bool:
+        """Whether everybody who was admitted before keeps his limits of voltage beside a proved way."""
+        standing = self.block.reckoned.standing
+        return standing.spares(self.joining(way), self.load.reckoned_kva, float(chains.spare[row]))
+
+    def joining(self, way: int) -> Joining:
+        """Where a way joins the grid, and its line."""
+        return Joining(int(self.at[way]), float(self.portion[way]), float(self.r[way]), float(self.x[way]))
+
+    def keeps(self, chains: Chains) -> B1:
+        """Which of some proved ways keep the customer's own limits of voltage."""
         limits, level = self.rules.limits, self.block.level
         drop = 100.0 * (chains.level - chains.end)
         kept: B1 = (chains.end > 0.0) & (drop <= limits.voltage_drop_percent.of(level) + SLACK)
@@ -241,6 +261,11 @@ class Choice(NamedTuple):
     def at(self) -> int:
         """Position of the place in the tree."""
         return int(self.offers.at[self.way])
+
+    @property
+    def joining(self) -> Joining:
+        """Where it joins the grid, and its line."""
+        return self.offers.joining(self.way)
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,11 +303,11 @@ class Search:
                 mine = mine[~done[number[k]][groups[k][ways[mine]]]]
                 if mine.size:
                     chains = self.offers[k].chains(ways[mine])
-                    row[mine], holds[mine] = np.arange(mine.size), self.offers[k].holds(chains)
+                    row[mine], holds[mine] = np.arange(mine.size), self.offers[k].keeps(chains)
                     proved[k] = chains
             for one in np.flatnonzero(holds).tolist():
                 k, its_way = int(some[one]), int(ways[one])
                 group = groups[k][its_way]
-                if not done[number[k]][group]:
+                if not done[number[k]][group] and self.offers[k].spares(its_way, proved[k], int(row[one])):
                     done[number[k]][group] = True
                     yield Choice(self.offers[k], its_way, proved[k], int(row[one]))

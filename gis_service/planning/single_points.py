@@ -118,6 +118,7 @@ def _tree_of(tree: SupplyTree, conducts: B1) -> tuple[I64, I64, I64]:
     part = tree.part
     local: I32 = tree.part_node
     parent, last = tree.parent, tree.part_edge
+    here: I64 = np.flatnonzero(local >= 0)
     if not np.array_equal(conducts, part.mask != 0):
         shortest = shortest_tree(
             *part.arcs,
@@ -129,9 +130,10 @@ def _tree_of(tree: SupplyTree, conducts: B1) -> tuple[I64, I64, I64]:
         )
         local, parent = preorder(shortest.previous, part.root)
         last = shortest.edge[local].astype(np.int64)
+        here = np.arange(local.size)
     place = np.full(part.n_nodes + 1, -1, np.int64)
-    place[local] = np.arange(local.size)
+    place[local[here]] = here
     behind = np.full(part.n_edges, -1, np.int64)
-    behind[last[1:]] = np.arange(1, local.size)
+    behind[last[here[1:]]] = here[1:]
     size: F64 = sum_up(parent, np.ones(local.size))
     return place, behind, np.arange(local.size) + size.astype(np.int64)

@@ -24,7 +24,8 @@ from gis_service.network.topology import EDGE_LAYERS, Topology
 if TYPE_CHECKING:
     from gis_service.planning.reserved import Reserved
 
-LINE, SWITCH, TRANSFORMER, SOURCE = range(4)
+LINE, SWITCH, TRANSFORMER, SOURCE, OWN_LINE = range(5)
+"""What leads to a position; `OWN_LINE` is none of the grid's, but that of a customer who is reserved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +33,9 @@ class SupplyTree:
     """Positions in preorder, the supply first; all arrays are by position.
 
     parent : int32, position; -1 at the supply
-    node : int64, row of the node; -1 at the supply
-    edge : int64, edge of the topology that leads here; -1 at the supply
-    kind : int8, `LINE` … `SOURCE`; -1 at the supply
+    node : int64, row of the node; -1 at the supply and at the end of an own line
+    edge : int64, edge of the topology that leads here; -1 at the supply and along an own line
+    kind : int64, `LINE` … `OWN_LINE`; -1 at the supply
     carries : uint8, phases that the whole way carries
     kva, customers : contracted power and number of customers at and below
     kv : base voltage of the node
@@ -44,7 +45,8 @@ class SupplyTree:
     since, upto : portions of the edge between which a position stands for it: a line that what is reserved
         taps is several positions one after the other, else 0 and 1
     reserved_kva : what is reserved at and below, which `kva` and `customers` count too
-    reserved, reserved_at : the loads that are reserved, and the position of each, -1 where it is not here
+    reserved, reserved_at : the loads that are reserved, and the position of each, which is the end of its own
+        line; -1 where it is not here
     """
 
     topology: Topology
@@ -86,7 +88,7 @@ class SupplyTree:
     def by_edge(self) -> tuple[I64, I64]:
         """Edges of the tree ascending, and the position at the far end of each."""
         order = np.argsort(self.edge[1:], kind="stable") + 1
-        order = order[self.upto[order] == 1.0]
+        order = order[(self.upto[order] == 1.0) & (self.edge[order] >= 0)]
         return self.edge[order], order.astype(np.int64)
 
     def positions_of_edges(self, edges: I64) -> I64:
@@ -116,9 +118,10 @@ class SupplyTree:
 
     @cached_property
     def length_m(self) -> F64:
-        """Length of the edge that leads to each position."""
+        """Length of the edge that leads to each position; of an own line 0, no other's radius has it."""
         length: F64 = np.zeros(self.size)
-        length[1:] = self.topology.edge_length_m[self.edge[1:]] * self.share_of_edge[1:]
+        some = np.flatnonzero(self.edge >= 0)
+        length[some] = self.topology.edge_length_m[self.edge[some]] * self.share_of_edge[some]
         return length
 
     @cached_property

@@ -13,7 +13,7 @@ from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
 from gis_service.planning.reckoned import Reckoned, reckon
 from gis_service.planning.reserved import NOTHING_RESERVED, Reserved, with_reserved
-from gis_service.planning.rules.book import Limits, Load, Rules
+from gis_service.planning.rules.book import Conductor, Limits, Load, Rules, SupplyVoltage
 from gis_service.planning.supply_tree import supply_tree
 
 _KEPT = 8
@@ -28,6 +28,8 @@ class _Key(NamedTuple):
     pieces: tuple[int, ...]
     limits: Limits
     load: Load
+    levels: tuple[SupplyVoltage, ...]
+    conductors: tuple[Conductor, ...]
 
 
 class Trees:
@@ -46,26 +48,28 @@ class Trees:
         reserved: Reserved = NOTHING_RESERVED,
     ) -> Reckoned:
         """The supply of all that is joined to some nodes, under these rules, with what is reserved there."""
-        key = _Key(id(topology), id(state), id(reserved), _pieces(topology, nodes), rules.limits, rules.load)
+        key = _Key(
+            id(topology),
+            id(state),
+            id(reserved),
+            _pieces(topology, nodes),
+            rules.limits,
+            rules.load,
+            rules.supply_voltage,
+            rules.conductor if reserved.size else (),
+        )
         with self._lock:
             # what is held keeps its topology, state and loads alive, so an equal id is the same object
             kept = self._held.get(key)
             if kept is not None:
                 self._held.move_to_end(key)
                 return kept[3]
-        made = self.apart(topology, state, nodes, rules, reserved)
+        made = reckon(with_reserved(supply_tree(topology, state, nodes), reserved), rules)
         with self._lock:
             self._held[key] = (topology, state, reserved, made)
             while len(self._held) > _KEPT:
                 self._held.popitem(last=False)
         return made
-
-    @staticmethod
-    def apart(
-        topology: Topology, state: SwitchState, nodes: I64, rules: Rules, reserved: Reserved
-    ) -> Reckoned:
-        """The same, worked out anew and not kept: for what may never come to be."""
-        return reckon(with_reserved(supply_tree(topology, state, nodes), reserved), rules)
 
 
 def _pieces(topology: Topology, nodes: I64) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ class ReservedSupply:
 
     node_id : the node where it joins; None where it taps the line `attach_id` at `fraction`
     reckoned_kva : the three-phase load that burdens each phase as much as the customer burdens his
+    conductor, length_m : of the line that the customer gets, as in his scheme
     """
 
     reservation: int
@@ -41,6 +42,8 @@ class ReservedSupply:
     node_id: str | None
     fraction: float | None
     reckoned_kva: float
+    conductor: str
+    length_m: float
 
 
 class Change(NamedTuple):
@@ -202,11 +205,6 @@ class Decision:
         found = _read(self._cursor, "id = %(id)s", {"id": id})
         return found[0] if found else None
 
-    def schemes(self, ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
-        """The schemes of some reservations as they were answered, by number."""
-        self._cursor.execute("SELECT id, schemes FROM reservation WHERE id = ANY(%s)", [list(ids)])
-        return dict(self._cursor.fetchall())
-
     def reserve(
         self, new: NewReservation, supplies: Sequence[ReservedSupply], *, at: datetime, by: str, reason: str
     ) -> Reservation:
@@ -309,7 +307,13 @@ def _held(cursor: extensions.cursor, known: Held) -> Held:
 def _supplies(cursor: extensions.cursor, ids: Collection[int]) -> dict[int, tuple[ReservedSupply, ...]]:
     if not ids:
         return {}
-    cursor.execute(f"SELECT {_SUPPLY} FROM reservation_supply WHERE reservation_id = ANY(%s)", [list(ids)])
+    cursor.execute(
+        f"SELECT {_SUPPLY}, scheme->>'conductor', (scheme->'route'->>'length_m')::float8"
+        " FROM reservation_supply JOIN reservation ON reservation.id = reservation_id,"
+        " LATERAL (SELECT schemes->(number - 1)) AS answered (scheme)"
+        " WHERE reservation_id = ANY(%s)",
+        [list(ids)],
+    )
     found: dict[int, tuple[ReservedSupply, ...]] = {}
     for row in sorted(cursor.fetchall(), key=lambda row: (row[0], row[1])):
         found[row[0]] = (*found.get(row[0], ()), ReservedSupply(*row))

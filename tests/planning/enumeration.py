@@ -194,7 +194,31 @@ def _judged(
     kept = drop <= rules.limits.voltage_drop_percent.of(block.level) and volts[
         -1
     ] >= rules.limits.lowest_pu.of(block.level)
-    return volts[along] if kept else None
+    if not kept:
+        return None
+    now = dict(zip(tree.names, volts.tolist(), strict=True))
+    return volts[along] if not missed(tables, rules, tree.names[0], now) else None
+
+
+def missed(tables: GridTables, rules: Rules, source: str, now: dict[str, float]) -> list[tuple[str, str]]:
+    """Limits of voltage that customers behind a held voltage keep at present, and would not now."""
+    grid = _grid_of(tables, rules)
+    before = grid.present(source)
+    names, above = grid.order(source)
+    found = []
+    for node in sorted(set(tables.customers.node_id.tolist()) & set(names)):
+        begin = node
+        while begin != source and grid.elements[above[begin], begin][0] != "transformer":
+            begin = above[begin]
+        level = rules.level_of(float(grid.kv[node]))
+        if level is None:
+            continue
+        most, least = rules.limits.voltage_drop_percent.of(level), rules.limits.lowest_pu.of(level)
+        if 100 * (before[begin] - before[node]) <= most < 100 * (now[begin] - now[node]):
+            found.append((node, "voltage_drop"))
+        if before[node] >= least > now[node]:
+            found.append((node, "lowest_voltage"))
+    return found
 
 
 class Tree(NamedTuple):
@@ -266,6 +290,7 @@ class _Grid:
         self._loads: dict[tuple[str, float], float] = {}
         self._ways: dict[str, list[str]] = {}
         self._orders: dict[str, tuple[list[str], dict[str, str]]] = {}
+        self._present: dict[str, dict[str, float]] = {}
 
     def supply_way(self, site: Site) -> list[str]:
         """Nodes from the source to a place, or to the end of the line that it lies on."""
@@ -288,6 +313,23 @@ class _Grid:
             edges = list(nx.bfs_edges(self.graph, source))
             self._orders[source] = [source, *(b for _, b in edges)], {b: a for a, b in edges}
         return self._orders[source]
+
+    def present(self, source: str) -> dict[str, float]:
+        """Magnitudes of all that a held voltage feeds, without anybody new."""
+        if source not in self._present:
+            names, above = self.order(source)
+            parent = np.array([-1, *(names.index(above[one]) for one in names[1:])], np.int32)
+            z = [0j, *(self.z(*self.elements[above[one], one]) for one in names[1:])]
+            s = [
+                (self.load(one) - sum(self.load(after) for after in self.graph.successors(one)))
+                / 1000
+                * self.angle
+                for one in names
+            ]
+            flow = radial_flow(parent, np.array(z), np.array(s), tolerance=1e-13)
+            volts = np.abs(flow.voltage).tolist() if flow.rounds else [0.0] * len(names)
+            self._present[source] = dict(zip(names, volts, strict=True))
+        return self._present[source]
 
     def load(self, node: str, more: float = 0.0) -> float:
         """kVA through the element above a node, with a customer more below it."""

@@ -101,7 +101,7 @@ def test_the_pareto_set_is_that_of_comparing_every_scheme_with_every_other() -> 
         for offers in search.offers:
             chains = offers.chains(offers.screened)
             held = offers.block.reckoned.held[offers.at[offers.screened]]
-            for row, holds in enumerate(offers.holds(chains).tolist()):
+            for row, holds in enumerate(offers.holds(offers.screened, chains).tolist()):
                 if holds:
                     cost = float(offers.cost[offers.screened[row]])
                     loss = float(chains.loss_after[row] - chains.loss_before[row])

@@ -27,6 +27,11 @@ from gis_service.planning.rules import default_rules
 from gis_service.planning.single_points import exposure
 from gis_service.planning.supply_tree import supply_tree
 
+OWN = "low cable 95"
+OWN_M = 150.0
+OWN_OHM = 0.320 * OWN_M / 1000, 0.075 * OWN_M / 1000
+"""An own line of a reservation, of a conductor of the default rules."""
+
 HEAD = ["ST substation", "h node substation=ST", "S source h", "B breaker h n0 feeder=F"]
 
 
@@ -73,32 +78,41 @@ class Drawing:
     others: list[str]
     places: list[Place]
 
-    def grid(self, places: list[Place]) -> Topology:
-        """The grid in which these places have customers."""
-        return build_topology(parse_grid("\n".join(self.text(places))))
+    def grid(self, places: list[Place], *, own_lines: bool = False) -> Topology:
+        """The grid in which these places have customers, each just there or at the end of his own line."""
+        return build_topology(parse_grid("\n".join(self.text(places, own_lines=own_lines))))
 
-    def text(self, places: list[Place]) -> list[str]:
+    def text(self, places: list[Place], *, own_lines: bool = False) -> list[str]:
         """The same as text, customer R0 at the first place, R1 at the second, …"""
         text = [*HEAD, *self.others]
+        kv = {words[0]: "10.0" for words in map(str.split, text)}
+        for one in (words for words in map(str.split, text) if words[1] == "transformer"):
+            kv |= {one[3]: "0.4", f"{one[3]}e": "0.4"}
+        joined: list[tuple[int, str, str]] = []
         for line in self.lines:
             mine = sorted({one.fraction for one in places if one.line == line.id})
             text += line.written(mine)
-            text += [
-                f"R{k} customer {line.id}@{mine.index(one.fraction)} kva={one.kva!r}"
+            joined += [
+                (k, f"{line.id}@{mine.index(one.fraction)}", f"{line.kv}")
                 for k, one in enumerate(places)
                 if one.line == line.id
             ]
-        text += [
-            f"R{k} customer {one.node} kva={one.kva!r}"
-            for k, one in enumerate(places)
-            if one.node is not None
+        joined += [
+            (k, one.node, kv.get(one.node, "10.0")) for k, one in enumerate(places) if one.node is not None
         ]
+        for k, node, volts in joined:
+            if own_lines:
+                text += [
+                    f"O{k} node kv={volts}",
+                    f"P{k} line {node} O{k} kv={volts} r={OWN_OHM[0]!r} x={OWN_OHM[1]!r} length={OWN_M!r}",
+                ]
+            text.append(f"R{k} customer {f'O{k}' if own_lines else node} kva={places[k].kva!r}")
         # declarations of nodes come first
         text.sort(key=lambda one: " node" not in one)
         return text
 
-    def reserved(self, topology: Topology, places: list[Place]) -> Reserved:
-        """The same places as reservations in the first grid."""
+    def reserved(self, topology: Topology, places: list[Place], *, own_lines: bool = False) -> Reserved:
+        """The same places as reservations in the first grid, with lines of their own or of no conductor."""
 
         def row(layer: str, id: str | None) -> int:
             found = None if id is None else topology.ids.row(layer, id)
@@ -112,6 +126,8 @@ class Drawing:
             np.array([row("line_section", one.line) for one in places], np.int64),
             np.array([one.fraction for one in places]),
             np.array([one.kva for one in places]),
+            [OWN if own_lines else "no such"] * len(places),
+            np.full(len(places), OWN_M),
         )
 
 
@@ -191,6 +207,24 @@ def test_headroom_beside_reservations_is_that_of_a_grid_with_the_customers_in_it
             assert named == element_id(theirs.tree, expected.position).partition("~")[0]
 
 
+@given(drawings())
+def test_what_lines_of_reserved_customers_lose_counts_in_all_that_feeds_them(drawing: Drawing) -> None:
+    plain = drawing.grid([])
+    ours = reckoned(plain, drawing.reserved(plain, drawing.places, own_lines=True))
+    theirs = reckoned(drawing.grid(drawing.places, own_lines=True), NOTHING_RESERVED)
+    for node in drawing.nodes:
+        at, there = position(ours, node), position(theirs, node)
+        assert ours.before[at] == pytest.approx(theirs.before[there], rel=1e-9, abs=1e-9)
+        assert ours.present.volts[at] == pytest.approx(theirs.present.volts[there], rel=1e-9)
+        assert ours.present.below_loss[at] == pytest.approx(theirs.present.below_loss[there], rel=1e-6)
+        found, expected = headroom_at(ours, at), headroom_at(theirs, there)
+        assert found.limit == expected.limit
+        assert found.kva == pytest.approx(expected.kva, rel=1e-6, abs=1e-6)
+    for k in range(len(drawing.places)):
+        end, there = int(ours.tree.reserved_at[k]), position(theirs, f"O{k}")
+        assert ours.present.volts[end] == pytest.approx(theirs.present.volts[there], rel=1e-9)
+
+
 @given(drawings(loops=True))
 def test_a_tap_of_a_line_that_closes_a_loop_burdens_the_end_it_is_supplied_from(drawing: Drawing) -> None:
     plain = drawing.grid([])
@@ -230,13 +264,14 @@ def test_two_supplies_of_a_customer_burden_what_they_share_once() -> None:
     grid = drawing.grid([])
     rows = np.array([grid.ids.row("connectivity_node", one) for one in ("n1", "n2")], np.int64)
     no_edge, start = np.full(2, -1), np.zeros(2)
-    pair = Reserved(np.array([7, 7]), rows, no_edge, start, np.array([400.0, 400.0]))
+    own = ["no such"] * 2, np.zeros(2)
+    pair = Reserved(np.array([7, 7]), rows, no_edge, start, np.array([400.0, 400.0]), *own)
     tree = reckoned(grid, pair).tree
     expected = {"n1": (400.0, 1), "n2": (400.0, 1), "n0": (400.0, 1), "h": (400.0, 1)}
     for node, (kva, customers) in expected.items():
         at = position(reckoned(grid, pair), node)
         assert (tree.reserved_kva[at], tree.customers[at]) == (kva, customers)
-    apart = Reserved(np.array([7, 8]), rows, no_edge, start, np.array([400.0, 400.0]))
+    apart = Reserved(np.array([7, 8]), rows, no_edge, start, np.array([400.0, 400.0]), *own)
     tree = reckoned(grid, apart).tree
     assert tree.reserved_kva[position(reckoned(grid, apart), "n0")] == 800.0
 

@@ -7,17 +7,14 @@ power-grid-model in a test of their own.
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pytest
-from hypothesis import event, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from power_grid_model.errors import (  # type: ignore[attr-defined]  # not in its __all__
     IterationDiverge,
 )
 
-from gis_service.kernels.powerflow import radial_flow
 from gis_service.network.build import build_topology
 from gis_service.network.switching import loaded_state
 from gis_service.network.text import parse_grid
@@ -25,13 +22,10 @@ from gis_service.network.topology import Topology
 from gis_service.planning.reckoned import Reckoned, reckon
 from gis_service.planning.reserved import NOTHING_RESERVED, Reserved, with_reserved
 from gis_service.planning.rules import Rules, default_rules, overridden
-from gis_service.planning.standing import OwnLine, newly_broken
+from gis_service.planning.standing import Joining
 from gis_service.planning.supply_tree import TRANSFORMER, supply_tree
 from tests.kernels.test_powerflow import voltages_of_power_grid_model
-from tests.planning.test_reserved import Drawing, drawings
-
-LINE = OwnLine(0.0, 0.05, 0.03)
-"""What each reservation's own line has, in ohms."""
+from tests.planning.test_reserved import OWN_OHM, Drawing, drawings
 
 CLOSE = 1e-6
 
@@ -52,10 +46,9 @@ def reckoned(topology: Topology, reserved: Reserved, book: Rules) -> Reckoned:
 def stands(drawing: Drawing, count: int, book: Rules) -> dict[str, dict[str, tuple[float, float]]]:
     """Of each customer, by limit: what stands against it, and by how much it is broken (negative: kept).
 
-    The first places are reserved. Each of them has a line of his own from there, along which a flow of its
-    own lets voltage fall.
+    The first places have a customer, each at the end of a line of his own.
     """
-    topology = drawing.grid(drawing.places[:count])
+    topology = drawing.grid(drawing.places[:count], own_lines=True)
     own = reckoned(topology, NOTHING_RESERVED, book)
     tree, tables = own.tree, topology.tables
     volts = np.abs(own.present.volts)
@@ -65,13 +58,8 @@ def stands(drawing: Drawing, count: int, book: Rules) -> dict[str, dict[str, tup
         top = at
         while tree.kind[top] != TRANSFORMER and tree.parent[top] > 0:  # up to a transformer, or to the source
             top = int(tree.parent[top])
-        kv, id, volt = float(tree.kv[at]), str(tables.customers.id[row]), float(volts[at])
-        if id.startswith("R"):
-            z = complex(LINE.r_ohm, LINE.x_ohm) / kv**2
-            s = drawing.places[int(id[1:])].kva / 1000 * complex(own.cosine, own.sine)
-            flow = radial_flow(np.array([-1, 0], np.int32), np.array([0, z]), np.array([0, s]), source=volt)
-            volt = abs(flow.voltage[1]) if flow.rounds else 0.0
-        level = book.level_of(kv)
+        volt, id = float(volts[at]), str(tables.customers.id[row])
+        level = book.level_of(float(tree.kv[at]))
         assert level is not None
         drop = 100 * (volts[top] - volt)
         found[id] = {
@@ -81,16 +69,31 @@ def stands(drawing: Drawing, count: int, book: Rules) -> dict[str, dict[str, tup
     return found
 
 
+def joining(before: Reckoned, drawing: Drawing) -> Joining:
+    """The last place of a drawing, with a line of his own, beside the first ones."""
+    plain, place = before.tree.topology, drawing.places[-1]
+    one = drawing.reserved(plain, [place])
+    if one.edge[0] >= 0:
+        far = int(before.tree.positions_of_edges(one.edge)[0])
+        onwards = plain.edge_to[one.edge[0]] == before.tree.node[far]
+        at, portion = before.tree.place_on_edge(far, place.fraction if onwards else 1.0 - place.fraction)
+    else:
+        at, portion = int(before.tree.positions(one.node)[0]), 1.0
+    base_ohm = float(before.tree.kv[at]) ** 2
+    return Joining(at, portion, OWN_OHM[0] / base_ohm, OWN_OHM[1] / base_ohm)
+
+
 @given(drawings(), st.floats(0.5, 6), st.floats(0.85, 0.97))
 def test_limits_broken_for_others_are_those_of_the_grid_with_everybody_in_it(
     drawing: Drawing, drop: float, lowest: float
 ) -> None:
     book, plain = rules(drop, lowest), drawing.grid([])
     count = len(drawing.places) - 1
-    before = reckoned(plain, drawing.reserved(plain, drawing.places[:count]), book)
-    after = reckoned(plain, drawing.reserved(plain, drawing.places), book)
-    lines = {k: LINE._replace(kva=drawing.places[k].kva) for k in range(count)}
-    found = newly_broken(before, after, lines)
+    before = reckoned(plain, drawing.reserved(plain, drawing.places[:count], own_lines=True), book)
+    if any(np.isclose(place.fraction, drawing.places[-1].fraction) for place in drawing.places[:count]):
+        assume(drawing.places[-1].line is None)  # where one taps already there is a node to join
+    one, kva = joining(before, drawing), drawing.places[-1].kva
+    found = before.standing.broken([one], kva)
     then, now = (stands(drawing, n, book) for n in (count, count + 1))
     expected: set[tuple[str, str]] = set()
     unsure: set[tuple[str, str]] = set()
@@ -108,24 +111,43 @@ def test_limits_broken_for_others_are_those_of_the_grid_with_everybody_in_it(
     told = {
         (who, one.limit)
         for one in found
-        for who in (at_node[one.node] if one.node >= 0 else [f"R{one.load}"])
+        for who in (at_node[one.node] if one.node >= 0 else [f"R{one.reservation}"])
     }
     assert told - unsure == expected - unsure
     event("somebody is harmed" if expected else "nobody is harmed")
-    for one in found:
-        who = at_node[one.node][0] if one.node >= 0 else f"R{one.load}"
-        assert one.before == pytest.approx(then[who][one.limit][0], abs=CLOSE)
-        assert one.after == pytest.approx(now[who][one.limit][0], abs=CLOSE)
+    for broken in found:
+        who = at_node[broken.node][0] if broken.node >= 0 else f"R{broken.reservation}"
+        assert broken.before == pytest.approx(then[who][broken.limit][0], abs=CLOSE)
+        assert broken.after == pytest.approx(now[who][broken.limit][0], abs=CLOSE)
+
+
+@given(drawings(), st.floats(0.5, 6), st.floats(0.85, 0.97), st.floats(0.1, 300))
+def test_a_bound_passes_nothing_that_a_whole_flow_refuses(
+    drawing: Drawing, drop: float, lowest: float, kva: float
+) -> None:
+    plain = drawing.grid([])
+    reserved = drawing.reserved(plain, drawing.places[:-1], own_lines=True)
+    before = reckoned(plain, reserved, rules(drop, lowest))
+    one = joining(before, drawing)
+    chains = before.chains(
+        np.array([one.at]), np.array([one.portion]), kva, kva, np.array([one.r]), np.array([one.x])
+    )
+    if chains.end[0] > 0.0:
+        refused = bool(before.standing.broken([one], kva))
+        assert before.standing.spares(one, kva, float(chains.spare[0])) != refused
+        assert before.standing.spares(one, kva, -1.0) != refused  # what was looked at is kept
+        event("refused" if refused else "passed by the bound" if chains.spare[0] > 2e-6 else "looked at")
 
 
 @given(drawings())
 def test_the_voltages_of_a_grid_are_those_of_power_grid_model(drawing: Drawing) -> None:
-    """All loads at once: then what a node takes is the plain sum of its customers."""
+    """All loads at once, each at the end of his line: what a node takes is the sum of its customers."""
     flat = overridden(
         default_rules(),
         {"load": {"coincidence": [{"customers": 1, "factor": 1.0}]}, "limits": {"regulated_above_kv": 500}},
     )
-    own = reckoned(drawing.grid(drawing.places), NOTHING_RESERVED, flat)
+    plain = drawing.grid([])
+    own = reckoned(plain, drawing.reserved(plain, drawing.places, own_lines=True), flat)
     tree = own.tree
     taken = tree.kva.copy()
     np.subtract.at(taken, tree.parent[1:], tree.kva[1:])
@@ -154,14 +176,15 @@ def test_a_customer_at_the_end_is_harmed_by_one_in_the_middle() -> None:
             "limits": {"voltage_drop_percent": {"medium": 4.0}},
         },
     )
+    before = reckoned(topology, NOTHING_RESERVED, book)
     (row,) = [k for k, id in enumerate(topology.tables.nodes.id.tolist()) if id == "n1"]
-    none = np.array([-1])
-    more = Reserved(np.array([1]), np.array([row]), none, np.zeros(1), np.array([300.0]))
-    before, after = (reckoned(topology, one, book) for one in (NOTHING_RESERVED, more))
-    (one,) = newly_broken(before, after, {})
+    there = Joining(int(before.tree.positions(np.array([row]))[0]), 1.0, 0.0, 0.0)
+    (one,) = before.standing.broken([there], 300.0)
     # 0.5 MVA over 6 ohm at 10 kV: 3 %, and a little for the losses; 0.3 MVA more over 5 of them: 1.5 %
     assert (one.limit, topology.tables.nodes.id[one.node], one.allowed) == ("voltage_drop", "n2", 4.0)
     assert one.before == pytest.approx(3.1, abs=0.02)
     assert one.after == pytest.approx(4.72, abs=0.05)
-    assert newly_broken(after, after, {}) == []  # who breaks a limit already is no reason
-    assert Counter(one.limit for one in newly_broken(before, before, {})) == Counter()
+    assert before.standing.broken([there], 1.0) == []
+    # who breaks a limit already is no reason
+    strict = overridden(book, {"limits": {"voltage_drop_percent": {"medium": 3.0}}})
+    assert reckoned(topology, NOTHING_RESERVED, strict).standing.broken([there], 300.0) == []

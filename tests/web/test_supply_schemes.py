@@ -72,6 +72,16 @@ def test_schemes_come_cheapest_first_and_their_parts_sum_to_the_total(
         assert one["voltage"]["customer_pu"] >= one["voltage"]["worst_pu"]
 
 
+def test_prices_of_a_request_count_whatever_was_asked_there_before(demo_engine: LiveEngine) -> None:
+    asked = {"point": HERE, "kva": 10, "k": 1}
+    first = demo_engine.ask("/v1/supply-schemes", asked)["schemes"][0]["cost"]
+    free = {"attach_cost": {"district": 0, "node": 0}, "transformer": []}
+    cheaper = demo_engine.ask("/v1/supply-schemes", {**asked, "rules": free})["schemes"][0]["cost"]
+    assert first["parts"][0]["amount"] > 0.0
+    assert cheaper["total"] == pytest.approx(first["total"] - first["parts"][0]["amount"], abs=0.01)
+    assert demo_engine.ask("/v1/supply-schemes", asked)["schemes"][0]["cost"] == first
+
+
 def test_a_scheme_stays_out_of_what_a_switch_leaves_dark(demo_engine: LiveEngine) -> None:
     asked = {"point": HERE, "kva": 400, "k": 20}
     feeders = {one["feeder"] for one in demo_engine.ask("/v1/supply-schemes", asked)["schemes"]}

@@ -25,13 +25,11 @@ class Counted:
 
     version : of the record, to tell which reservations an answer has counted
     without_place : (reservation, number of the supply) → what is missing
-    loads : (reservation, number of the supply) of each of the loads
     """
 
     version: int
     reserved: Reserved
     without_place: Mapping[tuple[int, int], str]
-    loads: Sequence[tuple[int, int]] = ()
 
 
 NOTHING_COUNTED = Counted(0, NOTHING_RESERVED, {})
@@ -98,8 +96,7 @@ class ReservationBook:
 def placed_in(topology: Topology, held: Held) -> Counted:
     """The rows of a topology that reserved supplies join at; those whose element is gone have no place."""
     without: dict[tuple[int, int], str] = {}
-    rows: list[tuple[int, int, int, float, float]] = []
-    loads: list[tuple[int, int]] = []
+    rows: list[tuple[int, int, int, float, float, str, float]] = []
     for supply in (one for of in held.supplies.values() for one in of):
         why = missing(topology, supply)
         if why is not None:
@@ -110,19 +107,21 @@ def placed_in(topology: Topology, held: Held) -> Counted:
             node = _row(topology, "connectivity_node", supply.node_id)
         else:
             edge = topology.edge_of("line_section", _row(topology, "line_section", supply.attach_id))
-        loads.append((supply.reservation, supply.number))
-        rows.append((supply.reservation, node, edge, supply.fraction or 0.0, supply.reckoned_kva))
+        own_line = supply.conductor, supply.length_m
+        rows.append((supply.reservation, node, edge, supply.fraction or 0.0, supply.reckoned_kva, *own_line))
     if not rows:
         return Counted(held.mark.version, NOTHING_RESERVED, without)
-    of, nodes, edges, fractions, kva = zip(*rows, strict=True)
+    of, nodes, edges, fractions, kva, conductors, lengths = zip(*rows, strict=True)
     reserved = Reserved(
         np.array(of, np.int64),
         np.array(nodes, np.int64),
         np.array(edges, np.int64),
         np.array(fractions, np.float64),
         np.array(kva, np.float64),
+        conductors,
+        np.array(lengths, np.float64),
     )
-    return Counted(held.mark.version, reserved, without, loads)
+    return Counted(held.mark.version, reserved, without)
 
 
 def missing(topology: Topology, supply: ReservedSupply) -> str | None:

@@ -11,7 +11,7 @@ import orjson
 
 from gis_service.engine.columns import Answer
 from gis_service.engine.reserving.asked import Chosen, ReservationAsked
-from gis_service.engine.reserving.beside import Schemes, refuse_harm
+from gis_service.engine.reserving.beside import harm_of, refuse_harm_of_two
 from gis_service.engine.reserving.book import Counted
 from gis_service.engine.schemes import Planned, Planner, lay_out_question
 from gis_service.engine.world import Scene
@@ -48,15 +48,8 @@ class Agreed:
     reckoned_kva: float
 
 
-def choose(
-    scene: Scene, asked: ReservationAsked, planner: Planner, counted: Counted, schemes_of: Schemes
-) -> Agreed:
+def choose(scene: Scene, asked: ReservationAsked, planner: Planner, counted: Counted) -> Agreed:
     """The scheme that was chosen, with all that is reserved as load.
-
-    Parameters
-    ----------
-    schemes_of
-        The schemes of reservations that are held, for what they stand at beside a customer more.
 
     Raises
     ------
@@ -73,7 +66,7 @@ def choose(
         _refuse_dependent(found, asked)
         if asked.question.disjoint:
             found = _apart(laid, asked)
-    refuse_harm(scene, laid, found, planner, counted, schemes_of)
+        refuse_harm_of_two(found, counted)
     # as JSON has them: they are kept, and given again as they were
     schemes = [orjson.loads(orjson.dumps(scheme(one, 1), option=orjson.OPT_SERIALIZE_NUMPY)) for one in found]
     elements = {
@@ -110,6 +103,9 @@ def _choice(laid: Planned, chosen: Chosen, number: int, counted: Counted) -> Cho
         found = _cheapest_that_holds(ways)
         if found is not None:
             return found
+        alone = _cheapest_that_holds(ways, beside_others=False)
+        if alone is not None:
+            raise harm_of([alone], number, refusal(block, places, ways)["relief"], counted)
         if any(some.size for _, some in ways):
             raise _taken(block, places, ways, chosen, number, counted)
         raise Conflict(
@@ -145,7 +141,8 @@ def _places(block: Block, chosen: Chosen) -> I64:
     return np.flatnonzero(kept)
 
 
-def _cheapest_that_holds(ways: Sequence[tuple[Offers, I64]]) -> Choice | None:
+def _cheapest_that_holds(ways: Sequence[tuple[Offers, I64]], *, beside_others: bool = True) -> Choice | None:
+    """Of all ways, the cheapest that keeps its limits, and lets others keep theirs where these count."""
     best: Choice | None = None
     for offers, some in ways:
         kept = np.intersect1d(some, offers.screened)
@@ -153,9 +150,9 @@ def _cheapest_that_holds(ways: Sequence[tuple[Offers, I64]]) -> Choice | None:
         for first in range(0, kept.size, _PROVED_AT_ONCE):
             few = kept[first : first + _PROVED_AT_ONCE]
             chains = offers.chains(few)
-            holding = np.flatnonzero(offers.holds(chains))
-            if holding.size:
-                row = int(holding[0])
+            rows = np.flatnonzero(offers.keeps(chains)).tolist()
+            row = next((k for k in rows if not beside_others or offers.spares(int(few[k]), chains, k)), None)
+            if row is not None:
                 found = Choice(offers, int(few[row]), chains, row)
                 if best is None or found.cost < best.cost:
                     best = found

@@ -108,6 +108,8 @@ class Reserver:
                     scheme["attach"]["node_id"],
                     scheme["attach"]["fraction"],
                     agreed.reckoned_kva,
+                    scheme["conductor"],
+                    scheme["route"]["length_m"],
                 )
                 for number, scheme in enumerate(agreed.schemes, start=1)
             ]
@@ -149,7 +151,7 @@ class Reserver:
         )
         held = decision.held(self._book.known)
         counted = self._book.place(scene.topology, held)
-        agreed = choose(scene, asked, self._planner, counted, decision.schemes)
+        agreed = choose(scene, asked, self._planner, counted)
         away = scene.world.narrowed(scene.missing, agreed.counties)
         if away:
             raise CountyAway(away, "what it stands at may bear on this scheme")

@@ -133,11 +133,21 @@ class Rejection(Given):
 
     attach: AttachPoint
     limit: Annotated[
-        str, Field(description="the limit that binds; `avoid` or `must_pass` where an area closes every way")
+        str,
+        Field(
+            description="the limit that binds; `avoid` or `must_pass` where an area closes every way; "
+            "`…_of_others` where a customer admitted before would miss his"
+        ),
     ]
-    element: Annotated[str | None, Field(description="the element that would be overloaded")]
+    element: Annotated[
+        str | None,
+        Field(description="the element that would be overloaded; `…_of_others`: the node of the customers"),
+    ]
     value: Annotated[float | None, Field(description="what stands against the limit; null without a route")]
     allowed: Annotated[float | None, Field(description="null where an area closes every way")]
+    reservations: Annotated[
+        list[int], Field(description="reservations that would miss a limit which they keep now")
+    ]
     relief: Annotated[Relief | None, Field(description="null where no single change was found")]
 
 
@@ -202,8 +212,18 @@ class SupplySchemesAnswer(Head):
 class BindingLimit(Given):
     """What ends a headroom."""
 
-    limit: Literal["loading", "voltage_drop", "lowest_voltage", "supply_voltage"]
-    id: Annotated[str, Field(description="the element whose limit it is")]
+    limit: Literal[
+        "loading",
+        "voltage_drop",
+        "lowest_voltage",
+        "voltage_drop_of_others",
+        "lowest_voltage_of_others",
+        "supply_voltage",
+    ]
+    id: Annotated[
+        str,
+        Field(description="the element whose limit it is; `…_of_others`: their node, or `reservation N`"),
+    ]
     value: Annotated[float, Field(description="what stands against it now: kVA, per cent, or per unit")]
     allowed: float
 
