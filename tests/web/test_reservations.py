@@ -185,7 +185,7 @@ def test_what_would_break_a_limit_for_somebody_else_is_refused_by_name(engine: L
     """
     strict = kept_at(0.9999)
     question = {"point": AT["D1"], "kva": 600, "k": 20}
-    offered = engine.ask("/v1/supply-schemes", {**question, "rules": strict})["schemes"]
+    offered = engine.ask("/v1/supply-schemes", {**question, "rules": AFIELD})["schemes"]
     tap = next(one for one in offered if one["attach"]["kind"] == "line_tap" and one["feeder"] == "F1")
     chosen = [{"attach": tap["attach"], "conductor": tap["conductor"]}]
     told = problem(engine.post("/v1/reservations", asked("D1", 600, chosen=chosen, rules=strict)), 409)
@@ -195,6 +195,13 @@ def test_what_would_break_a_limit_for_somebody_else_is_refused_by_name(engine: L
     assert binding["before"] > binding["allowed"] == 0.9999 > binding["value"] > 1 - 0.0007
     assert f"of the customers at node '{binding['element']}' would be" in told["detail"]
     assert "choose another supply point" in told["detail"]
+    # it is not offered to begin with: another place on that line harms nobody, or the line is among the refused
+    answer = engine.ask("/v1/supply-schemes", {**question, "rules": strict})
+    ours = (tap["attach"]["id"], tap["attach"]["fraction"])
+    assert ours not in {(one["attach"]["id"], one["attach"]["fraction"]) for one in answer["schemes"]}
+    limits = {one["limit"] for one in answer["rejected"] if one["attach"]["id"] in ("L2", "n4")}
+    assert limits == {"lowest_voltage_of_others"}
+    assert binding["relief"] is None or binding["relief"]["cost"] > 0.0
     assert engine.ask("/v1/reservations")["reservations"] == []
     # the other substation's line is another matter, and so is a limit that they all keep
     elsewhere = next(one for one in offered if one["feeder"] == "F2")
