@@ -164,7 +164,7 @@ class Drawn:
 
 
 def missed(held: dict[str, Supplied], new: Supplied) -> tuple[set[tuple[str, str]], float]:
-    """Who would miss a limit that he keeps, the new one himself included; and how near the nearest is to it."""
+    """Who would miss a limit that he keeps, the new one included; and how near to it the nearest comes."""
     before, after = Drawn(), Drawn()
     for name, one in held.items():
         before.add(name, one)

@@ -195,7 +195,7 @@ def test_what_would_break_a_limit_for_somebody_else_is_refused_by_name(engine: L
     assert binding["before"] > binding["allowed"] == 0.9999 > binding["value"] > 1 - 0.0007
     assert f"of the customers at node '{binding['element']}' would be" in told["detail"]
     assert "choose another supply point" in told["detail"]
-    # it is not offered to begin with: another place on that line harms nobody, or the line is among the refused
+    # it is not offered to begin with: another place there harms nobody, or the line is among the refused
     answer = engine.ask("/v1/supply-schemes", {**question, "rules": strict})
     ours = (tap["attach"]["id"], tap["attach"]["fraction"])
     assert ours not in {(one["attach"]["id"], one["attach"]["fraction"]) for one in answer["schemes"]}
