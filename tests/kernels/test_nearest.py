@@ -17,6 +17,7 @@ from gis_service.kernels.compiled import B1, F64, I32, I64
 from gis_service.kernels.nearest import Nearby
 
 Graph = tuple[int, I32, I32, F64]
+Found = list[tuple[int, float]]
 
 
 @st.composite
@@ -29,7 +30,7 @@ def graphs(draw: st.DrawFn) -> Graph:
     return n, np.array(draw(ends), np.int32), np.array(draw(ends), np.int32), np.array(draw(weights), float)
 
 
-def by_scipy(graph: Graph, wanted: B1, seeds: I64, seed_far: F64, most: int, reach: float) -> list[object]:
+def by_scipy(graph: Graph, wanted: B1, seeds: I64, seed_far: F64, most: int, reach: float) -> Found:
     """From one vertex more, joined to the seeds; weights are shifted up, as scipy takes 0 for no edge."""
     n, edge_from, edge_to, weight = graph
     least: dict[tuple[int, int], float] = {}
@@ -64,8 +65,9 @@ def test_the_nearest_are_those_of_dijkstra_over_the_whole_graph(
         seeds = draw.integers(0, n, int(draw.integers(0, 4)))
         seed_far = draw.choice([0.0, 1.0, 2.0, np.inf], seeds.size)
         vertex, far = nearby.nearest(wanted, seeds, seed_far, most=most, reach=reach)
-        found = [(int(v), pytest.approx(d, abs=1e-6)) for v, d in zip(vertex, far, strict=True)]
-        assert by_scipy(graph, wanted, seeds, seed_far, most, reach) == found
+        expected = by_scipy(graph, wanted, seeds, seed_far, most, reach)
+        assert vertex.tolist() == [v for v, _ in expected]
+        assert far.tolist() == pytest.approx([d for _, d in expected], abs=1e-6)
 
 
 def test_threads_do_not_disturb_each_other() -> None:
@@ -83,3 +85,30 @@ def test_threads_do_not_disturb_each_other() -> None:
     alone = [ask(start) for start in starts.tolist()]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, starts.tolist())) == alone
+
+
+def test_a_search_that_outgrows_its_room_begins_anew_and_finds_the_same() -> None:
+    draw = np.random.default_rng(3)
+    n = 20_000
+    ends = draw.integers(0, n, (2, 2 * n)).astype(np.int32)
+    graph = n, ends[0], ends[1], np.round(draw.random(2 * n), 6)
+    nearby = Nearby(build_arcs(n, ends[0], ends[1]), graph[3])
+    wanted = draw.random(n) < 0.3
+    seeds, seed_far = np.array([5, 17, 5]), np.array([0.25, 0.0, 0.5])
+    for most, reach in ((3, np.inf), (700, np.inf), (n, np.inf), (n, 2.5)):
+        vertex, far = nearby.nearest(wanted, seeds, seed_far, most=most, reach=reach)
+        expected = by_scipy(graph, wanted, seeds, seed_far, most, reach)
+        assert len(expected) > most // 30
+        assert sorted(vertex.tolist()) == sorted(v for v, _ in expected)
+        assert far.tolist() == pytest.approx([d for _, d in expected], abs=1e-6)
+
+
+def test_of_thousands_equally_far_those_of_the_lowest_numbers_count() -> None:
+    n = 3_000
+    middle = 1_234
+    others = np.delete(np.arange(n, dtype=np.int32), middle)
+    nearby = Nearby(build_arcs(n, np.full(n - 1, middle, np.int32), others), np.full(n - 1, 2.0))
+    wanted = np.arange(n) != middle
+    vertex, far = nearby.nearest(wanted, np.array([middle]), np.zeros(1), most=4)
+    assert vertex.tolist() == [0, 1, 2, 3]
+    assert far.tolist() == [2.0] * 4
