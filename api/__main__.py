@@ -83,17 +83,17 @@ def _settle() -> int:
     """A line for each application; 1 where the engine does not say what it did."""
     from django.utils import timezone
 
-    from api import applications
+    from api import application_settling
     from api.engine import engine
     from api.engine_client import EngineError, EngineRefused
 
-    numbers = applications.unsettled()
+    numbers = application_settling.unsettled()
     if not numbers:
         print("nothing to settle")
     left = 0
     for number in numbers:
         try:
-            settled = applications.settle(number=number, engine=engine(), now=timezone.now())
+            settled = application_settling.settle(number=number, engine=engine(), now=timezone.now())
             print(f"application {number}: {settled.status}")
         except EngineRefused as error:
             print(f"application {number}: the engine refuses: {error.detail}")

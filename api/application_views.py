@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Status
 
-from api import applications
+from api import application_intake, application_settling, application_states, applications
 from api.application_queries import ApplicationFilter, application, listed, scheme_answers, steps
 from api.application_schemas import (
     Accepting,
@@ -46,7 +46,7 @@ TAGS = ["applications"]
 )
 def create(request: HttpRequest, body: NewApplication) -> Status[ApplicationDetail]:
     """201 with the new application; 200 with the one already made under the same idempotency key."""
-    made, new = applications.create(request=body, now=timezone.now())
+    made, new = application_intake.create(request=body, now=timezone.now())
     return Status(201 if new else 200, _detail(made))
 
 
@@ -107,7 +107,7 @@ def ask_schemes(request: HttpRequest, number: str, body: AskingSchemes) -> Appli
     """The answer is kept whole, with its question; earlier answers stay."""
     _settle_first(number)
     asked = application(number=number)
-    applications.move(asked, "ask schemes")  # before the engine is asked for nothing
+    application_states.move(asked, "ask schemes")  # before the engine is asked for nothing
     question = applications.scheme_question(application=asked, asking=body)
     answer = engine().supply_schemes(question)
     return _detail(
@@ -185,7 +185,7 @@ def _settle_first(number: str) -> None:
     """What was decided before is known from here on; where it was refused, the history says so."""
     if application(number=number).status in UNSETTLED:
         with suppress(EngineRefused):
-            applications.settle(number=number, engine=engine(), now=timezone.now())
+            application_settling.settle(number=number, engine=engine(), now=timezone.now())
 
 
 def _detail(one: ConnectionApplication) -> ApplicationDetail:
@@ -222,7 +222,7 @@ def _common(one: ConnectionApplication) -> dict[str, object]:
     return {
         "id": one.number,
         "status": one.status,
-        "possible": ["settle"] if status in UNSETTLED else list(applications.MOVES.get(status, ())),
+        "possible": ["settle"] if status in UNSETTLED else list(application_states.MOVES.get(status, ())),
         "applicant": ApplicantOut(name=one.applicant_name, contact=one.applicant_contact),
         "point": (one.longitude, one.latitude),
         "kva": one.kva,

@@ -1,117 +1,25 @@
-"""Connection applications: the states they go through, and every decision as one transaction.
+"""What is decided about connection applications, every decision as one transaction.
 
 What the engine must do (hold capacity, let go of it) is decided here and done there, in another database. So
 the decision is written down first, with the very request and its key; then the engine is asked; then the
-outcome is written. Whatever dies in between leaves an *unsettled* application, and whoever settles it asks
-the same again under the same key. One process settles an application at a time. Talks to the engine through
-what it is given.
+outcome is written. Whatever dies in between leaves an *unsettled* application, and `application_settling`
+asks the same again under the same key.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-import orjson
-from django.db import IntegrityError, connection, transaction
+from django.db import transaction
 
-from api.application_schemas import (
-    Accepting,
-    AskingSchemes,
-    Deciding,
-    NewApplication,
-    Rejecting,
-)
-from api.engine_answers import ReservationGiven, SchemesGiven
-from api.engine_client import EngineAnswerUnusable, EngineRefused
-from api.faults import Conflict, NotFound
-from api.models import (
-    UNSETTLED,
-    ApplicationStatus,
-    ApplicationStep,
-    ConnectionApplication,
-    SchemeAnswer,
-)
-
-MOVES: dict[ApplicationStatus, dict[str, ApplicationStatus]] = {
-    ApplicationStatus.RECEIVED: {
-        "ask schemes": ApplicationStatus.OFFERED,
-        "withdraw": ApplicationStatus.WITHDRAWN,
-        "reject": ApplicationStatus.REJECTED,
-    },
-    ApplicationStatus.OFFERED: {
-        "ask schemes": ApplicationStatus.OFFERED,
-        "accept": ApplicationStatus.ACCEPTING,
-        "withdraw": ApplicationStatus.WITHDRAWN,
-        "reject": ApplicationStatus.REJECTED,
-    },
-    ApplicationStatus.ACCEPTED: {
-        "withdraw": ApplicationStatus.WITHDRAWING,
-        "built": ApplicationStatus.COMPLETING,
-    },
-}
-"""Status → what may be decided in it, and where that leads; in all others nothing may."""
-
-_OUTCOME = {
-    ApplicationStatus.ACCEPTING: (ApplicationStatus.ACCEPTED, ApplicationStatus.OFFERED),
-    ApplicationStatus.WITHDRAWING: (ApplicationStatus.WITHDRAWN, ApplicationStatus.ACCEPTED),
-    ApplicationStatus.COMPLETING: (ApplicationStatus.BUILT, ApplicationStatus.ACCEPTED),
-}
-"""Unsettled status → where it leads when the engine did it, and where back to when it refuses."""
-
-_LOCK_WAIT_S = 40
-
-
-class Engine(Protocol):
-    """What of the engine an application needs."""
-
-    def reserve(self, body: Mapping[str, Any]) -> ReservationGiven:
-        """Hold the capacity of a scheme."""
-
-    def settle_reservation(self, id: int, what: str, body: Mapping[str, Any]) -> ReservationGiven:
-        """`built` or `withdraw`."""
-
-
-def create(*, request: NewApplication, now: datetime) -> tuple[ConnectionApplication, bool]:
-    """Record an application; it, and whether it is new.
-
-    Raises
-    ------
-    Conflict
-        When the idempotency key was used for another request.
-    """
-    body = request.model_dump(mode="json", exclude={"idempotency_key"})
-    digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    earlier = _by_key(request.idempotency_key, digest)
-    if earlier is not None:
-        return earlier, False
-    try:
-        with transaction.atomic():
-            made = ConnectionApplication.objects.create(
-                number=_next_number(now.year),
-                applicant_name=request.applicant.name,
-                applicant_contact=request.applicant.contact,
-                longitude=request.point[0],
-                latitude=request.point[1],
-                kva=request.kva,
-                phases=request.phases,
-                supplies=request.supplies,
-                independence=request.independence,
-                wanted_on=request.wanted_on,
-                note=request.note,
-                created_at=now,
-                idempotency_key=request.idempotency_key,
-                request_digest=digest,
-            )
-            _log(made, "received", request.decided_by, "", now)
-        return made, True
-    except IntegrityError:
-        earlier = _by_key(request.idempotency_key, digest)
-        if earlier is None:
-            raise
-        return earlier, False
+from api.application_schemas import Accepting, AskingSchemes, Deciding, Rejecting
+from api.application_settling import Engine, settle
+from api.application_states import locked, move, record_step
+from api.engine_answers import SchemesGiven
+from api.faults import Conflict
+from api.models import UNSETTLED, ConnectionApplication, SchemeAnswer
 
 
 def scheme_question(*, application: ConnectionApplication, asking: AskingSchemes) -> dict[str, Any]:
@@ -222,74 +130,6 @@ def reject(*, number: str, rejecting: Rejecting, now: datetime) -> ConnectionApp
     return application
 
 
-def settle(*, number: str, engine: Engine, now: datetime) -> ConnectionApplication:
-    """Bring an unsettled application to its outcome, by asking the engine again what it was asked.
-
-    Nothing to do where it is settled. The row is locked while the engine is asked, so that an answer that was
-    overtaken by another can undo nothing.
-
-    Raises
-    ------
-    EngineRefused
-        When the engine refuses; the application went back, and the refusal is in its history.
-    EngineAway, EngineAnswerUnusable
-        When the outcome is still not known; nothing was written.
-    """
-    refusal: EngineRefused | None = None
-    with transaction.atomic():
-        application = locked(number)
-        if application.status not in UNSETTLED:
-            return application
-        done, back = _OUTCOME[ApplicationStatus(application.status)]
-        intent, reserved = application.intent, application.reservation_id
-        assert intent is not None  # a constraint of the table
-        application.intent = None
-        details: dict[str, Any] = {}
-        try:
-            if intent["do"] == "reserve":
-                given = engine.reserve(intent["body"])
-                _refuse_taken_number(application, given.reservation.id)
-                application.reservation_id = given.reservation.id
-                details["reservation"] = given.reservation.id
-                details["cost"] = given.reservation.cost
-                if given.reservation.state != "held":  # settled in the engine by somebody else meanwhile
-                    details["state_in_engine"] = given.reservation.state
-            else:
-                assert reserved is not None  # and this one
-                given = engine.settle_reservation(reserved, intent["do"], intent["body"])
-            application.reservation = given.whole["reservation"]
-            to = done
-        except EngineRefused as error:
-            if error.status == 404 and intent["do"] != "reserve":
-                details["engine"] = (
-                    error.detail
-                )  # it holds nothing of this number: so nothing is to be let go
-                to = done
-            else:
-                refusal, to = error, back
-                details["refused"] = error.problem
-        record_step(application, str(to), intent["decided_by"], to, now, details)
-    if refusal is not None:
-        raise refusal
-    return application
-
-
-def _refuse_taken_number(application: ConnectionApplication, id: int) -> None:
-    """The engine gives a number once; another application has it where a database was set back."""
-    other = ConnectionApplication.objects.filter(reservation_id=id).exclude(pk=application.pk).first()
-    if other is not None:
-        raise EngineAnswerUnusable(
-            f"the engine reserved under number {id}, which application {other.number} has: one of the two "
-            "databases was set back; run 'python -m api reconcile'"
-        )
-
-
-def unsettled() -> list[str]:
-    """Numbers of the applications whose outcome in the engine is not known, oldest first."""
-    rows = ConnectionApplication.objects.filter(status__in=UNSETTLED).order_by("id")
-    return list(rows.values_list("number", flat=True))
-
-
 def _end(
     *, number: str, deciding: Deciding, what: str, engine: Engine, now: datetime
 ) -> ConnectionApplication:
@@ -328,98 +168,3 @@ def _chosen(
         )
     one = listed[accepting.rank - 1]
     return answer, one["supplies"] if kind == "pairs" else [one]
-
-
-def move(application: ConnectionApplication, what: str) -> ApplicationStatus:
-    """Where a decision leads from here.
-
-    Raises
-    ------
-    Conflict
-        Naming what is possible.
-    """
-    status = ApplicationStatus(application.status)
-    possible = MOVES.get(status, {})
-    if what in possible:
-        return possible[what]
-    if status in UNSETTLED:
-        how = "it is not yet known whether the engine did what was decided last; settle it first"
-        raise Conflict(
-            f"application {application.number} is {status}: {how}",
-            {"application_status": status, "possible": ["settle"]},
-        )
-    how = f"possible is {', '.join(possible)}" if possible else "nothing more can be decided"
-    raise Conflict(
-        f"application {application.number} is {status}: it cannot take the decision {what!r}; {how}",
-        {"application_status": status, "possible": list(possible)},
-    )
-
-
-def locked(number: str) -> ConnectionApplication:
-    """An application that nobody else changes until the transaction ends; NotFound when there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{_LOCK_WAIT_S}s"])
-    found = ConnectionApplication.objects.select_for_update().filter(number=number).first()
-    if found is None:
-        raise NotFound(f"no application has the number {number!r}; GET /api/v1/applications lists them")
-    return found
-
-
-def _by_key(key: str | None, digest: str) -> ConnectionApplication | None:
-    if key is None:
-        return None
-    earlier = ConnectionApplication.objects.filter(idempotency_key=key).first()
-    if earlier is not None and earlier.request_digest != digest:
-        raise Conflict(
-            f"idempotency_key {key!r} was used for another request, which made application "
-            f"{earlier.number}; use a new key",
-            {"application": earlier.number},
-        )
-    return earlier
-
-
-def _next_number(year: int) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO application_number (year, last) VALUES (%s, 1)"
-            " ON CONFLICT (year) DO UPDATE SET last = application_number.last + 1 RETURNING last",
-            [year],
-        )
-        (last,) = cursor.fetchone()
-    return f"{year}-{last:06d}"
-
-
-def record_step(
-    application: ConnectionApplication,
-    kind: str,
-    decided_by: str,
-    to: ApplicationStatus,
-    now: datetime,
-    details: Mapping[str, Any],
-) -> None:
-    """Save the application in its next state and version, and write the entry of that number."""
-    before = application.status
-    application.status = to
-    application.version += 1
-    application.save()
-    _log(application, kind, decided_by, before, now, details)
-
-
-def _log(
-    application: ConnectionApplication,
-    kind: str,
-    decided_by: str,
-    before: str,
-    now: datetime,
-    details: Mapping[str, Any] | None = None,
-) -> None:
-    ApplicationStep.objects.create(
-        application=application,
-        sequence=application.version,
-        at=now,
-        kind=kind,
-        decided_by=decided_by,
-        from_status=before,
-        to_status=application.status,
-        details=dict(details or {}),
-    )

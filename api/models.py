@@ -210,7 +210,7 @@ class OutageStep(models.Model):
 
 
 class ApplicationStatus(models.TextChoices):
-    """Where a connection application stands; `applications.MOVES` says what leads where.
+    """Where a connection application stands; `application_states.MOVES` says what leads where.
 
     `accepting`, `withdrawing` and `completing`: decided here, and not yet known to be done in the engine.
     """

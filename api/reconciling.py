@@ -17,7 +17,9 @@ from typing import Any, Literal, Protocol
 
 from django.db import connection, transaction
 
-from api.applications import locked, record_step, reserving_body, settle
+from api.application_settling import settle
+from api.application_states import locked, record_step
+from api.applications import reserving_body
 from api.engine_answers import ReservationGiven, ReservationListed
 from api.engine_client import EngineRefused
 from api.models import (

@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 from django.db import IntegrityError, connections, transaction
 
-from api.applications import MOVES
+from api.application_states import MOVES
 from api.models import UNSETTLED, ApplicationStatus, ConnectionApplication
 from tests.api.applying import APPLICATIONS, FLAT, FREE, HERE, OwnEngine, decide, new, offered
 from tests.api.asking import Api, problem
