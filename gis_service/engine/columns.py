@@ -39,10 +39,22 @@ GEOMETRY_COLUMNS = {"xy", "coords", "offsets"}
 PHASE_TEXTS = [phase_text(mask) for mask in range(16)]
 
 
+_second: tuple[datetime, str] = (datetime.min.replace(tzinfo=UTC), "")
+"""The last moment told, cut to its second, and its text up to the point: most come within the same one."""
+
+
 def rfc3339(moment: datetime) -> str:
     """A time in UTC, as text."""
-    there = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return there.isoformat().replace("+00:00", "Z")
+    global _second
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    second, text = _second
+    since = moment - second
+    if since.seconds or since.days:
+        second = moment.replace(microsecond=0)
+        text = second.isoformat().replace("+00:00", ".")
+        _second, since = (second, text), moment - second
+    return f"{text}{since.microseconds:06d}Z" if since.microseconds else text[:-1] + "Z"
 
 
 def table_of(tables: GridTables, layer: str) -> Table:

@@ -65,12 +65,15 @@ def _write_lost(ground: Ground, gone: I64, most: int, out: U8) -> int:
 
 
 @brief
-def _lost_and_counted(ground: Ground, gone: I64, most: int) -> tuple[bool, I64, I64, I64, int]:
-    """Who loses supply, and what `tally` says of them."""
+def _lost_and_counted(ground: Ground, gone: I64, most: int, out: U8) -> tuple[int, I64, I64, I64, int]:
+    """Who loses supply, what `tally` says of them, and where that, written, ends; 0 if they are too many."""
     found, rows = _lost(ground, gone, most)
     counted = ground.counted
     counties, districts, together = tally(rows, counted.stops, counted.grade, counted.power, counted.district)
-    return found, rows, counties, districts, together
+    end = 0
+    if found:
+        end = write_counts(out, counties, together, counted.unit, NO_KVA, counted.code_ends, counted.codes)
+    return end, rows, counties, districts, together
 
 
 class Counter:
@@ -99,16 +102,23 @@ class Counter:
         edges
             Ascending, each once.
         """
-        try:
-            out, view = self._held.buffer
-        except AttributeError:
-            out = np.empty(self._room, np.uint8)
-            view = out.data
-            self._held.buffer = out, view
+        out, view = self._buffer()
         end = _write_lost(self._ground, edges, FEW, out)
         return bytes(view[:end]) if end else None
 
     def lost(self, edges: I64) -> tuple[I64, Tally] | None:
         """Rows of the customers, ascending, and their counts; None where they are many."""
-        found, rows, counties, districts, together = _lost_and_counted(self._ground, edges, FEW)
-        return (rows, Tally(self._tallies, rows, counties, districts, together)) if found else None
+        out, view = self._buffer()
+        end, rows, counties, districts, together = _lost_and_counted(self._ground, edges, FEW, out)
+        if not end:
+            return None
+        return rows, Tally(self._tallies, rows, counties, districts, together, bytes(view[:end]))
+
+    def _buffer(self) -> tuple[U8, memoryview]:
+        """The calling thread's room for the text of counts."""
+        try:
+            found: tuple[U8, memoryview] = self._held.buffer
+        except AttributeError:
+            out = np.empty(self._room, np.uint8)
+            found = self._held.buffer = out, out.data
+        return found

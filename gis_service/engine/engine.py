@@ -138,7 +138,7 @@ class Engine:
         world = self.current.at_hand
         if world is None or world.missing_counties:
             return None
-        return text_at_hand(Scene(world, world.current, now), case, include)
+        return text_at_hand(world, now, case, include)
 
     def find_outage(self, case: Case, context: Context = NOW) -> Outage:
         """What a case does, to be told as values or as text."""

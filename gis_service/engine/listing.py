@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -67,44 +67,41 @@ class Listing:
     def customers(self, rows: Rows, tally: Tally) -> Iterator[bytes]:
         """Customers with commas between them, in pieces; `rows` ascend, and `tally` is theirs."""
         names = self._names(tally.districts)
-        comma = b""
-        out, at = _buffer(), 0
-        for county, first, stop in self._cuts(rows, tally):
-            held = self._columns(int(rows[first]))
-            plain, lead = names.plain and held.plain, _county_lead(county)
-            while True:
-                first, at = write_customers(
-                    out, at, rows, first, stop, plain, lead, held.columns, names.names
-                )
-                if first == stop:
-                    break
-                if at:
-                    yield comma + out[: at - 1].tobytes()
-                    # whoever reads on may be another thread
-                    comma, out, at = b",", _buffer(), 0
-                else:  # one row is longer than the buffer
-                    out = np.empty(2 * out.size, np.uint8)
-        if at:
-            yield comma + out[: at - 1].tobytes()
+        opened = ((self._columns(int(rows[cut.first])), cut) for cut in self._cuts(rows, tally))
+        return _written(rows, names, opened)
 
-    def is_at_hand(self, rows: Rows, tally: Tally) -> bool:
-        """Whether all that is written of these is open: asked by whoever must not wait for a file."""
+    def customers_at_hand(self, rows: Rows, tally: Tally) -> list[bytes] | None:
+        """The same for whoever must not wait for a file; None where something is not open."""
         now = time.monotonic()
-        customers, districts = self._topology.tables.customers.id, self._topology.tables.districts.id
-        for _, first, _ in self._cuts(rows, tally):
-            part = customers.parts.part_of(int(rows[first])) if isinstance(customers, JoinedTexts) else 0
-            if not _is_fresh(self._opened.get(part), now):
-                return False
-        if not tally.districts:
-            return True
-        part = districts.parts.part_of(tally.districts[0]) if isinstance(districts, JoinedTexts) else 0
-        return (
-            _is_fresh(self._named.get(part), now)
-            and not (
-                isinstance(districts, JoinedTexts) and districts.parts.part_of(tally.districts[-1]) != part
-            )
-            and all(row in self._districts for row in tally.districts)
-        )
+        names = self._names_at_hand(tally.districts, now)
+        if names is None:
+            return None
+        ids = self._topology.tables.customers.id
+        opened: list[tuple[_Held, _Cut]] = []
+        for cut in self._cuts(rows, tally):
+            part = ids.parts.part_of(int(rows[cut.first])) if isinstance(ids, JoinedTexts) else 0
+            kept = self._opened.get(part)
+            if kept is None or now - kept[0] >= _OPEN_S:
+                return None
+            opened.append((kept[1], cut))
+        return list(_written(rows, names, opened))
+
+    def _names_at_hand(self, districts: Sequence[int], now: float) -> _Names | None:
+        if not districts:
+            return _nobody()
+        ids = self._topology.tables.districts.id
+        part = 0
+        if isinstance(ids, JoinedTexts):
+            part = ids.parts.part_of(districts[0])
+            if districts[-1] >= ids.parts.firsts[part + 1]:
+                return None
+        kept = self._named.get(part)
+        return None if kept is None or now - kept[0] >= _OPEN_S else kept[1]
+
+    def districts_at_hand(self, tally: Tally) -> bytes | None:
+        """What `districts` gives, where all of them are known; else None."""
+        known = self._districts
+        return self.districts(tally) if all(row in known for row in tally.districts) else None
 
     def districts(self, tally: Tally) -> bytes:
         """Districts with commas between them."""
@@ -167,16 +164,16 @@ class Listing:
             kept = self._named[part] = now, _Names(plain, held)
         return kept[1]
 
-    def _cuts(self, rows: Rows, tally: Tally) -> Iterator[tuple[str, int, int]]:
-        """Places of rows that lie in one county and in one part of the columns: `(county, first, stop)`."""
+    def _cuts(self, rows: Rows, tally: Tally) -> Iterator[_Cut]:
+        """Places of rows that lie in one county and in one part of the columns."""
         ids = self._topology.tables.customers.id
         for county, (first, stop) in tally.runs.items():
             if isinstance(ids, JoinedTexts):
                 while ids.parts.part_of(int(rows[stop - 1])) != (part := ids.parts.part_of(int(rows[first]))):
                     cut = int(np.searchsorted(rows, ids.parts.firsts[part + 1]))
-                    yield county, first, cut
+                    yield _Cut(county, first, cut)
                     first = cut
-            yield county, first, stop
+            yield _Cut(county, first, stop)
 
     def _columns(self, row: int) -> _Held:
         """The columns that hold a row; opened anew after a moment, for whoever counts what is in use."""
@@ -231,8 +228,12 @@ class Listing:
         return self._whole[name]
 
 
-def _is_fresh(kept: tuple[float, object] | None, now: float) -> bool:
-    return kept is not None and now - kept[0] < _OPEN_S
+class _Cut(NamedTuple):
+    """Places `[first, stop)` among rows."""
+
+    county: str
+    first: int
+    stop: int
 
 
 class _Held(NamedTuple):
@@ -268,6 +269,26 @@ def _buffer() -> U8:
     except AttributeError:
         out = _held.out = np.empty(PIECE_BYTES, np.uint8)
     return out
+
+
+def _written(rows: Rows, names: _Names, opened: Iterable[tuple[_Held, _Cut]]) -> Iterator[bytes]:
+    """Customers out of columns that are open, in pieces."""
+    comma = b""
+    out, at = _buffer(), 0
+    for held, (county, first, stop) in opened:
+        plain, lead = names.plain and held.plain, _county_lead(county)
+        while True:
+            first, at = write_customers(out, at, rows, first, stop, plain, lead, held.columns, names.names)
+            if first == stop:
+                break
+            if at:
+                yield comma + out[: at - 1].tobytes()
+                # whoever reads on may be another thread
+                comma, out, at = b",", _buffer(), 0
+            else:  # one row is longer than the buffer
+                out = np.empty(2 * out.size, np.uint8)
+    if at:
+        yield comma + out[: at - 1].tobytes()
 
 
 @lru_cache(maxsize=1024)

@@ -7,9 +7,8 @@ What a case takes out of supply is worked out when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from gis_service.engine.asked import find_all
 from gis_service.engine.collection import feature_collection, ids_by_layer, rows_by_layer
@@ -24,8 +23,7 @@ from gis_service.tracing.outage import Impact, outage_impact
 from gis_service.tracing.outs import outs_among, outs_of
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """What goes out together. `area` is a GeoJSON Polygon or MultiPolygon; `switching` is set on top."""
 
     out: Sequence[str] = ()

@@ -7,17 +7,21 @@ piece at a time is in memory; nothing is worked out before it is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import numpy as np
 import orjson
 
 from compiling import I64
 from gis_service.engine.columns import Rows, ids_of
+from gis_service.engine.counter import Counter
 from gis_service.engine.features import features_pieces
+from gis_service.engine.listing import Listing
 from gis_service.engine.outage import Case, Outage
 from gis_service.engine.tallies import Tally
-from gis_service.engine.world import Scene
+from gis_service.engine.world import Scene, World
 from gis_service.errors import AmbiguousId, UnknownId
+from gis_service.network.topology import Topology
 
 _IDS_OF_A_PIECE = 20_000
 _FEW = 16
@@ -42,7 +46,7 @@ def simple_text(scene: Scene, case: Case, include: Sequence[str]) -> Iterator[by
     counter = scene.world.counter
     if counter is None or scene.state is not scene.world.current or not _LISTS.issuperset(include):
         return None
-    edges = _edges(scene, case)
+    edges = _edges(scene.topology, case)
     if edges is None:
         return None
     if not include:
@@ -52,37 +56,52 @@ def simple_text(scene: Scene, case: Case, include: Sequence[str]) -> Iterator[by
     return None if lost is None else _simple_lists(scene, *lost, include)
 
 
-def text_at_hand(scene: Scene, case: Case, include: Sequence[str]) -> list[bytes] | None:
+def text_at_hand(world: World, as_of: datetime, case: Case, include: Sequence[str]) -> list[bytes] | None:
     """The same where it takes less than about a millisecond and nothing is waited for; None anywhere else.
 
     So lists are of a few thousand customers at most, out of columns that are open; what is worked out once
     for a world must have been.
     """
     # asking the properties of the world would work them out
-    known = scene.world.__dict__
-    if "counter" not in known or "last_load" not in known or not _LISTS.issuperset(include):
+    known = world.__dict__
+    counter: Counter | None = known.get("counter")
+    if counter is None or "last_load" not in known or not _LISTS.issuperset(include):
+        return None
+    edges = _edges(world.topology, case)
+    if edges is None:
         return None
     if not include:
-        text = simple_text(scene, case, include)
-        return None if text is None else list(text)
-    counter, edges = scene.world.counter, _edges(scene, case)
-    if counter is None or edges is None or "listing" not in known:
+        counts = counter.text(edges)
+        return None if counts is None else [b'%b,%b,"opened":[]}' % (world.opening(as_of, ()), counts)]
+    listing: Listing | None = known.get("listing")
+    lost = None if listing is None else counter.lost(edges)
+    if listing is None or lost is None or lost[0].size > _FEW_LISTED:
         return None
-    lost = counter.lost(edges)
-    if lost is None or lost[0].size > _FEW_LISTED or not scene.world.listing.is_at_hand(*lost):
-        return None
-    return list(_simple_lists(scene, *lost, include))
+    rows, tally = lost
+    pieces = [world.opening(as_of, ()), b",", tally.text, b',"opened":[]']
+    if "districts" in include:
+        districts = listing.districts_at_hand(tally)
+        if districts is None:
+            return None
+        pieces += b',"districts":[', districts, b"]"
+    if "customers" in include:
+        customers = listing.customers_at_hand(rows, tally)
+        if customers is None:
+            return None
+        pieces += b',"customers":[', *customers, b"]"
+    pieces.append(b"}")
+    return pieces
 
 
-def _edges(scene: Scene, case: Case) -> I64 | None:
+def _edges(topology: Topology, case: Case) -> I64 | None:
     """The edges of a case that is nothing but a few edges: ascending, each once."""
     if len(case.out) > _FEW or case.faults or case.switching or case.area is not None:
         return None
-    first_edges = scene.topology.first_edges
+    first_edges, find = topology.first_edges, topology.ids.find
     edges: list[int] = []
     for id in case.out:
         try:
-            layer, row = scene.topology.ids.find(id)
+            layer, row = find(id)
         except (UnknownId, AmbiguousId):
             return None
         first = first_edges.get(layer)

@@ -53,6 +53,8 @@ class Tally:
         The customers, ascending.
     counties, districts, together
         What `counted_rows.tally` says of them.
+    text
+        What `text` is to be, where that was written already.
 
     Attributes
     ----------
@@ -60,11 +62,20 @@ class Tally:
         Rows of the districts, and how many of the customers and how much of their power each has.
     """
 
-    def __init__(self, tallies: Tallies, rows: Rows, counties: I64, districts: I64, together: int) -> None:
+    def __init__(
+        self,
+        tallies: Tallies,
+        rows: Rows,
+        counties: I64,
+        districts: I64,
+        together: int,
+        text: bytes | None = None,
+    ) -> None:
         self._tallies = tallies
         self._rows = rows
         self._counties = counties
         self._together = together
+        self._text = text
         self.districts: list[int]
         self.customers: list[int]
         self.districts, self.customers, powers = districts.tolist()
@@ -73,6 +84,8 @@ class Tally:
     @property
     def text(self) -> bytes:
         """The members `affected` and `by_county` of an answer, as JSON."""
+        if self._text is not None:
+            return self._text
         held = self._tallies.arrays
         out = np.empty(self._tallies.room(len(self._counties)), np.uint8)
         kva = NO_KVA

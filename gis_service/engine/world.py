@@ -139,6 +139,25 @@ class World:
             kept = self._head_texts[missing] = orjson.dumps(head)[:-1]
         return kept
 
+    def opening(self, as_of: datetime, missing: tuple[str, ...]) -> bytes:
+        """The head of an answer as the beginning of a JSON object, to which the rest is written."""
+        later = self.loaded_later(as_of)
+        return b'%b,"as_of":"%b","loaded_later":%b' % (
+            self.head_text(missing),
+            rfc3339(as_of).encode(),
+            orjson.dumps(later) if later else b"[]",
+        )
+
+    def loaded_later(self, as_of: datetime) -> list[str]:
+        """Counties that were loaded after a moment, sorted."""
+        if self.last_load <= as_of:
+            return []
+        return [
+            county
+            for county, version in sorted(self.versions.items())
+            if version.loaded_at is not None and version.loaded_at > as_of
+        ]
+
     @cached_property
     def _head_texts(self) -> dict[tuple[str, ...], bytes]:
         """By missing counties; what is kept goes with the world."""
@@ -182,23 +201,9 @@ class Scene:
             "as_of": rfc3339(self.as_of),
             "partial": bool(self.missing),
             "missing_counties": list(self.missing),
-            "loaded_later": self._loaded_later(),
+            "loaded_later": self.world.loaded_later(self.as_of),
         }
 
     def head_text(self) -> bytes:
         """The same as the beginning of a JSON object, to which the rest of an answer is written."""
-        later = self._loaded_later()
-        return b'%b,"as_of":"%b","loaded_later":%b' % (
-            self.world.head_text(self.missing),
-            rfc3339(self.as_of).encode(),
-            orjson.dumps(later) if later else b"[]",
-        )
-
-    def _loaded_later(self) -> list[str]:
-        if self.world.last_load <= self.as_of:
-            return []
-        return [
-            county
-            for county, version in sorted(self.world.versions.items())
-            if version.loaded_at is not None and version.loaded_at > self.as_of
-        ]
+        return self.world.opening(self.as_of, self.missing)

@@ -34,9 +34,8 @@ class Traffic(Collector):
     def __init__(self, counter: str, histogram: str, *, registry: CollectorRegistry) -> None:
         self._names = counter, histogram
         self._lock = threading.Lock()
-        self._requests: dict[tuple[str, str, int], int] = {}
-        self._ranges: dict[str, list[int]] = {}
-        self._seconds: dict[str, float] = {}
+        self._seen: dict[tuple[str, str, int], tuple[list[int], list[float]]] = {}
+        """Requests by their range, and all their seconds."""
         registry.register(self)
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -44,26 +43,26 @@ class Traffic(Collector):
         place = bisect_left(BOUNDS_S, seconds)
         key = route, method, status
         with self._lock:
-            self._requests[key] = self._requests.get(key, 0) + 1
-            if route not in self._ranges:
-                self._ranges[route] = [0] * len(_RANGES)
-                self._seconds[route] = 0.0
-            self._ranges[route][place] += 1
-            self._seconds[route] += seconds
+            seen = self._seen.get(key)
+            if seen is None:
+                seen = self._seen[key] = [0] * len(_RANGES), [0.0]
+            seen[0][place] += 1
+            seen[1][0] += seconds
 
     def collect(self) -> Iterator[Metric]:
         """The two metrics as they stand."""
         with self._lock:
-            requests = dict(self._requests)
-            times = {route: (list(counts), self._seconds[route]) for route, counts in self._ranges.items()}
+            seen = {key: (list(counts), spent) for key, (counts, (spent,)) in self._seen.items()}
         counted = CounterMetricFamily(
             self._names[0], "Requests answered.", labels=("route", "method", "status")
         )
-        for (route, method, status), number in requests.items():
-            counted.add_metric((route, method, str(status)), number)
+        for (route, method, status), (counts, _) in seen.items():
+            counted.add_metric((route, method, str(status)), sum(counts))
         yield counted
         timed = HistogramMetricFamily(self._names[1], "Time from request to answer.", labels=("route",))
-        for route, (counts, seconds) in times.items():
-            buckets = list(zip(_RANGES, map(float, accumulate(counts)), strict=True))
-            timed.add_metric((route,), buckets, seconds)
+        for route in dict.fromkeys(route for route, _, _ in seen):
+            of_route = [told for key, told in seen.items() if key[0] == route]
+            ranges = map(sum, zip(*(counts for counts, _ in of_route), strict=True))
+            buckets = list(zip(_RANGES, map(float, accumulate(ranges)), strict=True))
+            timed.add_metric((route,), buckets, sum(seconds for _, seconds in of_route))
         yield timed

@@ -33,6 +33,11 @@ _PATIENCE_S = 2.0
 _LATE_S = 0.25
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 
+_PROCESS = [os.getpid()]
+"""This process, without asking the system at every question."""
+
+os.register_at_fork(after_in_child=lambda: _PROCESS.__setitem__(0, os.getpid()))
+
 
 class Listener(Protocol):
     """Hears announcements; see `store.ChangeListener`."""
@@ -111,7 +116,7 @@ class Follower:
     @property
     def present(self) -> bool:
         """Whether the follower runs, in this process: a fork inherits the object, not the thread."""
-        return os.getpid() == self._process and not self._stopping.is_set()
+        return _PROCESS[0] == self._process and not self._stopping.is_set()
 
     @property
     def is_sure(self) -> bool:
