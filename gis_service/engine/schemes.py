@@ -116,8 +116,8 @@ def lay_out_question(
         within = ", ".join(f"{rules.limits.reach_m.of(one):,.0f} m at {one} voltage" for one in levels)
         raise Impossible(
             f"point: no supplied node or line that carries phases {phase_text(asked.phases)} and takes "
-            f"{asked.kva:g} kVA lies within reach ({within}): raise rules.limits.reach_m, or ask of a switch "
-            "state that supplies it"
+            f"{_digits(asked.kva)} kVA lies within reach ({within}): raise rules.limits.reach_m, or ask of a "
+            "switch state that supplies it"
         )
     refuse_areas(areas, reach)
     _refuse_without_ways(blocks, ground, rules)
@@ -189,13 +189,25 @@ def _pair(pair: tuple[Choice, Choice], rank: int) -> Answer:
 
 def _levels(rules: Rules, kva: float) -> list[Level]:
     levels = rules.levels_for(kva)
-    levels = [one for one in levels if one == "low" or not rules.transformer or rules.transformer_for(kva)]
     if not levels:
         raise Impossible(
-            f"kva: {kva:g} kVA is more than any voltage level takes ({rules.largest_kva:g} kVA): divide the "
-            "load, or set rules.supply_voltage and rules.transformer for a larger one"
+            f"kva: {_digits(kva)} kVA is more than any voltage level takes "
+            f"({_digits(rules.largest_kva)} kVA): divide the load, or set rules.supply_voltage "
+            "and rules.transformer for a larger one"
         )
-    return levels
+    fed = [one for one in levels if one == "low" or not rules.transformer or rules.transformer_for(kva)]
+    if not fed:
+        largest = max(one.rated_kva for one in rules.transformer) * rules.limits.transformer_loading
+        raise Impossible(
+            f"kva: {_digits(kva)} kVA is more than any transformer of the rules carries ({_digits(largest)} "
+            "kVA): add a larger one to rules.transformer, or divide the load"
+        )
+    return fed
+
+
+def _digits(kva: float) -> str:
+    """A power as it is read: every digit, thousands apart."""
+    return f"{kva:,.12g}" if kva < 1e12 else f"{kva:,.0f}"
 
 
 def counties_around(scene: Scene, asked: SchemeAsked, planner: Planner) -> list[str]:

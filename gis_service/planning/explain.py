@@ -46,6 +46,7 @@ def scheme(choice: Choice, rank: int) -> Answer:
         "cost": cost_parts(choice, stretches, off_m),
         "voltage": {
             "drop_percent": round(100.0 * (held - float(chains.end[row])), 6),
+            "level_drop_percent": round(100.0 * float(chains.level[row] - chains.end[row]), 6),
             "customer_pu": round(float(chains.end[row]), 9),
             "worst_pu": round(float(chains.worst[row]), 9),
         },
@@ -110,26 +111,32 @@ def cost_parts(choice: Choice, stretches: list[Stretch], off_m: float) -> Answer
     site, conductor = choice.site, offers.conductor
     parts: list[Answer] = []
 
-    def part(item: str, quantity: float, unit_cost: float) -> None:
+    def part(item: str, quantity: float, unit: str, unit_cost: float) -> None:
         if quantity > 0.0:
             amount = round(round(quantity, 3) * unit_cost, 2)
             parts.append(
-                {"item": item, "quantity": round(quantity, 3), "unit_cost": unit_cost, "amount": amount}
+                {
+                    "item": item,
+                    "quantity": round(quantity, 3),
+                    "unit": unit,
+                    "unit_cost": unit_cost,
+                    "amount": amount,
+                }
             )
 
-    part(f"connection: {site.kind}", 1.0, float(getattr(offers.rules.attach_cost, site.kind)))
-    part(f"conductor: {conductor.name}", float(routes.found.length[choice.way]), conductor.cost_per_m)
+    part(f"connection: {site.kind}", 1.0, "piece", float(getattr(offers.rules.attach_cost, site.kind)))
+    part(f"conductor: {conductor.name}", float(routes.found.length[choice.way]), "m", conductor.cost_per_m)
     ways: dict[tuple[str, float], float] = {}
     for one in stretches:
         ground = routes.ground
         kind, rate = str(ground.kind[one.edge]), float(routes.rate[one.edge])
         ways[kind, rate] = ways.get((kind, rate), 0.0) + one.length_m
     for (kind, rate), metres in sorted(ways.items()):
-        part(f"way along {kind}", metres, rate)
-    part("way off corridors", off_m, routes.off_rate)
+        part(f"way along {kind}", metres, "m", rate)
+    part("way off corridors", off_m, "m", routes.off_rate)
     own = offers.block.transformer
     if own is not None:
-        part(f"transformer: {own.rated_kva:g} kVA", 1.0, own.cost)
+        part(f"transformer: {own.rated_kva:g} kVA", 1.0, "piece", own.cost)
     return {
         "total": round(sum(one["amount"] for one in parts), 2),
         "currency": offers.rules.currency,

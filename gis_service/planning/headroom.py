@@ -83,7 +83,11 @@ def _broken(reckoned: Reckoned, position: int, level: Level, kva: float) -> tupl
         return "voltage_drop", limits.voltage_drop_percent.of(level)
     there = Joining(position, 1.0, 0.0, 0.0)
     if kva > 0.0 and not reckoned.standing.spares(there, kva, spare):
-        return next(iter(reckoned.standing.broken([there], kva)), None)
+        broken = reckoned.standing.broken([there], kva)
+        # who is at the very node stands at the same voltage: it is the new customer's limit as well
+        here = int(reckoned.tree.node[position])
+        own = next(((one.limit, one.allowed) for one in broken if one.node == here), None)
+        return own or next(iter(broken), None)
     return None
 
 

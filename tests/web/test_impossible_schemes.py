@@ -52,6 +52,26 @@ def posted(engine: LiveEngine, body: str) -> httpx.Response:
     return engine.client.post(SCHEMES, content=body.encode(), headers=headers)
 
 
+@pytest.mark.parametrize(("kva", "written"), [(1e9, "1,000,000,000"), (1234567.5, "1,234,567.5")])
+def test_a_load_is_told_digit_by_digit(engine: LiveEngine, kva: float, written: str) -> None:
+    told = refused(engine, 422, kva=kva)
+    assert f"kva: {written} kVA is more than any voltage level takes (10,000 kVA)" in told
+
+
+def test_a_load_that_no_transformer_carries_is_told_so_and_not_that_no_level_takes_it(
+    engine: LiveEngine,
+) -> None:
+    wider = {"supply_voltage": {"medium": {"largest_kva": 50000}}}
+    told = refused(engine, 422, kva=12000, rules=wider)
+    assert "12,000 kVA is more than any transformer of the rules carries (10,000 kVA)" in told
+    assert "rules.transformer" in told
+    another = [
+        {"rated_kva": 16000, "uk_percent": 8, "pk_kw": 70, "p0_kw": 12, "cost": 1_300_000},
+    ]
+    answer = answered(engine, kva=12000, rules={**wider, "transformer": another})
+    assert answer["schemes"] or answer["rejected"]
+
+
 def test_a_point_outside_every_county_is_told_the_nearest_and_the_order_of_coordinates(
     engine: LiveEngine,
 ) -> None:
@@ -79,7 +99,7 @@ def test_a_load_that_is_none_is_refused_as_malformed(engine: LiveEngine, kva: fl
 
 def test_a_load_beyond_every_level_is_told_the_largest_and_what_to_set(engine: LiveEngine) -> None:
     told = refused(engine, 422, kva=1e9)
-    assert "more than any voltage level takes (10000 kVA)" in told
+    assert "more than any voltage level takes (10,000 kVA)" in told
     assert "rules.supply_voltage" in told
     assert "rules.transformer" in told
     larger = {

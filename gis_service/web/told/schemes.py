@@ -46,6 +46,7 @@ class CostPart(Given):
 
     item: str
     quantity: float
+    unit: Annotated[Literal["m", "piece"], Field(description="of the quantity")]
     unit_cost: float
     amount: float
 
@@ -62,7 +63,17 @@ class SchemeVoltage(Given):
     """Voltage with the new load."""
 
     drop_percent: Annotated[float, Field(description="from where voltage is held to the customer")]
-    customer_pu: float
+    level_drop_percent: Annotated[
+        float,
+        Field(
+            description="of that along the lines of the customer's level, from behind its last transformer: "
+            "what the limit `voltage_drop` is held against"
+        ),
+    ]
+    customer_pu: Annotated[
+        float,
+        Field(description="at the end of the new line; at medium voltage before the customer's transformer"),
+    ]
     worst_pu: Annotated[float, Field(description="the lowest of all that the supply path feeds")]
 
 
