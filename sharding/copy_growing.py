@@ -3,12 +3,13 @@
 Knows which Arrow type stands for which fields; the bytes themselves are `copy_fields`. Two types are
 geometry: `POINT` and `LINE`, flat float64 coordinates; any geometry can be had as `large_binary`, its EWKB.
 
-Blocks are put together at the end, in one piece of the right size. Arrow keeps their memory for the next
-column; what the system gives has to be cleared when it is touched first, which costs more than the reading.
+What is more than one block lies in memory asked of the system for this column alone. It grows without being
+copied, since the system moves pages by their addresses, and what was asked for and never touched is no memory.
 """
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -25,6 +26,8 @@ POINT = pa.list_(pa.float64(), 2)
 LINE = pa.large_list(POINT)
 TEXT = pa.large_string()
 
+_LEAST_BYTES = 1 << 20
+
 Refuse = Callable[[int, str], None]
 """Told the first row that is at fault (-1: none) and what it is not, raises."""
 
@@ -40,31 +43,44 @@ class Column(Protocol):
 
 
 class _Growing:
-    """An array that grows at its end, a block at a time."""
+    """An array that grows at its end, a block at a time, where it lies."""
 
     def __init__(self, dtype: Any) -> None:
         self._dtype = np.dtype(dtype)
-        self._blocks: list[npt.NDArray[Any]] = []
+        self._room: npt.NDArray[Any] = np.empty(0, self._dtype)
+        self._memory: mmap.mmap | None = None
         self._count = 0
 
     def more(self, count: int) -> npt.NDArray[Any]:
-        """Room for `count` more items."""
+        """Room for `count` more items; must be let go of before the next are asked for."""
         return self.more_and_spare(count)[:count]
 
     def more_and_spare(self, count: int) -> npt.NDArray[Any]:
         """Room for `count` more items, and at least `STRIDE` bytes behind it that may be written to."""
-        items = count + STRIDE // self._dtype.itemsize
-        room = np.frombuffer(pa.allocate_buffer(items * self._dtype.itemsize), self._dtype)
-        self._blocks.append(room[:count])
+        begin, end = self._count, self._count + count + STRIDE // self._dtype.itemsize
+        if end > self._room.size:
+            self._enlarge(end)
         self._count += count
-        return room
+        return self._room[begin:end]
 
     def items(self) -> npt.NDArray[Any]:
         """All of them in one piece."""
-        if len(self._blocks) != 1:
-            whole = np.frombuffer(pa.allocate_buffer(self._count * self._dtype.itemsize), self._dtype)
-            self._blocks = [np.concatenate(self._blocks, out=whole)] if self._blocks else [whole]
-        return self._blocks[0]
+        return self._room[: self._count]
+
+    def _enlarge(self, items: int) -> None:
+        if not self._count:
+            self._room = np.empty(items, self._dtype)  # the only block of most columns
+            return
+        size = max(_LEAST_BYTES, 1 << (items * self._dtype.itemsize - 1).bit_length())
+        before, self._room = self._room, np.empty(0, self._dtype)
+        if self._memory is None:
+            self._memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            self._room = np.frombuffer(self._memory, self._dtype)
+            self._room[: self._count] = before[: self._count]
+            return
+        del before  # the system moves no memory that somebody looks at
+        self._memory.resize(size)
+        self._room = np.frombuffer(self._memory, self._dtype)
 
     def buffer(self) -> Any:
         """All of them, as Arrow takes it."""

@@ -20,7 +20,7 @@ from sharding.copy_growing import COLUMNS
 from sharding.copy_stream import SPARE, Source
 from sharding.deadlines import ShardingError
 
-_BLOCK_BYTES = 1 << 19
+_BLOCK_BYTES = 1 << 20
 """Of a block that is filled and then taken apart column by column: both stay in the processor's cache."""
 
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0"

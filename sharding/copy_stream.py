@@ -4,6 +4,9 @@ psycopg2 makes an object of every row, and takes the lock for each: a quarter of
 two threads that read at once then stand in each other's way more than they gain. So psycopg2 begins the COPY,
 gives the first piece, and ends it; what comes in between is asked of libpq directly. Knows libpq's own
 functions and who owns what they give; refuses to know what the rows hold.
+
+A server that sends more slowly than we read would wake us for each of its eight kilobytes, and pay for that
+itself. While many rows come it is left alone for half a millisecond at a time.
 """
 
 from __future__ import annotations
@@ -36,8 +39,14 @@ def _address(name: str) -> int:
     return ctypes.cast(getattr(_LIBPQ, name), ctypes.c_void_p).value or 0
 
 
-_GET, _FREE = _address("PQgetCopyData"), _address("PQfreemem")
-_WAITING, _LENGTH = 0, 1
+_GET, _FREE, _CONSUME = map(_address, ("PQgetCopyData", "PQfreemem", "PQconsumeInput"))
+_USLEEP = _address("usleep")
+_WAITING, _LENGTH, _SO_FAR = 0, 1, 2
+_PATIENTLY, _AT_ONCE, _PAUSE_US = np.int32(0), np.int32(1), np.int32(500)
+_MANY = 1 << 18
+"""Bytes of one COPY after which more are expected: what is shorter must not wait for a pause to end."""
+
+_Functions = tuple[int, int, int, int]
 
 
 class Source:
@@ -49,7 +58,8 @@ class Source:
     def __init__(self, held: extensions.connection) -> None:
         self._connection = held
         self._pointer = held.pgconn_ptr or 0
-        self._next: I64 = np.zeros(2, np.int64)  # address and length of a piece that waits for room
+        # address and length of a piece that waits for room, and how many bytes came before it
+        self._next: I64 = np.zeros(3, np.int64)
 
     def fill(self, block: U8, used: int) -> int:
         """Append pieces to the first `used` bytes until no more fit or the end has come; how many are used.
@@ -61,7 +71,7 @@ class Source:
         psycopg2.Error
             The server broke off; what it said.
         """
-        filled: int = _fill(_GET, _FREE, self._pointer, self._next, block, used)
+        filled: int = _fill((_GET, _FREE, _CONSUME, _USLEEP), self._pointer, self._next, block, used)
         if self._next[_LENGTH] == -1:
             raise self._said()
         return filled
@@ -106,7 +116,11 @@ def _error(code: str, text: str) -> psycopg2.Error:
 
 if TYPE_CHECKING:
 
-    def _get_copy_data(function: int, connection: int, out: I64) -> int: ...
+    def _get_copy_data(function: int, connection: int, out: I64, at_once: np.int32) -> int: ...
+
+    def _consume_input(function: int, connection: int) -> int: ...
+
+    def _sleep(function: int, microseconds: np.int32) -> int: ...
 
     def _free(function: int, address: int) -> None: ...
 
@@ -123,15 +137,38 @@ else:
         return cgutils.create_struct_proxy(kind)(context, builder, value=array).data
 
     @intrinsic
-    def _get_copy_data(typing_context: Any, function: Any, connection: Any, out: Any) -> Any:
-        """`PQgetCopyData`: waits; its length, -1 at the end, -2 where it failed; `out[0]` is its address."""
-        signature = types.int32(types.int64, types.int64, out)
+    def _get_copy_data(typing_context: Any, function: Any, connection: Any, out: Any, at_once: Any) -> Any:
+        """`PQgetCopyData`: the length of a piece, -1 at the end, -2 where it failed; `out[0]` is its address.
+
+        Waits for the piece, unless it is to answer at once: then 0 says that none is here.
+        """
+        signature = types.int32(types.int64, types.int64, out, types.int32)
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             place = _data(context, builder, signature.args[2], arguments[2])
             pointer = builder.inttoptr(arguments[1], cgutils.voidptr_t)
-            wait = ir.Constant(_INT, 0)
-            return _call(builder, arguments[0], _INT, pointer, place, wait)
+            return _call(builder, arguments[0], _INT, pointer, place, arguments[3])
+
+        return signature, generate
+
+    @intrinsic
+    def _consume_input(typing_context: Any, function: Any, connection: Any) -> Any:
+        """`PQconsumeInput`: takes what has arrived and never waits; what it meets, the next piece tells."""
+        signature = types.int32(types.int64, types.int64)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            pointer = builder.inttoptr(arguments[1], cgutils.voidptr_t)
+            return _call(builder, arguments[0], _INT, pointer)
+
+        return signature, generate
+
+    @intrinsic
+    def _sleep(typing_context: Any, function: Any, microseconds: Any) -> Any:
+        """`usleep`."""
+        signature = types.int32(types.int64, types.int32)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return _call(builder, arguments[0], _INT, arguments[1])
 
         return signature, generate
 
@@ -162,10 +199,26 @@ else:
 
 
 @compiled
-def _fill(get: int, free: int, connection: int, waiting: I64, block: U8, used: int) -> int:
+def _next_piece(functions: _Functions, connection: int, waiting: I64) -> int:
+    """The length of the next piece, see `_get_copy_data`; waits for it."""
+    get, _, consume, sleep = functions
+    if waiting[_SO_FAR] >= _MANY:
+        for look in range(3):
+            length = _get_copy_data(get, connection, waiting, _AT_ONCE)
+            if length != 0:
+                return length
+            if look == 1:
+                _sleep(sleep, _PAUSE_US)
+            _consume_input(consume, connection)
+    return _get_copy_data(get, connection, waiting, _PATIENTLY)
+
+
+@compiled
+def _fill(functions: _Functions, connection: int, waiting: I64, block: U8, used: int) -> int:
+    free = functions[1]
     while True:
         if waiting[_WAITING] == 0:
-            waiting[_LENGTH] = _get_copy_data(get, connection, waiting)
+            waiting[_LENGTH] = _next_piece(functions, connection, waiting)
             if waiting[_LENGTH] < 0:
                 waiting[_WAITING] = 0
                 return used
@@ -174,6 +227,7 @@ def _fill(get: int, free: int, connection: int, waiting: I64, block: U8, used: i
             return used
         _copy(block, used, waiting[_WAITING], length)
         used += length
+        waiting[_SO_FAR] += length
         _free(free, waiting[_WAITING])
         waiting[_WAITING] = 0
         # The end of the rows comes by itself. What follows it is psycopg2's to read.

@@ -128,6 +128,44 @@ def test_many_blocks_make_one_table_also_with_a_row_larger_than_a_block(
     ]
 
 
+def test_columns_grow_to_many_megabytes_and_hold_every_row(cursor: extensions.cursor) -> None:
+    many = 300_000  # whole numbers come to 2.4 MB, texts to 6: several times what a column begins with
+    query = sql.SQL(
+        "SELECT CASE WHEN n % 1000 <> 0 THEN repeat('x', n % 40) END, n / 4.0::float8, n::bigint, n % 3 = 0, "
+        "int4send(n), ST_SetSRID(ST_MakePoint(n, -n), 4326), "
+        "ST_SetSRID(ST_MakeLine(ST_MakePoint(n, 0), ST_MakePoint(0, n)), 4326) FROM generate_series(1, {}) n"
+    ).format(sql.Literal(many))
+    found = copy_out(cursor, query, COLUMNS | {"place": POINT, "way": LINE})
+    n = np.arange(1, many + 1)
+    assert found["id"].to_pylist() == ["x" * (k % 40) if k % 1000 else None for k in n.tolist()]
+    assert np.array_equal(found["number"].to_numpy(), n / 4)
+    assert np.array_equal(found["whole"].to_numpy(), n)
+    assert np.array_equal(found["truth"].to_numpy(), n % 3 == 0)
+    assert found["raw"].to_pylist() == [struct.pack(">i", k) for k in n.tolist()]
+    assert np.array_equal(points(found["place"]), np.column_stack([n, -n]))
+    offsets, coords = lines(found["way"])
+    assert np.array_equal(offsets, np.arange(many + 1) * 2)
+    assert np.array_equal(coords.reshape(-1, 4), np.column_stack([n, n * 0, n * 0, n]))
+
+
+def test_rows_come_whole_from_a_server_that_falters_in_the_midst(cursor: extensions.cursor) -> None:
+    faltering = (
+        "SELECT n::bigint, CASE WHEN n % 9000 = 0 THEN pg_sleep(0.02)::text ELSE repeat('x', 100) END "
+        "FROM generate_series(1, 60000) n"
+    )
+    found = copy_out(cursor, sql.SQL(faltering), {"n": pa.int64(), "text": TEXT})
+    assert np.array_equal(found["n"].to_numpy(), np.arange(1, 60001))
+    assert found["text"].to_pylist() == ["x" * 100 if n % 9000 else "" for n in range(1, 60001)]
+
+
+def test_what_the_server_refuses_after_many_rows_is_raised_as_the_driver_does(
+    cursor: extensions.cursor,
+) -> None:
+    query = "SELECT repeat('x', 100) || (1 / (n - 50000)) FROM generate_series(1, 60000) n"
+    with pytest.raises(psycopg2.errors.DivisionByZero, match="division by zero"):
+        copy_out(cursor, sql.SQL(query), {"text": TEXT})
+
+
 def test_no_rows_make_an_empty_table_of_the_same_columns(cursor: extensions.cursor) -> None:
     found = copy_out(cursor, sql.SQL(SELECT), COLUMNS)
     assert found.schema == pa.schema(list(COLUMNS.items()))
