@@ -4,7 +4,7 @@ Knows which Arrow type stands for which fields; the bytes themselves are `copy_f
 geometry: `POINT` and `LINE`, flat float64 coordinates; any geometry can be had as `large_binary`, its EWKB.
 
 What is more than one block lies in memory asked of the system for this column alone. It grows without being
-copied, since the system moves pages by their addresses, and what was asked for and never touched is no memory.
+copied, since the system moves pages by their addresses; what was asked for and never touched is no memory.
 """
 
 from __future__ import annotations
