@@ -1,7 +1,9 @@
 """What would let a supply point that fails carry a load after all, and most cheaply so: found by trying.
 
 Overloaded elements of the supply path are replaced first; where voltage still fails, the customer's or that
-of somebody admitted before, one element more.
+of somebody admitted before, one element more. For others, whom each try costs a whole flow, only what feeds
+the one who would miss his limit by most is tried, and at each element the strongest first: where that is not
+enough, nothing there is.
 """
 
 from __future__ import annotations
@@ -103,7 +105,10 @@ def cheapest_relief(failing: list[Failing]) -> Answer | None:
     mendable.sort(key=lambda found: found[0])
     best: tuple[float, _Relief] | None = None
     for cost, some, k in mendable[:_WAYS_TRIED]:
-        relief = _relief(way_of(some, k))
+        way = way_of(some, k)
+        if way.harmed and best is not None:
+            continue  # another line to the same place harms as much, and costs more
+        relief = _relief(way)
         if relief is not None and (best is None or relief.cost + cost < best[0]):
             best = relief.cost + cost, relief
     if best is None:
@@ -131,16 +136,31 @@ def _relief(one: Way) -> _Relief | None:
             cost += price
     if changes and _holds(one, r, x):
         return _Relief("; ".join(dict.fromkeys(changes)), cost)
-    more = [
-        (price, change, position, new_r, new_x)
-        for position, load in zip(path.tolist(), after.tolist(), strict=True)
-        for price, change, new_r, new_x in _replacements(one.offers, position, load)
-        if new_r < r[position]
-    ]
-    for price, change, position, new_r, new_x in sorted(more, key=lambda option: option[:3]):
+    shared = way_up(reckoned.tree.parent, one.harmed[0].position) if one.harmed else path
+    more: list[tuple[float, str, int, float, float]] = []
+    strongest: dict[int, tuple[float, float]] = {}
+    for position, load in zip(path.tolist(), after.tolist(), strict=True):
+        if position not in shared:
+            continue
+        fall = r[position] * reckoned.cosine + x[position] * reckoned.sine
+        for price, change, new_r, new_x in _replacements(one.offers, position, load):
+            falls = new_r * reckoned.cosine + new_x * reckoned.sine
+            if falls < fall:
+                more.append((price, change, position, new_r, new_x))
+                best = strongest.setdefault(position, (new_r, new_x))
+                if falls < best[0] * reckoned.cosine + best[1] * reckoned.sine:
+                    strongest[position] = new_r, new_x
+
+    def holds_with(position: int, new_r: float, new_x: float) -> bool:
         r_then, x_then = r.copy(), x.copy()
         r_then[position], x_then[position] = new_r, new_x
-        if _holds(one, r_then, x_then):
+        return _holds(one, r_then, x_then)
+
+    enough: dict[int, bool] = {}
+    for price, change, position, new_r, new_x in sorted(more, key=lambda option: option[:3]):
+        if position not in enough:
+            enough[position] = holds_with(position, *strongest[position])
+        if enough[position] and holds_with(position, new_r, new_x):
             return _Relief("; ".join(dict.fromkeys([*changes, change])), cost + price)
     return None
 

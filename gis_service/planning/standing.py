@@ -50,12 +50,14 @@ class Broken(NamedTuple):
     """A limit that somebody kept before and would not keep after.
 
     limit : `voltage_drop` or `lowest_voltage`
+    position : where
     node : row of the node; -1 where it is the end of a reserved supply's own line
     reservation : whose line that is; -1 where it is a node
     before, after : per cent for `voltage_drop`, per unit for `lowest_voltage`
     """
 
     limit: str
+    position: int
     node: int
     reservation: int
     before: float
@@ -303,6 +305,7 @@ class Standing:
                 found.append(
                     Broken(
                         limit,
+                        place,
                         int(reckoned.tree.node[place]),
                         self._reservation_at(place),
                         float(was[mine[k]]),

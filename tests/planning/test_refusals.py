@@ -96,6 +96,28 @@ def test_a_line_along_which_voltage_falls_too_far_gives_way_to_a_cable() -> None
     assert one["relief"]["cost"] == 100 * (130 + 350)
 
 
+def test_what_would_harm_a_neighbour_is_mended_by_what_feeds_them_both() -> None:
+    """C1 at the end of L1 stands above the limit now, and would not with 30 kVA more through T1."""
+    near = {**PLACES, "l1": (-900, 2)}
+
+    def asked(**more: Any) -> Question:
+        return question(
+            30, places=near, r=0.02, more={"limits": {"lowest_pu": {"low": 0.9911}}, **more}, **transformer
+        )
+
+    transformer: dict[str, Any] = {"transformer": 100}
+    (one,) = told(asked())
+    assert (one["limit"], one["element"], one["reservations"]) == ("lowest_voltage_of_others", "l1", [])
+    assert one["value"] < one["allowed"] == 0.9911
+    # L1 would help as much or more, but the new customer's power does not flow through it
+    assert one["relief"]["change"] == "replace transformer T1 by 315 kVA"
+    transformer["transformer"] = 315
+    mended = asked()
+    assert told(mended) == []
+    (best,) = islice(mended.search.best(), 1)
+    assert best.cost + one["relief"]["cost"] == pytest.approx(one["relief"]["total"], abs=0.01)
+
+
 def test_a_point_apart_from_every_corridor_says_how_far_it_is() -> None:
     aside = {**PLACES, "l0": (-50, 200), "l1": (50, 200)}
     (one,) = told(question(5, transformer=100, places=aside))
