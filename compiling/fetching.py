@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -11,7 +12,7 @@ from numba.extending import intrinsic
 
 if TYPE_CHECKING:
 
-    def fetch(source: Any, at: int) -> None:
+    def fetch(source: Any, at: int | np.uint64) -> None:
         """Begin to bring `source[at]` into the cache; changes nothing, and a place outside does no harm.
 
         Compiled code only.

@@ -70,6 +70,18 @@ def find_loops(chords: Chords, conducting: B1) -> Loops:
     return loops
 
 
+def lead_out(loops: Loops, start: I32, stop: I32) -> B1:
+    """Whether a chord leads out of each of some intervals; most that have an end of one in them have both."""
+    first, last = np.searchsorted(loops.at, start), np.searchsorted(loops.at, stop)
+    found: B1 = first < last
+    if found.any():
+        between = np.stack([first[found], last[found]], axis=1).ravel()
+        other = np.append(loops.other, np.int32(0))  # so that the last interval may stop behind all
+        lowest, highest = (rule.reduceat(other, between)[::2] for rule in (np.minimum, np.maximum))
+        found[found] = (lowest < start[found]) | (highest >= stop[found])
+    return found
+
+
 @compiled
 def chords_in(at: I32, of: I32, starts: I64, stops: I64) -> I32:
     """Chords with an end in some disjoint, ascending intervals; one with both ends there may come twice."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from compiling.fetching import fetch
 from compiling.marks import in_bits, next_mark, no_marks, put_marked
 from gis_service.kernels.chords import Chords, Loops
 from gis_service.kernels.compiled import I32, I64, U8, U64, borrowing, compiled
@@ -20,6 +21,8 @@ from gis_service.kernels.step import AFTER, BEFORE, Step, conducts, first_not_be
 
 DARK = 4
 _WORTH_MARKING = 500  # bytes that are gone through in the time in which one number is sorted among others
+_IN_LINE, _AHEAD = np.uint64(8), np.uint64(512)
+"""Edges of a question that are fetched at once, and how far ahead: a page, which processors leave to us."""
 _NO_RANKS = np.zeros(0, np.uint64)
 
 
@@ -78,8 +81,10 @@ def _in_order(below: I32, gone: I64, standing: I64, n_nodes: int) -> I64:
 def _mark(marks: U8, rank: I32, step: Step) -> None:
     """Mark the ranks of all cuts, where all are switches."""
     first_switch = np.uint64(step.first_switch)
-    for edge in step.gone:
-        marks[np.uint64(rank[np.uint64(edge) - first_switch])] = 1
+    for k in range(np.uint64(step.gone.size)):
+        if k % _IN_LINE == 0:
+            fetch(step.gone, k + _AHEAD)
+        marks[np.uint64(rank[np.uint64(step.gone[k]) - first_switch])] = 1
     for row in step.moved:
         if step.open_before[row]:
             marks[rank[row]] = 1
@@ -185,6 +190,9 @@ def _sift(
             n_left += 1
         if listed or how & DARK == 0:
             position[n], flags[n] = switches.start[place] if by_rank else place, how
+            if how & DARK == 0:  # what is left over is looked at once all are known: it comes meanwhile
+                fetch(end, position[n])
+                fetch(fed, position[n])
             n += 1
         place = after
     return n, n_left, n_fed

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numba.core import types
 from numba.experimental import structref
 
-from gis_service.kernels.chords import Chords, Loops, find_loops
+from gis_service.kernels.chords import Chords, Loops, find_loops, lead_out
 from gis_service.kernels.compiled import B1, I32, compiled
 from gis_service.kernels.forest import Forest
 from gis_service.kernels.hung import Hung
@@ -29,7 +29,7 @@ class Switches(NamedTuple):
     rank : int32 (n_switches,), by row: which one in that order; n for one that is no edge of the forest
     start : int32 (n,), by rank: the position below it
     below : records (n,), by rank: `beyond`, the first rank that is not below it, or the complement of that
-        (`~beyond`) where one of `Loops.at` is below it; `fed`, how many rows there have supply when the
+        (`~beyond`) where one of `Loops` leads out of there; `fed`, how many rows there have supply when the
         forest has it everywhere
     """
 
@@ -47,9 +47,8 @@ def _switches(forest: Forest, loops: Loops, hung: Hung, first_switch: int, n_swi
     start = position[rows]
     stop = forest.end[start]
     beyond = np.searchsorted(start, stop).astype(np.int32)
-    looped = np.searchsorted(loops.at, start) < np.searchsorted(loops.at, stop)
     below = np.empty(rows.size, _BELOW)
-    below["beyond"] = np.where(looped, ~beyond, beyond)
+    below["beyond"] = np.where(lead_out(loops, start, stop), ~beyond, beyond)
     below["fed"] = hung.fed[stop] - hung.fed[start]
     return Switches(rank, start, below)
 
