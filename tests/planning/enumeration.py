@@ -48,8 +48,10 @@ class Found(NamedTuple):
     parts: frozenset[Part]
 
 
-def every_scheme(blocks: list[Block], rules: Rules, load: Load) -> Iterator[Found]:
-    """All schemes that keep every limit."""
+def every_scheme(
+    blocks: list[Block], rules: Rules, load: Load, *, beside_others: bool = True
+) -> Iterator[Found]:
+    """All schemes that keep every limit, those of others as well where these count."""
     for block in blocks:
         for routes in block.routes:
             for place in range(len(block.sites)):
@@ -64,7 +66,10 @@ def every_scheme(blocks: list[Block], rules: Rules, load: Load) -> Iterator[Foun
                         if block.level == "medium":
                             fits = [t for t in rules.transformer if t.rated_kva >= load.kva]
                             cost += min(fits, key=lambda one: one.rated_kva).cost
-                        if keeps(block, place, site, conductor, length, rules, load):
+                        volts = _judged(
+                            block, site, conductor, length, rules, load, beside_others=beside_others
+                        )
+                        if volts is not None:
                             yield Found(cost, site.group, site, parts)
 
 
@@ -166,7 +171,14 @@ def voltages(
 
 
 def _judged(
-    block: Block, site: Site, conductor: Conductor, length: float, rules: Rules, load: Load
+    block: Block,
+    site: Site,
+    conductor: Conductor,
+    length: float,
+    rules: Rules,
+    load: Load,
+    *,
+    beside_others: bool = True,
 ) -> np.ndarray | None:
     tables = block.reckoned.tree.topology.tables
     grid = _grid_of(tables, rules)
@@ -197,7 +209,8 @@ def _judged(
     if not kept:
         return None
     now = dict(zip(tree.names, volts.tolist(), strict=True))
-    return volts[along] if not missed(tables, rules, tree.names[0], now) else None
+    harm = beside_others and missed(tables, rules, tree.names[0], now)
+    return None if harm else volts[along]
 
 
 def missed(tables: GridTables, rules: Rules, source: str, now: dict[str, float]) -> list[tuple[str, str]]:

@@ -19,9 +19,9 @@ INDEPENDENCES: tuple[Independence, ...] = ("feeder", "busbar", "substation")
 Group = tuple[str, str, int]
 
 
-def listed(question: Question) -> list[Found]:
-    """All schemes that keep every limit."""
-    return list(every_scheme(question.blocks, question.rules, question.load))
+def listed(question: Question, *, beside_others: bool = True) -> list[Found]:
+    """All schemes that keep every limit, those of others as well where these count."""
+    return list(every_scheme(question.blocks, question.rules, question.load, beside_others=beside_others))
 
 
 def cheapest(question: Question) -> list[Found]:

@@ -124,12 +124,19 @@ def random_areas(seed: int) -> Areas:
 
 
 def random_question(
-    seed: int, *, feeders: int = 1, stations: bool = False, cut: bool = False, areas: Areas = NOWHERE
+    seed: int,
+    *,
+    feeders: int = 1,
+    stations: bool = False,
+    cut: bool = False,
+    areas: Areas = NOWHERE,
+    crowded: bool = False,
 ) -> Question:
     """A question that is the same for a seed.
 
     stations : on the four feeders of `STATIONS`, not on some of `FEEDERS`
     cut : its grid and corridors in two counties
+    crowded : at low voltage somebody stands little above the lowest voltage allowed
     """
     rng = np.random.default_rng((seed, 4) if stations else seed)
     heads = STATIONS if stations else dict(list(FEEDERS.items())[:feeders])
@@ -189,7 +196,18 @@ def random_question(
     if cut:
         rows = np.arange(len(pairs))
         parts = [_some(corridors, "450122", rows[1::2]), _some(corridors, "450123", rows[::2])]
-    return ask(build_topology(tables), rules, parts, load, areas=areas)
+    topology = build_topology(tables)
+    if crowded:
+        least = _least(topology, rules) - rng.uniform(0, 0.01)
+        rules = overridden(rules, {"limits": {"lowest_pu": {"low": least}}})
+    return ask(topology, rules, parts, load, areas=areas)
+
+
+def _least(topology: Topology, rules: Rules) -> float:
+    """The lowest voltage of a node with customers, per unit."""
+    reckoned = Trees().around(topology, loaded_state(topology), np.arange(topology.n_nodes), rules)
+    at = reckoned.tree.positions(np.unique(topology.customer_node).astype(np.int64))
+    return float(np.abs(reckoned.present.volts[at]).min(initial=1.0))
 
 
 def _some(one: Corridors, county: str, rows: np.ndarray) -> Corridors:

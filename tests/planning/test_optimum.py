@@ -14,7 +14,7 @@ from gis_service.planning.rules import Conductor
 from gis_service.planning.search import Load
 from tests.kernels.test_powerflow import voltages_of_power_grid_model
 from tests.planning.enumeration import grown_tree, keeps, voltages
-from tests.planning.listed import cheapest
+from tests.planning.listed import cheapest, cheapest_of, listed
 from tests.planning.small import random_areas, random_question
 
 INSTANCES = 1000
@@ -32,6 +32,21 @@ def test_the_best_schemes_are_those_of_listing_every_one(batch: int) -> None:
         assert found == pytest.approx(expected, rel=1e-9), seed
         empty += not expected
     assert empty < 0.6 * INSTANCES / BATCHES  # the questions are not all impossible
+
+
+def test_those_admitted_before_make_a_difference_to_the_best_schemes() -> None:
+    differ = dearer = 0
+    for seed in range(200):
+        question = random_question(seed, crowded=True)
+        alone = [one.cost for one in cheapest_of(listed(question, beside_others=False))]
+        found = [choice.cost for choice in question.search.best()]
+        assert found == pytest.approx([one.cost for one in cheapest(question)], rel=1e-9), seed
+        assert len(found) <= len(alone)
+        assert all(cost >= least * (1 - 1e-9) for cost, least in zip(found, alone, strict=False))
+        differ += found != pytest.approx(alone, rel=1e-9)
+        dearer += bool(found) and found[0] > alone[0] * (1 + 1e-9)
+    assert differ >= 10
+    assert dearer >= 3
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -57,8 +72,9 @@ def test_headroom_is_the_largest_customer_that_listing_accepts() -> None:
         name="none", level="low", construction="overhead", r_ohm_per_km=0, x_ohm_per_km=0,
         rated_current_a=1e9, cost_per_m=0,
     )  # fmt: skip
+    of_others = 0
     for seed in range(60):
-        question = random_question(seed)
+        question = random_question(seed, crowded=seed % 2 == 1)
         rules = question.rules
         for block in question.blocks:
             for place in range(len(block.sites)):
@@ -68,6 +84,7 @@ def test_headroom_is_the_largest_customer_that_listing_accepts() -> None:
                 ):
                     continue
                 found = headroom_at(block.reckoned, int(block.sites.at[place]))
+                of_others += found.limit.endswith("_of_others")
                 for factor, fits in ((0.999, True), (1.001, False)):
                     kva = found.kva * factor + (0.0 if fits else 1e-3)
                     if found.limit == "supply_voltage" and not fits:
@@ -75,6 +92,7 @@ def test_headroom_is_the_largest_customer_that_listing_accepts() -> None:
                     if kva > 0.0:
                         load = Load(kva, 7)
                         assert keeps(block, place, site, ideal, 0.0, rules, load) == fits, (seed, site)
+    assert of_others > 0
 
 
 def test_schemes_do_not_depend_on_how_the_province_is_cut() -> None:
@@ -96,7 +114,7 @@ def _without_counties(value: object) -> object:
 def test_the_pareto_set_is_that_of_comparing_every_scheme_with_every_other() -> None:
     sizes = []
     for seed in range(60):
-        search = random_question(seed).search
+        search = random_question(seed, crowded=seed % 2 == 1).search
         every: list[tuple[float, float, float]] = []
         for offers in search.offers:
             chains = offers.chains(offers.screened)

@@ -7,6 +7,8 @@ power-grid-model in a test of their own.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, event, given
@@ -25,7 +27,7 @@ from gis_service.planning.rules import Rules, default_rules, overridden
 from gis_service.planning.standing import Joining
 from gis_service.planning.supply_tree import TRANSFORMER, supply_tree
 from tests.kernels.test_powerflow import voltages_of_power_grid_model
-from tests.planning.test_reserved import OWN_OHM, Drawing, drawings
+from tests.planning.test_reserved import OWN_OHM, Drawing, Place, drawings
 
 CLOSE = 1e-6
 
@@ -137,6 +139,41 @@ def test_a_bound_passes_nothing_that_a_whole_flow_refuses(
         assert before.standing.spares(one, kva, float(chains.spare[0])) != refused
         assert before.standing.spares(one, kva, -1.0) != refused  # what was looked at is kept
         event("refused" if refused else "passed by the bound" if chains.spare[0] > 2e-6 else "looked at")
+
+
+@given(drawings(), st.integers(0, 3), st.floats(1, 150))
+def test_two_supplies_together_let_fall_what_two_reservations_of_one_number_do(
+    drawing: Drawing, first: int, kva: float
+) -> None:
+    """The oracle is the tree with both in it as one customer; the lowest stand at their limit."""
+    plain, book = drawing.grid([]), rules(50, 0.5)
+    present = reckoned(plain, NOTHING_RESERVED, book)
+    here = present.tree.positions(np.unique(plain.customer_node).astype(np.int64))
+    low = present.tree.kv[here] < 1
+    volts = np.abs(present.present.volts[here])
+    least = {"low": volts[low].min(initial=1.0) - 1e-5, "medium": volts[~low].min(initial=1.0) - 1e-5}
+    book = overridden(book, {"limits": {"lowest_pu": least}})
+    one, other = (
+        Place(node, None, 0.0, kva) for node in (drawing.nodes[first % len(drawing.nodes)], drawing.nodes[-2])
+    )
+    before = reckoned(plain, drawing.reserved(plain, [], own_lines=True), book)
+    pair = replace(
+        drawing.reserved(plain, [one, other], own_lines=True), reservation=np.array([4, 4], np.int64)
+    )
+    after = reckoned(plain, pair, book)
+    joins = [joining(before, replace(drawing, places=[place])) for place in (one, other)]
+    broken = before.standing.broken(joins, kva)
+    for each in broken:
+        there = int(after.tree.positions(np.array([each.node]))[0])
+        volt = abs(after.present.volts[there])
+        begin = max(int(after.tree.transformer[there]), int(after.begins[there]))
+        expected = volt if each.limit == "lowest_voltage" else 100 * (abs(after.present.volts[begin]) - volt)
+        assert each.after == pytest.approx(expected, abs=CLOSE)
+    if before.standing.broken(joins[:1], kva) or before.standing.broken(joins[1:], kva):
+        assert broken  # two harm no less than one
+    elif joins[0].at != joins[1].at:
+        assert before.standing.spared_by_two(*joins, kva) == (not broken)
+    event("harm" if broken else "none")
 
 
 @given(drawings())
