@@ -172,7 +172,7 @@ def test_two_supplies_together_let_fall_what_two_reservations_of_one_number_do(
     if before.standing.broken(joins[:1], kva) or before.standing.broken(joins[1:], kva):
         assert broken  # two harm no less than one
     elif joins[0].at != joins[1].at:
-        assert before.standing.spared_by_two(*joins, kva) == (not broken)
+        assert before.standing.spared_by_two(joins[0], joins[1], kva) == (not broken)
     event("harm" if broken else "none")
 
 
