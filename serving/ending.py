@@ -17,13 +17,13 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from serving.quick import JOINED_BYTES
 from serving.watching import Watch
 
 MOST_LINGERED = 1 << 24
 """Bytes that are thrown away behind a last answer; who sends more is cut off."""
 
 _AT_ONCE = struct.pack("ii", 1, 0)
+_JOINED_BYTES = 1 << 14
 
 
 class Ending(HttpToolsProtocol):
@@ -55,8 +55,6 @@ class Ending(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         super().connection_made(transport)  # type: ignore[arg-type]  # as uvicorn has it
-        # what is longer is handed to the system at once, and not kept until the loop comes round
-        self.transport.set_write_buffer_limits(high=JOINED_BYTES)
         self.watch.connections.add(self)
         # all that an answer of uvicorn's does with it; who is answered last may be sending still
         self._for_cycles = SimpleNamespace(
@@ -147,7 +145,7 @@ class Ending(HttpToolsProtocol):
             fields,
             size,
         )
-        if size <= JOINED_BYTES:
+        if size <= _JOINED_BYTES:
             self.transport.write(b"".join([head, *pieces]))
         else:
             self.transport.writelines([head, *pieces])

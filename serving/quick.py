@@ -16,9 +16,6 @@ Fields = Sequence[tuple[bytes, bytes]]
 MOST_QUICK_BODY = 1 << 16
 """Bytes of a body that may be answered quickly."""
 
-JOINED_BYTES = 1 << 14
-"""Bytes of a content up to which it is worth joining with its head, and sending behind others."""
-
 
 class QuickAnswer(NamedTuple):
     """A whole answer.

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from serving.heads import Heads
 from serving.memory import Memory
-from serving.quick import JOINED_BYTES, QuickAnswer
 
 if TYPE_CHECKING:
     from serving.ending import Ending
@@ -61,8 +60,7 @@ class Watch:
         """A request of this connection is to be answered when all that came at the same time is read.
 
         Reading, answering and sending by turns, request by request, costs half as much again: every call of
-        the system leaves the processor with little of what the next answer needs. A long answer is sent as
-        soon as it is made, while the processor still has it.
+        the system leaves the processor with little of what the next answer needs.
         """
         if not self._due:
             asyncio.get_running_loop().call_soon(self._answer)
@@ -70,15 +68,8 @@ class Watch:
 
     def _answer(self) -> None:
         due, self._due = self._due, []
-        made: list[tuple[Protocol, QuickAnswer | None]] = []
         # one that sent several at once stands there several times, its last request alone is due
-        for one in dict.fromkeys(due):
-            if one.due:
-                answer = one.make_due()
-                if answer is not None and sum(map(len, answer.pieces)) > JOINED_BYTES:
-                    one.write_due(answer)
-                else:
-                    made.append((one, answer))
+        made = [(one, one.make_due()) for one in dict.fromkeys(due) if one.due]
         for one, answer in made:
             one.write_due(answer)
 
