@@ -58,7 +58,9 @@ def tolerances(
             continue
         q = parent[k]
         if transformer[k]:
-            fall[k] *= MOST_GROWTH / (MOST_GROWTH - 1.0)
+            # where their level begins falls along with them, whatever lies above
+            low[k] = min(low[k], fall[k] * (MOST_GROWTH / (MOST_GROWTH - 1.0)))
+            fall[k] = np.inf
         mine = min(low[k], fall[k])
         low[q], fall[q] = min(low[q], low[k]), min(fall[q], fall[k])
         if mine < least[q]:

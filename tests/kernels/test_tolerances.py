@@ -60,6 +60,21 @@ def test_tolerances_are_those_of_walking(data: st.DataObject) -> None:
             assert expected[at, child] == pytest.approx(some[0])
 
 
+def test_a_second_transformer_above_changes_nothing() -> None:
+    # 1 ─(2)─(3)─ 4
+    drop = np.array([np.inf, np.inf, np.inf, np.inf, 0.003])
+    found = Tolerances(
+        *tolerances(
+            np.array([-1, 0, 1, 2, 3], np.int32),
+            np.array([False, True, False, False, False]),
+            np.array([False, False, True, True, False]),
+            np.full(5, np.inf),
+            drop,
+        )
+    )
+    assert found.least.tolist() == pytest.approx([np.inf, 0.006, 0.006, 0.002, np.inf])
+
+
 def test_a_drop_behind_a_transformer_counts_by_what_it_grows() -> None:
     # 1 ─ 2 ─(3)─ 4: who keeps 0.3 % behind the transformer tolerates 0.6 % before it, and 0.2 % behind it
     drop = np.array([np.inf, np.inf, np.inf, np.inf, 0.003])
