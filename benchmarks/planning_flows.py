@@ -63,7 +63,7 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
         kept = study.reckoned  # the grid and its impedances; nothing that was worked out from them
         fresh = Reckoned(kept.tree, kept.rules, kept.r, kept.x, kept.rated, kept.capacity, kept.unknown)
         ones = np.ones(study.at.size)
-        return fresh.chains(study.at, ones, NEW_KVA, NEW_KVA, study.r, study.x).end
+        return fresh.chains(study.at, ones, NEW_KVA, NEW_KVA, study.r, study.x, spare=False).end
 
     size = study.reckoned.tree.size - 1
     name, theirs = quickest(_forms(study), [None], Voltages)

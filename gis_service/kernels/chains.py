@@ -28,7 +28,7 @@ class Chains(NamedTuple):
     worst : the lowest of all that is fed from the chain: off the chain as much lower than there as at present
     loss_before, loss_after : active losses along the chain, in the unit of the flows
     spare : how much further the chain could fall, at least, before somebody who hangs on it breaks a limit
-        that he keeps at present, as `tolerances` bounds it; -1 where that says nothing
+        that he keeps at present, as `tolerances` bounds it; -1 where that says nothing or nobody asked
     """
 
     end: F64
@@ -56,7 +56,7 @@ class Runs(NamedTuple):
     way_loss: C128
 
 
-_CLOSE = 1e-9
+_CLOSE = 1e-8
 """Per unit: how far a voltage may still be from where it would settle."""
 
 _ROUNDS = 100
@@ -236,7 +236,7 @@ def chain_voltages(
     deepest, volts, edge_loss, below_loss
         As in `feeders.Feeders`, at present.
     here, least, least_child, second
-        As in `Tolerances`.
+        As in `Tolerances`; empty where nobody asks for `spare`.
     held
         The voltage at the beginning of each position's chain.
     at, portion
@@ -299,7 +299,7 @@ def chain_voltages(
             ps[k], qs[k] = (flow - onward) * cosine, (flow - onward) * sine
             more_p[k], more_q[k] = aside.real * square, aside.imag * square
             v_re[k], v_im[k] = there.real, there.imag
-            ends[k], stood[k], onward, p = p, np.sqrt(square), flow, onto
+            ends[k], stood[k], onward, p = p, square, flow, onto
             k -= 1
         _begin_from_present(rs, xs, v_re, v_im, m, v0, new_load[c] * cosine, new_load[c] * sine)
         if not _settle(rs, xs, ps, qs, more_p, more_q, v_re, v_im, i_re, i_im, m + 1, v0):
@@ -312,12 +312,17 @@ def chain_voltages(
         end[c] = rs[m]
         attach[c] = rs[m - 1] if m else v0
         level[c] = v0
-        lowest, room_left = rs[m], np.inf
+        lowest = rs[m]
         for k in range(m):
             if ends[k] == level_begins[last]:
                 level[c] = rs[k]
             lowest = min(lowest, rs[k] - deepest[ends[k]])
-            fall, tolerated = stood[k] - rs[k], here[ends[k]]
+        worst[c] = lowest
+        if here.size == 0:
+            continue
+        room_left = np.inf
+        for k in range(m):
+            fall, tolerated = np.sqrt(stood[k]) - rs[k], here[ends[k]]
             if k < m - 1 and least_child[ends[k]] == heads[k + 1]:
                 tolerated = min(tolerated, second[ends[k]])
             else:
@@ -325,6 +330,5 @@ def chain_voltages(
             if fall < -_CLOSE or fall > MOST_FALL or rs[k] < LEAST_PU:
                 room_left = -np.inf
             room_left = min(room_left, tolerated - fall)
-        worst[c] = lowest
         spare[c] = max(room_left, -1.0)
     return end, attach, level, worst, loss_before, loss_after, spare

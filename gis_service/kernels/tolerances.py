@@ -34,6 +34,10 @@ class Tolerances(NamedTuple):
     second: F64
 
 
+NOBODY = Tolerances(np.empty(0), np.empty(0), np.empty(0, np.int32), np.empty(0))
+"""Where no question is about others."""
+
+
 @compiled
 def tolerances(
     parent: I32, holding: B1, transformer: B1, lowest: F64, drop: F64

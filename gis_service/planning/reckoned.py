@@ -19,6 +19,7 @@ from gis_service.kernels.chains import Chains, Runs, chain_voltages, runs_of
 from gis_service.kernels.compiled import B1, F64, I32, I64
 from gis_service.kernels.feeders import Feeders, feeders_at_work, shares_drawn, voltages_held
 from gis_service.kernels.radial import largest_below, sum_down, tightest
+from gis_service.kernels.tolerances import NOBODY
 from gis_service.planning.rules.book import Rules
 from gis_service.planning.single_points import Exposure, exposure
 from gis_service.planning.standing import Standing
@@ -243,6 +244,7 @@ class Reckoned:
         new_x: F64,
         *,
         changed: tuple[F64, F64] | None = None,
+        spare: bool = True,
     ) -> Chains:
         """Voltages and losses (kW) along the ways to some places and on along new lines.
 
@@ -256,6 +258,8 @@ class Reckoned:
             Impedance of each new line, per unit.
         changed
             Resistance and reactance of all edges instead of the present ones: what a replacement would do.
+        spare
+            Whether to tell what is spared for others, for which these are looked at once for the whole tree.
         """
         scale = 1.0 / _BASE_KVA
         n = at.size
@@ -275,7 +279,7 @@ class Reckoned:
                 self.present.volts,
                 self.present.edge_loss,
                 self.present.below_loss,
-                *self.standing.tolerances,
+                *(self.standing.tolerances if spare else NOBODY),
                 at.astype(np.int64),
                 np.asarray(portion, np.float64),
                 np.full(n, kva * scale),
