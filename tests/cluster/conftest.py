@@ -9,6 +9,7 @@ import pytest
 
 from gis_service import store
 from soak.spread import SpreadGrid, spread_grid
+from soak.surroundings import Surroundings
 from tests.cluster.citus_cluster import SETTINGS, CitusCluster, stored_in
 
 
@@ -33,6 +34,17 @@ def growing(django_db_blocker: Any) -> Iterator[SpreadGrid]:
         Path(made).chmod(0o711)
         with spread_grid(Path(made), settings=SETTINGS) as grid:
             yield grid
+            store.close_pools()
+
+
+@pytest.fixture
+def alone(django_db_blocker: Any) -> Iterator[Surroundings]:
+    """A coordinator that holds all shards itself, since it has no workers; the store works on it."""
+    with tempfile.TemporaryDirectory(prefix="gridgis-alone-") as made:
+        Path(made).chmod(0o711)
+        with spread_grid(Path(made), settings=SETTINGS, servers=0) as grid:
+            with django_db_blocker.unblock(), stored_in(grid.here.dsn):
+                yield grid.here
             store.close_pools()
 
 

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from typing import Any
 
 import httpx
 import psycopg2
@@ -24,8 +23,8 @@ from gis_service.store.register import stored_versions
 from sharding.readers import Readers
 from soak.killing import wait_for
 from soak.serving import serving
-from soak.spread import SpreadGrid
-from tests.cluster.citus_cluster import CitusCluster, stored_in
+from soak.surroundings import Surroundings
+from tests.cluster.citus_cluster import CitusCluster
 from tests.store.grids import trunk_package
 
 pytestmark = pytest.mark.citus
@@ -142,16 +141,14 @@ def test_a_read_that_meets_its_shard_as_it_is_split_is_answered(split: CitusClus
     assert (met, odd) == ([], [])
 
 
-def test_an_operation_that_waited_for_a_split_finds_its_county(
-    growing: SpreadGrid, django_db_blocker: Any
-) -> None:
+def test_an_operation_that_waited_for_a_split_finds_its_county(alone: Surroundings) -> None:
     """The coordinator holds the shards itself, and copies the rows after the operation began to wait.
 
     So the operation's first write sees none of them. Expected is what was asked for: the switch stands open.
     """
     package = trunk_package(COUNTIES[:2], 20)
     switch = str(package["switch"]["id"][0])
-    grid = growing.here
+    grid = alone
 
     def waiting() -> int:
         return len(grid.query("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
@@ -162,7 +159,7 @@ def test_an_operation_that_waited_for_a_split_finds_its_county(
             COUNTIES[0],
         )
 
-    with django_db_blocker.unblock(), stored_in(grid.dsn), ThreadPoolExecutor(2) as others:
+    with ThreadPoolExecutor(2) as others:
         store.load_package(package)
         ((shard,),) = grid.query(
             "SELECT get_shard_id_for_distribution_column('county_version', %s)", COUNTIES[0]
