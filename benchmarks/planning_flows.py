@@ -2,7 +2,8 @@
 
 The feeder is a grid like any other. Its customers draw all that they have contracted, at once: then what
 flows is the plain sum of loads, which is what the peer knows. Ours works out the present state of the feeder
-anew each time, which the engine keeps between questions.
+anew each time, which the engine keeps between questions. What each new customer spares for others, which
+schemes are proved by as well, is no voltage of his and not asked for.
 """
 
 from __future__ import annotations

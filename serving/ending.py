@@ -13,7 +13,7 @@ import socket
 import struct
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -54,7 +54,7 @@ class Ending(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        super().connection_made(transport)  # type: ignore[arg-type]  # as uvicorn has it
+        super().connection_made(cast("asyncio.Transport", transport))
         self.watch.connections.add(self)
         # all that an answer of uvicorn's does with it; who is answered last may be sending still
         self._for_cycles = SimpleNamespace(

@@ -130,17 +130,6 @@ def operations_between(
     return sorted(found, key=lambda one: (one.county_code, one.at, one.id))
 
 
-def operations_after(last: Mapping[str, int]) -> list[Operation]:
-    """The operations recorded after the last one known of each county, by county and order of recording."""
-    found: list[Operation] = []
-    with in_transaction(read_only=True) as cursor:
-        for county, id in sorted(last.items()):
-            found += read_operations(
-                cursor, "county_code = %(county)s AND id > %(id)s", {"county": county, "id": id}
-            )
-    return sorted(found, key=lambda one: (one.county_code, one.id))
-
-
 def read_operations(cursor: extensions.cursor, condition: str, values: Mapping[str, Any]) -> list[Operation]:
     """The operations that meet an SQL condition, in no order."""
     cursor.execute(f"SELECT {_COLUMNS} FROM switch_operation WHERE {condition}", values)

@@ -105,7 +105,7 @@ def story() -> list[Any]:
     store.load_package(trunk_package(COUNTIES[:2], 15), replace=True, keep_switching=True, at=at(30))
     tell()
     store.unload_counties([COUNTIES[5]], at=at(35))
-    tell(store.operations_after({COUNTIES[5]: 0}))
+    tell(store.operations_between(counties=[COUNTIES[5]]))
     return told
 
 

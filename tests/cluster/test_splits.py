@@ -15,7 +15,6 @@ import pytest
 from psycopg2 import extensions
 
 from gis_service import store
-from gis_service.errors import GridError
 from gis_service.store.by_node import read_by_node
 from gis_service.store.changes import operated_since
 from gis_service.store.consistent import Layers, read_consistently
@@ -105,40 +104,24 @@ def test_switches_are_read_on_as_their_shard_is_split(
     assert len(found.id) == 2 * len(COUNTIES)
 
 
-def test_a_read_that_meets_its_shard_as_it_is_split_is_answered(split: CitusCluster) -> None:
-    """Small reads of one statement, as fast as they go, while every shard is split under them."""
-    split_all = threading.Event()
-    met: list[BaseException] = []
-    odd: list[object] = []
+def test_a_read_whose_shard_is_gone_is_done_again(cluster: CitusCluster) -> None:
+    """The server refuses it as it does for who chose a shard before it was split: it has no such table."""
+    store.load_package(trunk_package(COUNTIES[:1], 20))
+    asked = 0
 
-    def ids(cursor: extensions.cursor, counties: Collection[str]) -> list[tuple[str, int]]:
-        cursor.execute(
-            "SELECT county_code, count(*) FROM switch WHERE county_code = ANY(%s) GROUP BY 1", [counties]
-        )
-        return cursor.fetchall()
+    def count(cursor: extensions.cursor, counties: Collection[str], *, gone: int) -> int:
+        nonlocal asked
+        asked += 1
+        table = "switch_10200899" if asked <= gone else "switch"
+        cursor.execute(f"SELECT count(*) FROM {table} WHERE county_code = ANY(%s)", [list(counties)])
+        ((number,),) = cursor.fetchall()
+        return int(number)
 
-    def ask(turn: int) -> None:
-        while not split_all.is_set():
-            turn += 1
-            county = COUNTIES[turn % len(COUNTIES)]
-            try:
-                parts, away = read_by_node([county], ids, one_statement=True, deadline_s=60)
-            except GridError as error:
-                met.append(error)
-                return
-            if away or parts != [[(county, 2)]]:
-                odd.append((county, parts, away))
-
-    askers = [threading.Thread(target=ask, args=[turn]) for turn in range(4)]
-    for one in askers:
-        one.start()
-    try:
-        Splitting(split)()
-    finally:
-        split_all.set()
-        for one in askers:
-            one.join()
-    assert (met, odd) == ([], [])
+    assert read_by_node(COUNTIES[:1], partial(count, gone=2), deadline_s=60) == ([2], {})
+    assert asked == 3
+    with pytest.raises(store.ShardReplaced):
+        read_by_node(COUNTIES[:1], partial(count, gone=1000), deadline_s=60)
+    assert asked < 20
 
 
 def test_an_operation_that_waited_for_a_split_finds_its_county(alone: Surroundings) -> None:

@@ -62,31 +62,22 @@ def test_tolerances_are_those_of_walking(data: st.DataObject) -> None:
 
 def test_a_second_transformer_above_changes_nothing() -> None:
     # 1 ─(2)─(3)─ 4
-    drop = np.array([np.inf, np.inf, np.inf, np.inf, 0.003])
-    found = Tolerances(
-        *tolerances(
-            np.array([-1, 0, 1, 2, 3], np.int32),
-            np.array([False, True, False, False, False]),
-            np.array([False, False, True, True, False]),
-            np.full(5, np.inf),
-            drop,
-        )
-    )
-    assert found.least.tolist() == pytest.approx([np.inf, 0.006, 0.006, 0.002, np.inf])
+    assert of_a_line([2, 3]).least.tolist() == pytest.approx([np.inf, 0.006, 0.006, 0.002, np.inf])
 
 
 def test_a_drop_behind_a_transformer_counts_by_what_it_grows() -> None:
     # 1 ─ 2 ─(3)─ 4: who keeps 0.3 % behind the transformer tolerates 0.6 % before it, and 0.2 % behind it
-    drop = np.array([np.inf, np.inf, np.inf, np.inf, 0.003])
-    found = Tolerances(
-        *tolerances(
-            np.array([-1, 0, 1, 2, 3], np.int32),
-            np.array([False, True, False, False, False]),
-            np.array([False, False, False, True, False]),
-            np.full(5, np.inf),
-            drop,
-        )
-    )
+    found = of_a_line([3])
     assert found.here[4] == pytest.approx(0.002)
     assert found.least.tolist() == pytest.approx([np.inf, 0.006, 0.006, 0.002, np.inf])
     assert found.least_child.tolist() == [-1, 2, 3, 4, -1]
+
+
+def of_a_line(transformers: list[int]) -> Tolerances:
+    """Four positions in series, the first held; at the last 0.3 % more of a drop are tolerated."""
+    transformer = np.zeros(5, np.bool_)
+    transformer[transformers] = True
+    drop = np.array([np.inf, np.inf, np.inf, np.inf, 0.003])
+    holding = np.array([False, True, False, False, False])
+    parent = np.array([-1, 0, 1, 2, 3], np.int32)
+    return Tolerances(*tolerances(parent, holding, transformer, np.full(5, np.inf), drop))

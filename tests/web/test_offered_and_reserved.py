@@ -62,10 +62,12 @@ C4 customer n7 kva=300
 C5 customer n10 kva=700
 """
 UK_PERCENT, PK_KW = 4.0, 4.3
+MOST_DROP_PERCENT = {"low": 4.0, "medium": 4.4}
+LOWEST_PU = {"low": 0.92, "medium": 0.953}
 LIMITS = {
     "off_corridor_m": 900,
-    "voltage_drop_percent": {"low": 4.0, "medium": 4.4},
-    "lowest_pu": {"low": 0.92, "medium": 0.953},
+    "voltage_drop_percent": MOST_DROP_PERCENT,
+    "lowest_pu": LOWEST_PU,
     "supply_radius_m": {"low": {"town": 2000}, "medium": {"town": 20000}},
 }
 RULES = {"load": {"coincidence": [{"customers": 1, "factor": 1.0}]}, "limits": LIMITS}
@@ -158,8 +160,8 @@ class Drawn:
                 begin = over
             level = "low" if low else "medium"
             drop = 100 * (volt[begin] - volt[one])
-            found[one, "voltage_drop"] = LIMITS["voltage_drop_percent"][level] - drop  # type: ignore[index]
-            found[one, "lowest_voltage"] = volt[one] - LIMITS["lowest_pu"][level]  # type: ignore[index]
+            found[one, "voltage_drop"] = MOST_DROP_PERCENT[level] - drop
+            found[one, "lowest_voltage"] = volt[one] - LOWEST_PU[level]
         return found
 
 

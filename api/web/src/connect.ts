@@ -120,7 +120,7 @@ export class Connect {
           el("span", { class: "cost" }, `${count(choice.cost)} ${choice.schemes[0]?.cost.currency ?? ""}`),
         ),
         ...choice.schemes.map((one) =>
-          el("div", { class: "quiet" }, `${one.conductor} · ${amount(one.route.length_m)} m · ${S.drop} ${amount(one.voltage.level_drop_percent)} %`),
+          el("div", { class: "quiet" }, `${one.conductor} · ${amount(one.route.length_m)} m · ${S.drop} ${amount(one.voltage.level_drop_percent ?? one.voltage.drop_percent)} %`),
         ),
         el(
           "div",

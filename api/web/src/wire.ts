@@ -91,7 +91,7 @@ export interface Scheme {
   route: { geometry: LineString; length_m: number };
   conductor: string;
   cost: { total: number; currency: string };
-  voltage: { drop_percent: number; level_drop_percent: number };
+  voltage: { drop_percent: number; level_drop_percent?: number };
 }
 
 export interface Pair {
