@@ -23,6 +23,8 @@ DARK = 4
 _WORTH_MARKING = 500  # bytes that are gone through in the time in which one number is sorted among others
 _IN_LINE, _AHEAD = np.uint64(8), np.uint64(512)
 """Edges of a question that are fetched at once, and how far ahead: a page, which processors leave to us."""
+_TWICE_AHEAD = np.uint64(1024)
+"""The same distance in numbers of half their size."""
 _NO_RANKS = np.zeros(0, np.uint64)
 
 
@@ -34,12 +36,15 @@ class Cuts(NamedTuple):
         them out as a whole and lie below no other
     left : how many are not `DARK`
     fed : how many rows hang below the `DARK` ones that had supply
+    within : int64 (n,), how many rows hang below cuts that are not among these: cuts that put everything below
+        them out as a whole, and lie in the piece that this one cuts off. 0 where all were to be listed
     """
 
     position: I64
     flags: U8
     left: int
     fed: int
+    within: I64
 
 
 @compiled
@@ -82,9 +87,11 @@ def _mark(marks: U8, rank: I32, step: Step) -> None:
     """Mark the ranks of all cuts, where all are switches."""
     first_switch = np.uint64(step.first_switch)
     for k in range(np.uint64(step.gone.size)):
+        row = np.uint64(step.gone[k]) - first_switch
         if k % _IN_LINE == 0:
             fetch(step.gone, k + _AHEAD)
-        marks[np.uint64(rank[np.uint64(step.gone[k]) - first_switch])] = 1
+            fetch(rank, row + _TWICE_AHEAD)
+        marks[np.uint64(rank[row])] = 1
     for row in step.moved:
         if step.open_before[row]:
             marks[rank[row]] = 1
@@ -124,29 +131,51 @@ def _leads_out(loops: Loops, joined: I64, start: int, stop: int, step: Step) -> 
     return False
 
 
+@compiled
+def _busy(start: I32, standing: I64, joined: I64) -> I64:
+    """Ascending ranks of what was there before and what joins now, one beyond all behind them.
+
+    A cut below which none of them lies need not be looked at for their sake.
+    """
+    found = np.empty(standing.size + joined.size + 1, np.int64)
+    n = 0
+    for key in standing:
+        found[n] = first_not_below(start, key >> 2)
+        n += 1
+    for key in joined:  # the last one that it can lie below; all others that it does are above that
+        found[n] = first_not_below(start, (key >> 32) + 1) - 1
+        n += 1
+    found[n] = start.size + 1
+    return np.sort(found) if n > 1 else found
+
+
 @borrowing
 def _sift(
     held: tuple[I32, I32, int, Loops, Switches],
     step: Step,
     standing: I64,
     joined: I64,
+    busy: I64,
     ranks: U64,
     position: I64,
     flags: U8,
+    nest: I64,
     listed: bool,
 ) -> tuple[int, int, int]:
     """Move to the front the cuts that count: how many, how many not `DARK`, and what hangs on the others.
 
     The cuts are the marked `ranks`, or, where there are none, `position`; places are numbers of either. Most
     of thousands of cuts take a few nanoseconds: what is rarely needed is read where it is needed. `DARK` ones
-    are left out unless `listed`.
+    are left out unless `listed`, and so are those that would be, did they not lie below others: what hangs on
+    them is added up in `nest`, which has three numbers for each cut.
     """
     end, fed, first_island, loops, switches = held
     below, n_ranks, by_rank = switches.below, switches.below.size, ranks.size > 0
     island = first_not_below(switches.start, first_island) if by_rank else first_island
-    quiet = not standing.size and not joined.size
-    n, n_left, n_fed = 0, 0, 0
-    k, stood = 0, 0
+    within, until, above = nest
+    innermost = -1  # of what is left over
+    n, n_left, n_fed, n_here = 0, 0, 0, 0
+    k, stood, next_busy = 0, 0, 0
     place = 0  # what lies before has been dealt with …
     joined_until = 0  # … or lies below a cut that is left over …
     standing_until = 0  # … or below one that was there before
@@ -156,8 +185,11 @@ def _sift(
             if place >= n_ranks:
                 break
             here = below[np.uint64(place)]
-            past = int(here["beyond"])
-            plain = quiet and past >= 0
+            fetch(below, np.uint64(place) + _AHEAD)
+            past, n_here = int(here["beyond"]), int(here["fed"])
+            while busy[next_busy] < place:
+                next_busy += 1
+            plain = 0 <= past <= busy[next_busy]
             past = past if past >= 0 else ~past
         else:
             while k < position.size and position[k] < place:
@@ -166,6 +198,7 @@ def _sift(
                 break
             place = int(position[k])
             past, plain = int(end[place]), False
+            n_here = int(fed[past] - fed[place])
         alone, leads = True, False
         if not plain:
             start = int(switches.start[place]) if by_rank else place
@@ -179,7 +212,13 @@ def _sift(
             after = past
             if place >= joined_until:
                 how = AFTER | DARK
-                n_fed += int(here["fed"]) if by_rank else int(fed[past] - fed[place])
+                n_fed += n_here
+            elif not listed:
+                while until[innermost] <= place:
+                    innermost = above[innermost]
+                within[innermost] += n_here
+                place = after
+                continue
         else:
             after = place + 1
             joined_until = max(joined_until, past)
@@ -188,6 +227,11 @@ def _sift(
                 standing_until = max(standing_until, past)
         if how & DARK == 0:
             n_left += 1
+            if not listed:
+                while innermost >= 0 and until[innermost] <= place:
+                    innermost = above[innermost]
+                within[n], until[n], above[n] = 0, past, innermost
+                innermost = n
         if listed or how & DARK == 0:
             position[n], flags[n] = switches.start[place] if by_rank else place, how
             if how & DARK == 0:  # what is left over is looked at once all are known: it comes meanwhile
@@ -202,7 +246,7 @@ def _sift(
 def cuts_of(held: Held, step: Step, listed: bool) -> Cuts:
     """The cuts that a change makes or finds, but for those that another one makes needless.
 
-    Where they are not to be `listed`, those that are `DARK` are counted only, and not among them.
+    Where they are not to be `listed`, what hangs below those that put everything out is counted only.
     O(cuts · log loops + closed chords below them); where many switches go, they are put in order by marking
     their ranks, which costs a pass over all switches, a byte for each.
     """
@@ -226,5 +270,7 @@ def cuts_of(held: Held, step: Step, listed: bool) -> Cuts:
     first_island = forest.trees[1] if forest.trees.size > 1 else forest.end.size
     of_forest = forest.end, held.hung.fed, first_island, held.loops, switches
     joined = _joined(held.chords, step) if step.moved.size + step.come.size else step.come[:0]
-    n, left, fed = _sift(of_forest, step, standing, joined, ranks, position, flags, listed)
-    return Cuts(position[:n], flags[:n], left, fed)
+    busy = _busy(switches.start, standing, joined) if by_rank else standing
+    nest = np.empty((3, 0 if listed else position.size), np.int64)
+    n, left, fed = _sift(of_forest, step, standing, joined, busy, ranks, position, flags, nest, listed)
+    return Cuts(position[:n], flags[:n], left, fed, np.zeros(n, np.int64) if listed else nest[0, :n])

@@ -9,7 +9,7 @@ from gis_service.kernels.compiled import B1, I32, I64, compiled
 from gis_service.kernels.cuts import cuts_of
 from gis_service.kernels.held import Held
 from gis_service.kernels.lost import count_lost, lost_and_gained, rows_below
-from gis_service.kernels.ranges import changed_left_over, nothing_left_over
+from gis_service.kernels.ranges import changed_around, changed_left_over, nothing_left_over
 from gis_service.kernels.step import Step
 
 
@@ -62,5 +62,8 @@ def count_lost_in_question(held: Held, open_before: B1, moved: I64, gone: I64, c
     cuts = cuts_of(held, step, False)
     if nothing_left_over(held, step, cuts):
         return cuts.fed
-    left = changed_left_over(held, step, cuts)
-    return cuts.fed + count_lost(held.hung, held.forest.path, held.bits, left)
+    left, within, apart = changed_around(held, step, cuts)
+    if not apart:
+        cuts = cuts_of(held, step, True)
+        left, within = changed_left_over(held, step, cuts), 0
+    return cuts.fed + within + count_lost(held.hung, held.forest.path, held.bits, left)

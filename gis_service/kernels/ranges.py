@@ -84,6 +84,30 @@ def changed_left_over(held: Held, step: Step, cuts: Cuts) -> Ranges:
 
 
 @compiled
+def changed_around(held: Held, step: Step, cuts: Cuts) -> tuple[Ranges, int, bool]:
+    """The same for cuts that were not listed, without those `within` the pieces that keep their supply.
+
+    Returns
+    -------
+    ranges
+        As `changed_left_over` gives them, but that what is dark whatever becomes of the piece around it is
+        part of that piece.
+    within
+        How many rows are lost in pieces that keep their supply.
+    apart
+        False where a piece keeps some phases only: then this does not say what is lost within it.
+    """
+    pieces = joined(held, step, cuts.position, cuts.flags)
+    lost = 0
+    for k in range(cuts.within.size):  # islands come behind them all
+        if cuts.within[k] and pieces.after[k + 1]:
+            if pieces.after[k + 1] != held.bits:
+                return _room(0), 0, False
+            lost += cuts.within[k]
+    return _of_pieces(pieces, held.forest.end.size), lost, True
+
+
+@compiled
 def changed_ranges(held: Held, step: Step) -> Ranges:
     """Where supply changes, in no order."""
     cuts = cuts_of(held, step, True)
