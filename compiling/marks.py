@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from compiling import I32, I64, U8, U64, borrowing, compiled
 
 _ONE, _THREE, _SIX = np.uint64(1), np.uint64(3), np.uint64(6)  # unsigned: such an index needs no wrapping
-_EIGHT, _IN_WORD, _ALL = np.uint64(8), np.uint64(63), ~np.uint64(0)
+_IN_WORD, _ALL = np.uint64(63), ~np.uint64(0)
 _MOST_SPREAD = 32  # bytes that are gone through in the time in which one number is sorted among few others
-_GATHER, _TOP = np.uint64(0x0102040810204080), np.uint64(56)
 
 if TYPE_CHECKING:
 
     def _lowest(word: int) -> int:
         """Which is the lowest bit that is set in a word that is not 0."""
+
+    def _marked(marks: U8, at: np.uint64) -> np.uint64:
+        """Which of the 64 bytes from a place on are not 0, as bits."""
 
 else:
 
@@ -37,6 +40,19 @@ else:
 
         return types.uint64(types.uint64), generate
 
+    @intrinsic
+    def _marked(typing_context: Any, marks: Any, at: Any) -> Any:
+        """Which of the 64 bytes from a place on are not 0, as bits."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=arguments[0])
+            line = ir.VectorType(ir.IntType(8), 64)
+            place = builder.bitcast(builder.gep(array.data, [arguments[1]]), line.as_pointer())
+            found = builder.icmp_unsigned("!=", builder.load(place, align=1), ir.Constant(line, None))
+            return builder.bitcast(found, ir.IntType(64))
+
+        return types.uint64(marks, types.uintp), generate
+
 
 @compiled
 def no_marks(size: int) -> U8:
@@ -47,14 +63,9 @@ def no_marks(size: int) -> U8:
 @compiled
 def in_bits(marks: U8) -> U64:
     """The set as bits, 64 to a word: for `next_mark`."""
-    eights = marks.view(np.uint64)
     words = np.empty(marks.size >> 6, np.uint64)
     for at in range(np.uint64(words.size)):
-        word = np.uint64(0)
-        for k in range(_EIGHT):
-            # the product has the eight lowest bits of eight bytes side by side in its highest byte
-            word |= ((eights[(at << _THREE) + k] * _GATHER) >> _TOP) << (k << _THREE)
-        words[at] = word
+        words[at] = _marked(marks, at << _SIX)
     return words
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gis_service.kernels.compiled import I32, U8, borrowing, compiled
-from gis_service.kernels.cuts import DARK, Cuts
+from gis_service.kernels.cuts import Cuts
 from gis_service.kernels.hung import Hung, supplied_by
 from gis_service.kernels.ranges import Ranges
+from gis_service.kernels.sifting import DARK
 
 
 @borrowing

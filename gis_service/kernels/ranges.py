@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gis_service.kernels.compiled import I64, U8, compiled
-from gis_service.kernels.cuts import DARK, Cuts, cuts_of
+from gis_service.kernels.cuts import Cuts, cuts_of
 from gis_service.kernels.fragments import Fragments, joined
 from gis_service.kernels.held import Held
 from gis_service.kernels.islands import may_reach_islands
+from gis_service.kernels.sifting import DARK
 from gis_service.kernels.step import Step
 
 
