@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiling.marks import in_order
+from compiling.marks import in_bits, in_order, no_marks
 
 NEAR = st.integers(-40, 400)
 FAR = st.integers(-(2**31), 2**31 - 1)
@@ -32,3 +32,11 @@ def test_numbers_in_order_are_copied() -> None:
     found = in_order(numbers)
     numbers[0] = 4
     assert found.tolist() == [3, 5, 9]
+
+
+@given(st.lists(st.integers(0, 300), unique=True), st.integers(301, 400))
+def test_marks_become_the_bits_of_their_numbers(numbers: list[int], size: int) -> None:
+    marks = no_marks(size)
+    marks[numbers] = 1
+    bits = int.from_bytes(in_bits(marks).tobytes(), "little")
+    assert bits == sum(1 << number for number in numbers)
