@@ -32,13 +32,20 @@ from sharding.cluster import Pool
 from sharding.copy import LINE, POINT, TEXT, copy_in, copy_out, floats, lines, points, sorted_by, text_bytes
 from sharding.readers import side_by_side
 
-NAMES = ("read-points-geopandas", "read-lines-geopandas")
-_LAYERS = {"read-points-geopandas": "customer_point", "read-lines-geopandas": "line_section"}
+_LAYERS = "customer_point", "line_section"
+_KEY = "county_code", "id"
+_READS: dict[str, tuple[str, tuple[str, ...] | None]] = {
+    "read-points-geopandas": ("customer_point", None),
+    "read-lines-geopandas": ("line_section", None),
+    "read-shapes-geopandas": ("line_section", _KEY),
+}
+"""What is read: a layer, and which of its columns beside the geometry, or all."""
+NAMES = tuple(_READS)
 _SQL_TYPES = {"text": "text", "float": "float8", "bool": "bool"}
 
 
 def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
-    """Customers (points) and line sections (lines of several points) of the province."""
+    """Customers (points) and line sections (lines of several points), and the shapes of these alone."""
     if find_spec("adbc_driver_postgresql") is None:
         why = "geopandas' quickest driver is not installed: pip install 'gridgis[bench]'"
         yield from (LeftOut(name, why) for name in NAMES)
@@ -52,9 +59,10 @@ def contests(setting: Setting) -> Iterator[Contest | LeftOut]:
             setting=setting,
         )
         with closing(connect(dsn)) as session, closing(Pool({"dsn": dsn})) as pool:
-            for name, layer in _LAYERS.items():
+            for name, (layer, some) in _READS.items():
+                columns = {of: type for of, type in _columns(layer).items() if some is None or of in some}
                 with _drivers(dsn, session) as drivers:
-                    yield _contest(name, layer, session, pool, drivers)
+                    yield _contest(name, layer, columns, session, pool, drivers)
 
 
 def _columns(layer: str) -> dict[str, str]:
@@ -64,7 +72,7 @@ def _columns(layer: str) -> dict[str, str]:
 def _fill(session: connection, customers: int) -> None:
     with session.cursor() as cursor:
         cursor.execute("CREATE EXTENSION postgis")
-        for layer in _LAYERS.values():
+        for layer in _LAYERS:
             columns = ", ".join(f"{name} {_SQL_TYPES[type]}" for name, type in _columns(layer).items())
             cursor.execute(
                 f"CREATE TABLE {layer} ({columns}, geom geometry({BY_NAME[layer].geometry}, 4326))"
@@ -72,9 +80,9 @@ def _fill(session: connection, customers: int) -> None:
         counties = max(1, min(COUNTIES, customers // 1000))
         plan = plan_province(counties=counties, customers=customers, seed=SEED, shapes="squares")
         for _, layers in generate(plan):
-            for layer in _LAYERS.values():
+            for layer in _LAYERS:
                 copy_in(cursor, sql.Identifier(layer), layers[layer])
-        for layer in _LAYERS.values():
+        for layer in _LAYERS:
             cursor.execute(f"ALTER TABLE {layer} ADD PRIMARY KEY (county_code, id)")
         cursor.execute("VACUUM (FREEZE, ANALYZE)")
 
@@ -88,10 +96,16 @@ def _drivers(dsn: str, session: connection) -> Iterator[dict[str, Any]]:
         yield {"psycopg2": session, "ADBC": arrow}
 
 
-def _contest(name: str, layer: str, session: connection, pool: Pool, drivers: dict[str, Any]) -> Contest:
+def _contest(
+    name: str,
+    layer: str,
+    columns: dict[str, str],
+    session: connection,
+    pool: Pool,
+    drivers: dict[str, Any],
+) -> Contest:
     import geopandas
 
-    columns = _columns(layer)
     query = f"SELECT {', '.join(columns)}, geom FROM {layer}"
     of_county = {column: type for column, type in columns.items() if column != "county_code"}
     of_one = f"SELECT {', '.join(of_county)}, geom FROM {layer} WHERE county_code = {{}}"
