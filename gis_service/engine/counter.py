@@ -15,12 +15,27 @@ from numba.core import types
 from numba.experimental import structref
 
 from compiling import B1, I64, U8, brief, compiled
-from gis_service.engine.counted_rows import FEW, NO_KVA, CountedArrays, tally, write_counts
+from compiling.moving import STRIDE, literal, put
+from gis_service.engine.counted_rows import COUNTED, FEW, NO_KVA, CountedArrays, tally, write_counts
+from gis_service.engine.customer_columns import write_customers
+from gis_service.engine.district_rows import write_districts
+from gis_service.engine.pages import Page
 from gis_service.engine.tallies import Tallies, Tally
 from gis_service.kernels.held import Held
 from gis_service.kernels.question import few_lost_in_question
 from gis_service.network.switching import SwitchState
 from gis_service.network.topology import Topology
+
+NONE_OPENED, DISTRICTS, CUSTOMERS = ',"opened":[]', ',"districts":[', ',"customers":['
+"""What stands in an answer behind the counts."""
+
+MOST_LISTED = 4_000
+"""Customers that are listed while all other threads wait."""
+
+MOST_TEXT = 1 << 22
+"""Bytes of the longest answer with lists that is written in one call."""
+
+_NONE_OPENED, _DISTRICTS, _CUSTOMERS, _END = map(literal, (NONE_OPENED, DISTRICTS, CUSTOMERS, "]"))
 
 
 @structref.register
@@ -76,6 +91,40 @@ def _lost_and_counted(ground: Ground, gone: I64, most: int, out: U8) -> tuple[in
     return end, rows, counties, districts, together
 
 
+@brief
+def _write_lists(
+    ground: Ground, page: Page, gone: I64, most: int, districts: bool, customers: bool, out: U8
+) -> int:
+    """Write counts and lists of who loses supply; where that ends, 0 if they are too many, or not on the page."""
+    found, rows = _lost(ground, gone, most)
+    if not found or (rows.size and not page.first <= rows[0] <= rows[-1] < page.stop):
+        return 0
+    counted = ground.counted
+    counties, of, together = tally(rows, counted.stops, counted.grade, counted.power, counted.district)
+    at = write_counts(out, counties, together, counted.unit, NO_KVA, counted.code_ends, counted.codes)
+    at = put(out, at, _NONE_OPENED)
+    if districts:
+        at = write_districts(out, put(out, at, _DISTRICTS), of, counted.unit, page.districts)
+        if at < 0:
+            return 0
+        at = put(out, at, _END)
+    if customers:
+        begin = at = put(out, at, _CUSTOMERS)
+        place = 0
+        for k in range(counties.shape[0]):
+            stop = place + counties[k, COUNTED]
+            county = counties[k, 0]
+            lead = page.leads[page.lead_ends[county] : page.lead_ends[county + 1]]
+            place, at = write_customers(
+                out, at, rows, place, stop, page.plain, lead, page.columns, page.names
+            )
+            if place < stop:
+                return 0
+        at = put(out, at if at == begin else at - 1, _END)  # without the last comma
+    out[at] = np.uint8(125)
+    return at + 1
+
+
 class Counter:
     """Counts what elements put out in one state of the switches; safe for threads."""
 
@@ -113,6 +162,23 @@ class Counter:
         if not end:
             return None
         return rows, Tally(self._tallies, rows, counties, districts, together, bytes(view[:end]))
+
+    def lists(self, edges: I64, page: Page, *, districts: bool, customers: bool) -> bytes | None:
+        """The answer from `affected` on; None where they are many, or some are not on the page.
+
+        Parameters
+        ----------
+        edges
+            Ascending, each once.
+        districts, customers
+            Which of the lists are wanted.
+        """
+        try:
+            out: U8 = self._held.listed
+        except AttributeError:
+            out = self._held.listed = np.empty(MOST_TEXT + self._room, np.uint8)
+        end = _write_lists(self._ground, page, edges, MOST_LISTED, districts, customers, out)
+        return out[:end].tobytes() if end else None
 
     def _buffer(self) -> tuple[U8, memoryview]:
         """The calling thread's room for the text of counts."""

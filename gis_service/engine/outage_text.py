@@ -14,7 +14,7 @@ import orjson
 
 from compiling import I64
 from gis_service.engine.columns import Rows, ids_of
-from gis_service.engine.counter import Counter
+from gis_service.engine.counter import CUSTOMERS, DISTRICTS, NONE_OPENED, Counter
 from gis_service.engine.features import features_pieces
 from gis_service.engine.listing import Listing
 from gis_service.engine.outage import Case, Outage
@@ -25,7 +25,7 @@ from gis_service.network.topology import Topology
 
 _IDS_OF_A_PIECE = 20_000
 _FEW = 16
-_FEW_LISTED = 4_000
+_NONE_OPENED, _DISTRICTS, _CUSTOMERS = NONE_OPENED.encode(), DISTRICTS.encode(), CUSTOMERS.encode()
 _LISTS = frozenset({"customers", "districts"})
 
 
@@ -51,9 +51,13 @@ def simple_text(scene: Scene, case: Case, include: Sequence[str]) -> Iterator[by
         return None
     if not include:
         counts = counter.text(edges)
-        return None if counts is None else iter((b'%b,%b,"opened":[]}' % (scene.head_text(), counts),))
+        return None if counts is None else iter((b"%b,%b%b}" % (scene.head_text(), counts, _NONE_OPENED),))
     lost = counter.lost(edges)
-    return None if lost is None else _simple_lists(scene, *lost, include)
+    if lost is None:
+        return None
+    listing = scene.world.listing
+    listing.pages.open(_part(listing, edges))  # so that the next question can be answered at hand
+    return _simple_lists(scene, *lost, include)
 
 
 def text_at_hand(world: World, as_of: datetime, case: Case, include: Sequence[str]) -> list[bytes] | None:
@@ -72,25 +76,20 @@ def text_at_hand(world: World, as_of: datetime, case: Case, include: Sequence[st
         return None
     if not include:
         counts = counter.text(edges)
-        return None if counts is None else [b'%b,%b,"opened":[]}' % (world.opening(as_of, ()), counts)]
+        return None if counts is None else [b"%b,%b%b}" % (world.opening(as_of, ()), counts, _NONE_OPENED)]
     listing: Listing | None = known.get("listing")
-    lost = None if listing is None else counter.lost(edges)
-    if listing is None or lost is None or lost[0].size > _FEW_LISTED:
+    page = None if listing is None else listing.pages.at_hand(_part(listing, edges))
+    if page is None:
         return None
-    rows, tally = lost
-    pieces = [world.opening(as_of, ()), b",", tally.text, b',"opened":[]']
-    if "districts" in include:
-        districts = listing.districts_at_hand(tally)
-        if districts is None:
-            return None
-        pieces += b',"districts":[', districts, b"]"
-    if "customers" in include:
-        customers = listing.customers_at_hand(rows, tally)
-        if customers is None:
-            return None
-        pieces += b',"customers":[', *customers, b"]"
-    pieces.append(b"}")
-    return pieces
+    text = counter.lists(
+        edges, page.page, districts="districts" in include, customers="customers" in include
+    )
+    return None if text is None else [world.opening(as_of, ()), b",", text]
+
+
+def _part(listing: Listing, edges: I64) -> int:
+    """The part of the columns that those who lose supply most likely are in."""
+    return listing.pages.part_of_edge(int(edges[0])) if edges.size else 0
 
 
 def _edges(topology: Topology, case: Case) -> I64 | None:
@@ -112,7 +111,7 @@ def _edges(topology: Topology, case: Case) -> I64 | None:
 
 
 def _simple_lists(scene: Scene, rows: Rows, tally: Tally, include: Sequence[str]) -> Iterator[bytes]:
-    yield b'%b,%b,"opened":[]' % (scene.head_text(), tally.text)
+    yield b"%b,%b%b" % (scene.head_text(), tally.text, _NONE_OPENED)
     yield from _lists(scene, rows, tally, include)
     yield b"}"
 
@@ -162,9 +161,9 @@ def _inner(outage: Outage, include: Sequence[str]) -> Iterator[bytes]:
 def _lists(scene: Scene, rows: Rows, tally: Tally, include: Sequence[str]) -> Iterator[bytes]:
     listing = scene.world.listing
     if "districts" in include:
-        yield b',"districts":[%b]' % listing.districts(tally)
+        yield b"%b%b]" % (_DISTRICTS, listing.districts(tally))
     if "customers" in include:
-        yield b',"customers":['
+        yield _CUSTOMERS
         yield from listing.customers(rows, tally)
         yield b"]"
 

@@ -107,7 +107,7 @@ class World:
     @cached_property
     def listing(self) -> Listing:
         """How customers and districts are written."""
-        return Listing(self.topology, self.district_sizes)
+        return Listing(self.topology, self.district_sizes, self.tallies.codes)
 
     @cached_property
     def counter(self) -> Counter | None:

@@ -31,7 +31,7 @@ IDS = ["L1", "L2", "T2", "CB1", "S1", "SW2", "n5", "C1", "D1", "nobody", ""]
 @pytest.fixture(autouse=True)
 def _open_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine is."""
-    monkeypatch.setattr("gis_service.engine.listing._OPEN_S", 60.0)
+    monkeypatch.setattr("gis_service.engine.pages._OPEN_S", 60.0)
 
 
 class Guide:
@@ -86,7 +86,7 @@ def test_nothing_is_answered_at_hand_that_would_have_to_be_waited_for(
     assert engine.outage_text_at_hand(case, ()) is None
     guide.is_sure = True
     now = time.monotonic()
-    monkeypatch.setattr("gis_service.engine.listing.time.monotonic", lambda: now + 100)
+    monkeypatch.setattr("gis_service.engine.pages.time.monotonic", lambda: now + 100)
     assert engine.outage_text_at_hand(case, ("customers",)) is None  # its columns are to be opened anew
     assert engine.outage_text_at_hand(case, ()) is not None
     engine.current.follow(None)  # the database would have to be asked
