@@ -15,11 +15,11 @@ from numba.core import types
 from numba.experimental import structref
 
 from compiling import B1, I64, U8, brief, compiled
-from compiling.moving import STRIDE, literal, put
+from compiling.moving import literal, put
 from gis_service.engine.counted_rows import COUNTED, FEW, NO_KVA, CountedArrays, tally, write_counts
-from gis_service.engine.customer_columns import write_customers
 from gis_service.engine.district_rows import write_districts
 from gis_service.engine.pages import Page
+from gis_service.engine.shelf import write_listed
 from gis_service.engine.tallies import Tallies, Tally
 from gis_service.kernels.held import Held
 from gis_service.kernels.question import few_lost_in_question
@@ -29,7 +29,7 @@ from gis_service.network.topology import Topology
 NONE_OPENED, DISTRICTS, CUSTOMERS = ',"opened":[]', ',"districts":[', ',"customers":['
 """What stands in an answer behind the counts."""
 
-MOST_LISTED = 4_000
+MOST_LISTED = FEW
 """Customers that are listed while all other threads wait."""
 
 MOST_TEXT = 1 << 22
@@ -95,7 +95,7 @@ def _lost_and_counted(ground: Ground, gone: I64, most: int, out: U8) -> tuple[in
 def _write_lists(
     ground: Ground, page: Page, gone: I64, most: int, districts: bool, customers: bool, out: U8
 ) -> int:
-    """Write counts and lists of who loses supply; where that ends, 0 if they are too many, or not on the page."""
+    """Write counts and lists; where they end, 0 if who loses supply are too many, or not on the page."""
     found, rows = _lost(ground, gone, most)
     if not found or (rows.size and not page.first <= rows[0] <= rows[-1] < page.stop):
         return 0
@@ -110,13 +110,13 @@ def _write_lists(
         at = put(out, at, _END)
     if customers:
         begin = at = put(out, at, _CUSTOMERS)
-        place = 0
+        place, ends = 0, np.empty(rows.size, np.int64)
         for k in range(counties.shape[0]):
             stop = place + counties[k, COUNTED]
             county = counties[k, 0]
             lead = page.leads[page.lead_ends[county] : page.lead_ends[county + 1]]
-            place, at = write_customers(
-                out, at, rows, place, stop, page.plain, lead, page.columns, page.names
+            place, at = write_listed(
+                out, at, rows, place, stop, page.plain, lead, page.columns, page.names, page.shelf, ends
             )
             if place < stop:
                 return 0

@@ -141,6 +141,7 @@ def write_customers(
     county: U8,
     columns: Columns,
     names: Names,
+    ends: I64,
 ) -> tuple[int, int]:
     """Write rows from a place on, a comma behind each; the place after the last one written, and the end.
 
@@ -154,6 +155,8 @@ def write_customers(
         Whether no id among the columns needs an escape.
     county
         What stands between the id and the district, ending in `STRIDE` bytes of no meaning.
+    ends
+        Takes where the text of each row ends, at the row's place; or is empty.
     """
     return write_rows(
         out,
@@ -181,4 +184,5 @@ def write_customers(
         names.rows,
         names.offsets,
         names.data,
+        ends,
     )

@@ -121,6 +121,7 @@ def write_rows(
     districts: I64,
     district_offsets: U32,
     district_data: U8,
+    ends: I64,
 ) -> tuple[int, int]:
     """What `customer_columns.write_customers` says, of columns that stand by themselves."""
     last = np.int64(-2)
@@ -179,6 +180,8 @@ def write_rows(
             out[at] = np.uint8(44)
             at = _coordinate(out, at + 1, y)
             at = put(out, at, _END)
+        if ends.size:
+            ends[place] = at
         place += 1
     return place, at
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from compiling import U8
+from compiling import I64, U8
 from gis_service.engine.columns import Rows
 from gis_service.engine.customer_columns import Names, hold_names, write_customers
 from gis_service.engine.customer_rows import is_plain
@@ -26,6 +26,7 @@ from gis_service.network.topology import Topology
 
 PIECE_BYTES = 1 << 18
 _MOST_DISTRICTS = 100_000
+_NO_ENDS: I64 = np.empty(0, np.int64)
 
 
 class Listing:
@@ -132,7 +133,9 @@ def _written(
     for held, (county, first, stop) in opened:
         plain, lead = names_plain and held.plain, county_lead(county)
         while True:
-            first, at = write_customers(out, at, rows, first, stop, plain, lead, held.columns, names)
+            first, at = write_customers(
+                out, at, rows, first, stop, plain, lead, held.columns, names, _NO_ENDS
+            )
             if first == stop:
                 break
             if at:

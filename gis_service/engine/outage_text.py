@@ -23,6 +23,7 @@ from gis_service.engine.world import Scene, World
 from gis_service.errors import AmbiguousId, UnknownId
 from gis_service.network.topology import Topology
 
+NO_EDGES: I64 = np.empty(0, np.int64)
 _IDS_OF_A_PIECE = 20_000
 _FEW = 16
 _NONE_OPENED, _DISTRICTS, _CUSTOMERS = NONE_OPENED.encode(), DISTRICTS.encode(), CUSTOMERS.encode()
@@ -55,8 +56,7 @@ def simple_text(scene: Scene, case: Case, include: Sequence[str]) -> Iterator[by
     lost = counter.lost(edges)
     if lost is None:
         return None
-    listing = scene.world.listing
-    listing.pages.open(_part(listing, edges))  # so that the next question can be answered at hand
+    make_ready(scene.world, edges)
     return _simple_lists(scene, *lost, include)
 
 
@@ -79,12 +79,19 @@ def text_at_hand(world: World, as_of: datetime, case: Case, include: Sequence[st
         return None if counts is None else [b"%b,%b%b}" % (world.opening(as_of, ()), counts, _NONE_OPENED)]
     listing: Listing | None = known.get("listing")
     page = None if listing is None else listing.pages.at_hand(_part(listing, edges))
-    if page is None:
+    if page is None or not page.tried:
         return None
-    text = counter.lists(
-        edges, page.page, districts="districts" in include, customers="customers" in include
-    )
+    text = counter.lists(edges, page.page, districts="districts" in include, customers="customers" in include)
     return None if text is None else [world.opening(as_of, ()), b",", text]
+
+
+def make_ready(world: World, edges: I64) -> None:
+    """Open, and have compiled, what `text_at_hand` takes for lists of who loses supply by edges."""
+    counter, listing = world.counter, world.listing
+    page = listing.pages.open(_part(listing, edges))
+    if counter is not None and not page.tried:
+        counter.lists(NO_EDGES, page.page, districts=True, customers=True)
+        page.tried = True
 
 
 def _part(listing: Listing, edges: I64) -> int:

@@ -25,6 +25,7 @@ from gis_service.engine.columns import table_of
 from gis_service.engine.customer_columns import Columns, Names, hold_columns, hold_names
 from gis_service.engine.customer_rows import CLASS_BETWEEN, GRADE_BETWEEN, LONGEST_WORD, is_plain
 from gis_service.engine.district_rows import DistrictTexts, described, district_texts
+from gis_service.engine.shelf import Shelf, empty_shelf
 from gis_service.network.columns import Coded
 from gis_service.network.joined import JoinedNumbers, JoinedTexts, Parts
 from gis_service.network.texts import Texts, frozen
@@ -48,6 +49,7 @@ class Page(structref.StructRefProxy):
     plain : no id among them needs an escape in JSON
     lead_ends, leads : of every county, what stands in a customer between its id and that of its district,
         each with `STRIDE` bytes of no meaning behind it, ending there
+    shelf : texts of customers of all pages
     """
 
     first: int
@@ -58,9 +60,10 @@ class Page(structref.StructRefProxy):
     plain: bool
     lead_ends: I64
     leads: U8
+    shelf: Shelf
 
 
-_FIELDS = ["first", "stop", "columns", "names", "districts", "plain", "lead_ends", "leads"]
+_FIELDS = ["first", "stop", "columns", "names", "districts", "plain", "lead_ends", "leads", "shelf"]
 structref.define_proxy(Page, _PageType, _FIELDS)  # type: ignore[no-untyped-call]
 
 
@@ -74,8 +77,11 @@ def _hold_page(
     plain: bool,
     lead_ends: I64,
     leads: U8,
+    shelf: Shelf,
 ) -> Page:
-    return Page(first, stop, columns, names, districts, plain, lead_ends, leads)  # type: ignore[no-untyped-call]
+    return Page(  # type: ignore[no-untyped-call]
+        first, stop, columns, names, districts, plain, lead_ends, leads, shelf
+    )
 
 
 class Opened:
@@ -85,9 +91,11 @@ class Opened:
     ----------
     plain, names_plain
         Whether no id of its customers, or of its districts, needs an escape.
+    tried
+        Whether an answer was written from it: what that needs is compiled for columns such as these.
     """
 
-    __slots__ = ("columns", "names", "names_plain", "page", "plain", "since")
+    __slots__ = ("columns", "names", "names_plain", "page", "plain", "since", "tried")
 
     def __init__(self, page: Page, columns: Columns, names: Names, *, plain: bool, names_plain: bool) -> None:
         self.page = page
@@ -96,6 +104,7 @@ class Opened:
         self.plain = plain
         self.names_plain = names_plain
         self.since = time.monotonic()
+        self.tried = False
 
 
 class Pages:
@@ -125,6 +134,7 @@ class Pages:
         leads = list(map(county_lead, codes))
         self._lead_ends = np.array([0, *accumulate(lead.size for lead in leads)], np.int64)
         self._leads = np.concatenate([*leads, np.empty(0, np.uint8)])
+        self._shelf = empty_shelf(len(topology.tables.customers))
         self._customers = _parts_of(topology.tables.customers.id)
         self._districts = _parts_of(topology.tables.districts.id)
         self._edge_firsts = [] if self._customers is None else _firsts_of_edges(topology)
@@ -161,7 +171,15 @@ class Pages:
         columns, plain = self._open_customers(part, parts, first)
         names, names_plain, texts = self._open_districts(0 if self._districts is None else part)
         page = _hold_page(
-            first, stop, columns, names, texts, plain and names_plain, self._lead_ends, self._leads
+            first,
+            stop,
+            columns,
+            names,
+            texts,
+            plain and names_plain,
+            self._lead_ends,
+            self._leads,
+            self._shelf,
         )
         return Opened(page, columns, names, plain=plain, names_plain=names_plain)
 

@@ -14,6 +14,7 @@ from gis_service.engine.engine import Engine
 from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.held import HeldTables
 from gis_service.engine.outage import Case
+from gis_service.engine.outage_text import NO_EDGES, make_ready
 from gis_service.engine.schemes import Planner, SchemeAsked
 from gis_service.engine.traces import TraceAsked
 from gis_service.network.switching import loaded_state
@@ -44,7 +45,7 @@ def warm_questions() -> None:
     sample.trace(TraceAsked("shortest_path", ["n1"], ["n3"]))
     sample.outage_impact(Case(out=["n3"], faults=["L"]), ())
     sample.outage_impact(Case(out=["Q"]), ())
-    for include in ((), ("customers", "districts", "elements", "geometry")):
+    for include in ((), ("customers", "districts"), ("customers", "districts", "elements", "geometry")):
         b"".join(sample.outage_text(Case(out=["Q"]), include))
     sample.supply_path("C")
     sample.supply_area(["F"])
@@ -90,7 +91,7 @@ def first_world(engine: Engine) -> None:
         When it cannot be read.
     """
     world = engine.scene().world
-    _ = world.counter, world.listing
+    make_ready(world, NO_EDGES)
 
 
 def _sample() -> Engine:
