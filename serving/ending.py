@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from serving.memory import UNCOUNTED
 from serving.watching import Watch
 
 MOST_LINGERED = 1 << 24
@@ -149,6 +150,8 @@ class Ending(HttpToolsProtocol):
             self.transport.write(b"".join([head, *pieces]))
         else:
             self.transport.writelines([head, *pieces])
+        if size > UNCOUNTED:  # the watch would see what is left of it within a second, which may be late
+            self.watch.memory.unsent += self.transport.get_write_buffer_size()
         self.server_state.total_requests += 1
 
     def _default_fields(self) -> bytes:

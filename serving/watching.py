@@ -35,6 +35,9 @@ IDLE_S = 75.0
 LINGER_S = 30.0
 """Seconds for which a client that was answered for the last time may go on sending."""
 
+AT_ONCE = 32
+"""Answers that are made one after another before any of them is sent, which is the memory they take."""
+
 LINGER_STILL_S = 5.0
 """Seconds after which it is taken to have no more to send."""
 
@@ -67,11 +70,14 @@ class Watch:
         self._due.append(one)
 
     def _answer(self) -> None:
-        due, self._due = self._due, []
         # one that sent several at once stands there several times, its last request alone is due
-        made = [(one, one.make_due()) for one in dict.fromkeys(due) if one.due]
+        due = [one for one in dict.fromkeys(self._due) if one.due]
+        self._due = due[AT_ONCE:]
+        made = [(one, one.make_due()) for one in due[:AT_ONCE]]
         for one, answer in made:
             one.write_due(answer)
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._answer)
 
     async def run(self) -> None:
         """Look until cancelled."""

@@ -120,7 +120,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 
 class QuickEcho:
-    """Answers `/quick` in the loop: what it was sent, unless that asks for a thread."""
+    """Answers `/quick` in the loop: what it was sent, unless that asks for a thread or a number of bytes."""
 
     targets = frozenset({b"/quick"})
 
@@ -130,6 +130,8 @@ class QuickEcho:
     def answer(self, target: bytes, fields: bytes, body: bytes) -> QuickAnswer | None:
         if body == b"fail":
             raise ValueError("a quick answer that fails")
+        if body.startswith(b"bytes "):
+            return QuickAnswer(200, fields, [b"x" * int(body[6:])])
         return None if body == b"thread" else QuickAnswer(200, fields, [b"quick ", body])
 
 

@@ -6,10 +6,11 @@ Expected is what the kernel tells of the process before and after, and that othe
 from __future__ import annotations
 
 import random
+import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,38 @@ def test_what_stalled_clients_hold_of_memory_is_bounded(server: SmallServer) -> 
         assert resources(server.child.pid).resident - before < 1 << 30
         assert server.get("/big?8000000")[0] == 503  # there is no more room
     settles(lambda: server.get("/big?8000000")[0] == 200, "there is room again")
+
+
+@contextmanager
+def asked_at_once(
+    server: SmallServer, bodies: list[bytes], room: int | None = None
+) -> Iterator[list[socket.socket]]:
+    """Clients whose requests the server finds all at the same time."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.connect(room=room)) for _ in bodies]
+        settles(lambda: server.get("/environ")[0] == 200, "all are connected")
+        server.child.send_signal(signal.SIGSTOP)
+        for one, body in zip(clients, bodies, strict=True):
+            one.sendall(post(b"/quick", body))
+        server.child.send_signal(signal.SIGCONT)
+        yield clients
+
+
+def test_all_who_ask_at_once_are_answered(server: SmallServer) -> None:
+    with asked_at_once(server, [b"%d" % k for k in range(CLIENTS)]) as clients:
+        for k, one in enumerate(clients):
+            assert one_answer(one) == b"quick %d" % k
+
+
+def test_what_quick_answers_hold_of_memory_is_bounded(server: SmallServer) -> None:
+    """Two hundred times 8 MB at once would be 1.6 GB."""
+    before = resources(server.child.pid).resident
+    with asked_at_once(server, [b"bytes 8000000"] * CLIENTS, room=4096):
+        time.sleep(1)
+        assert resources(server.child.pid).resident - before < 1 << 30
+        with server.connect() as one:
+            one.sendall(post(b"/quick", b"still there"))
+            assert one_answer(one) == b"11 still there"  # by a thread, as long as memory is tight
 
 
 def test_clients_that_go_away_anywhere_leave_nothing_behind(server: SmallServer) -> None:
