@@ -50,6 +50,8 @@ def main() -> None:
     case = asked.cases[0]
     lost = counter.lost(gone)
     assert lost is not None
+    listing = world.listing
+    page = listing.pages.open(listing.pages.part_of_edge(edge)).page
     parts: dict[str, Callable[[], object]] = {
         "read the question": lambda: plain_question(body),
         "the world and the time": engine.scene,
@@ -58,9 +60,10 @@ def main() -> None:
         "head of the answer": scene.head_text,
         "counts, altogether": lambda: list(engine.outage_text(case, ())),
         "count who is lost, as rows": lambda: counter.lost(gone),
-        "text of the districts": lambda: world.listing.districts(lost[1]),
-        "text of the customers": lambda: list(world.listing.customers(*lost)),
-        "lists, altogether": lambda: list(engine.outage_text(case, _LISTS)),
+        "text of the districts": lambda: listing.districts(lost[1]),
+        "text of the customers": lambda: list(listing.customers(*lost)),
+        "lists, altogether, in a thread": lambda: list(engine.outage_text(case, _LISTS)),
+        "list who is lost, as text": lambda: counter.lists(gone, page, districts=True, customers=True),
     }
     print(f"{given.customers:,} customers; a switch that {size} of them lose supply by")
     for name, part in parts.items():

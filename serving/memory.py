@@ -22,7 +22,7 @@ class Memory:
         self._most = most
         self._taken = 0
         self.unsent = 0
-        """Bytes in the buffers of all connections when they were looked at last, and of long answers since."""
+        """Bytes in the buffers of all connections when looked at last, and of long answers since."""
 
     @property
     def taken(self) -> int:

@@ -1,4 +1,4 @@
-"""The question asked most: how many lose supply when some elements go out, from edges to text in one call.
+"""The question asked most: who loses supply when elements go out, counted or listed, from edges to text in one call.
 
 For a small question the way through Python is the cost, so all that the answer is made of is handed to
 compiled code once for each world. Knows edges; refuses what it is not made for (`Counter.of` gives nothing):
@@ -17,7 +17,7 @@ from numba.experimental import structref
 from compiling import B1, I64, U8, brief, compiled
 from compiling.moving import literal, put
 from gis_service.engine.counted_rows import COUNTED, FEW, NO_KVA, CountedArrays, tally, write_counts
-from gis_service.engine.district_rows import write_districts
+from gis_service.engine.district_rows import are_among, write_districts
 from gis_service.engine.pages import Page
 from gis_service.engine.shelf import write_listed
 from gis_service.engine.tallies import Tallies, Tally
@@ -36,6 +36,8 @@ MOST_TEXT = 1 << 22
 """Bytes of the longest answer with lists that is written in one call."""
 
 _NONE_OPENED, _DISTRICTS, _CUSTOMERS, _END = map(literal, (NONE_OPENED, DISTRICTS, CUSTOMERS, "]"))
+_TAIL_ROOM = _CUSTOMERS.size + 2 * _END.size
+"""Bytes that are left for what stands behind a list, with what a moving copy overshoots."""
 
 
 @structref.register
@@ -101,10 +103,13 @@ def _write_lists(
         return 0
     counted = ground.counted
     counties, of, together = tally(rows, counted.stops, counted.grade, counted.power, counted.district)
+    if not are_among(of, page.districts):
+        return 0
     at = write_counts(out, counties, together, counted.unit, NO_KVA, counted.code_ends, counted.codes)
     at = put(out, at, _NONE_OPENED)
+    within = out[:-_TAIL_ROOM]
     if districts:
-        at = write_districts(out, put(out, at, _DISTRICTS), of, counted.unit, page.districts)
+        at = write_districts(within, put(out, at, _DISTRICTS), of, counted.unit, page.districts)
         if at < 0:
             return 0
         at = put(out, at, _END)
@@ -116,7 +121,7 @@ def _write_lists(
             county = counties[k, 0]
             lead = page.leads[page.lead_ends[county] : page.lead_ends[county + 1]]
             place, at = write_listed(
-                out, at, rows, place, stop, page.plain, lead, page.columns, page.names, page.shelf, ends
+                within, at, rows, place, stop, page.plain, lead, page.columns, page.names, page.shelf, ends
             )
             if place < stop:
                 return 0

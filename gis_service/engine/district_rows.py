@@ -76,22 +76,31 @@ def district_texts(first: int, told: Iterable[tuple[bytes, bytes]]) -> DistrictT
 
 
 @borrowing
+def are_among(counted: I64, texts: DistrictTexts) -> bool:
+    """Whether districts, as `write_districts` is given them, are all among those of the texts."""
+    last = counted.shape[1] - 1
+    if last < 0:
+        return True
+    return counted[0, 0] >= texts.first and 2 * (counted[0, last] - texts.first) + 2 < texts.ends.size
+
+
+@borrowing
 def write_districts(out: U8, at: int, counted: I64, unit: int, texts: DistrictTexts) -> int:
     """Write districts with commas between them; where they end, -1 where that cannot be.
 
-    It cannot where one of them is not among the texts, the buffer is full, or a power is so small that it is
-    written in another way elsewhere.
+    It cannot where the buffer is full, or a power is so small that it is written in another way elsewhere.
 
     Parameters
     ----------
     counted
-        int64 `(3, d)`: rows, ascending, customers and power, as `counted_rows.tally` gives them.
+        int64 `(3, d)`: rows, ascending and among the texts, customers and power, as `counted_rows.tally`
+        gives them.
     unit
         Parts of a kVA that their power is told in.
     """
     for k in range(counted.shape[1]):
         place, power = 2 * (counted[0, k] - texts.first), counted[2, k]
-        if place < 0 or place + 2 >= texts.ends.size or 0 < power * _LEAST_PLAIN < unit:
+        if 0 < power * _LEAST_PLAIN < unit:
             return -1
         before, between, end = texts.ends[place], texts.ends[place + 1], texts.ends[place + 2]
         if out.size - at < end - before + _ROOM:
