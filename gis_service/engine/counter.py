@@ -1,4 +1,4 @@
-"""The question asked most: who loses supply when elements go out, counted or listed, from edges to text in one call.
+"""The question asked most: who loses supply when elements go out, counted or listed, in one call.
 
 For a small question the way through Python is the cost, so all that the answer is made of is handed to
 compiled code once for each world. Knows edges; refuses what it is not made for (`Counter.of` gives nothing):

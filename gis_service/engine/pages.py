@@ -254,7 +254,8 @@ def county_lead(county: str) -> U8:
 
 
 def _parts_of(column: Any) -> Parts | None:
-    return column.parts if isinstance(column, JoinedTexts) else None
+    """The parts of a column that is in parts, of which there may be none."""
+    return column.parts if isinstance(column, JoinedTexts) and column.parts.firsts[1:] else None
 
 
 def _firsts_of_edges(topology: Topology) -> list[int]:
