@@ -78,10 +78,11 @@ def district_texts(first: int, told: Iterable[tuple[bytes, bytes]]) -> DistrictT
 @borrowing
 def are_among(counted: I64, texts: DistrictTexts) -> bool:
     """Whether districts, as `write_districts` is given them, are all among those of the texts."""
-    last = counted.shape[1] - 1
-    if last < 0:
+    size = counted.shape[1]
+    if not size:
         return True
-    return counted[0, 0] >= texts.first and 2 * (counted[0, last] - texts.first) + 2 < texts.ends.size
+    first, last = int(counted[0, 0]), int(counted[0, size - 1])
+    return first >= texts.first and 2 * (last - texts.first) + 2 < texts.ends.size
 
 
 @borrowing
