@@ -11,7 +11,7 @@ import dataclasses
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ from gis_service.store.database import (
     rely_on_all_nodes,
 )
 from gis_service.store.journal import begin_runs, forget_runs
+from gis_service.store.late_indexes import LateIndex
 from gis_service.store.locks import hold_for_loading, load_session, write_locks
 from gis_service.store.refusals import refuse_before_any_work
 from gis_service.store.schema import ELEMENT_LAYERS
@@ -46,6 +47,7 @@ _AT_ONCE = 2
 _AT_ONCE_FOR_A_WORKER, _MOST_AT_ONCE = 2, 8  # on a cluster; each county under way is held in memory
 
 _T = TypeVar("_T")
+_Work = Callable[[extensions.connection], object]
 
 
 def unreported(county: str, layer: str, rows: int) -> None:
@@ -125,11 +127,14 @@ class _Stopped(Exception):
 class _Crew:
     """Sessions that work side by side, each in a thread."""
 
-    def __init__(self, sessions: Sequence[extensions.connection], threads: ThreadPoolExecutor) -> None:
+    def __init__(self, session: extensions.connection, threads: ThreadPoolExecutor) -> None:
         self._threads = threads
         self._free: queue.SimpleQueue[extensions.connection] = queue.SimpleQueue()
-        for session in sessions:
-            self._free.put(session)
+        self.join(session)
+
+    def join(self, session: extensions.connection) -> None:
+        """Let one more session take part."""
+        self._free.put(session)
 
     def begin(self, work: Callable[[extensions.connection], _T]) -> Future[_T]:
         """Start the work when a session is free; waits until then, so that no more is kept in memory."""
@@ -143,13 +148,23 @@ class _Crew:
 
         return self._threads.submit(run)
 
+    def all(self, works: Iterable[_Work]) -> None:
+        """Do all of this, begun in this order, and return when it is done."""
+        for one in [self.begin(work) for work in works]:
+            one.result()
+
 
 @contextmanager
 def _crew(held: extensions.connection, size: int) -> Iterator[_Crew]:
-    """A crew of this session and as many more as the size says."""
-    with ExitStack() as kept:
-        sessions = [held, *(kept.enter_context(load_session()) for _ in range(size - 1))]
-        yield _Crew(sessions, kept.enter_context(ThreadPoolExecutor(size)))
+    """A crew of this session and as many more as the size says, which are opened meanwhile."""
+    with ExitStack() as kept, ThreadPoolExecutor(size) as threads:
+        crew = _Crew(held, threads)
+        opening = [
+            threads.submit(lambda: crew.join(kept.enter_context(load_session()))) for _ in range(size - 1)
+        ]
+        yield crew
+        for one in opening:
+            one.result()
 
 
 class _Load:
@@ -169,7 +184,10 @@ class _Load:
     def run(self) -> list[LoadedCounty]:
         if not self._counties:
             return []
-        with hold_for_loading(self._counties), load_session() as held:
+        with ExitStack() as holding, ExitStack() as kept, ThreadPoolExecutor(1) as threads:
+            opening = threads.submit(kept.enter_context, load_session())
+            holding.enter_context(hold_for_loading(self._counties))
+            held = opening.result()
             with held, held.cursor() as cursor:
                 rely_on(cursor, self._counties)
                 refuse_before_any_work(cursor, self._package, self._counties, self._terms.replace)
@@ -190,10 +208,10 @@ class _Load:
     ) -> list[LoadedCounty]:
         first = tables_of(self._package, self._counties[0])
         many = len(self._counties) * sum(map(len, first.values())) >= _MANY
-        if many and empty:
-            late_indexes.set_aside(held)
         done: list[LoadedCounty] = []
         with _crew(held, at_once if many else 1) as crew:
+            if many and empty:
+                late_indexes.set_aside(held)
             try:
                 done = self._load_counties(crew, runs, first)
             finally:
@@ -258,16 +276,12 @@ class _Load:
         if held.closed:
             return  # the load failed because of that, and says so; the next one builds them
         waiting = late_indexes.to_build(held)
-        tasks = [crew.begin(partial(late_indexes.build, index)) for index in waiting]
-        if rows >= _WORTH_ANALYSING:
-            tasks += [crew.begin(partial(_analyse, layer.name)) for layer in ELEMENT_LAYERS]
-        for task in tasks:
-            task.result()
-        for index in waiting:
-            if index.is_key:
-                crew.begin(partial(late_indexes.restore_key, index)).result()
+        building = [partial(late_indexes.build, index) for index in waiting]
+        first, last = _statistics(waiting) if rows >= _WORTH_ANALYSING else ([], [])
+        crew.all([*first, *building, *last])
+        crew.all([partial(late_indexes.restore_key, index) for index in waiting if index.is_key])
         if waiting:
-            crew.begin(late_indexes.wait_for_disk).result()
+            crew.all([late_indexes.wait_for_disk])
 
 
 def _sessions(cursor: extensions.cursor) -> int:
@@ -276,6 +290,21 @@ def _sessions(cursor: extensions.cursor) -> int:
         return _AT_ONCE
     workers = sum(not node.coordinator for node in nodes(cursor))
     return min(_MOST_AT_ONCE, max(_AT_ONCE, _AT_ONCE_FOR_A_WORKER * workers))
+
+
+def _statistics(waiting: Sequence[LateIndex]) -> tuple[list[_Work], list[_Work]]:
+    """The planner's statistics of all tables: what to gather before indexes are built, and what after.
+
+    A table's statistics wait for an index of it that is being built. The largest tables' spatial indexes are
+    built first and some table's key last, so tables without a spatial index come before and all others after.
+    """
+    late = {index.table for index in waiting if not index.is_key}
+    of = {layer.name: partial(_analyse, layer.name) for layer in ELEMENT_LAYERS}
+    by_size = list(dict.fromkeys([*(index.table for index in waiting), *of]))
+    return (
+        [of[table] for table in by_size if table not in late],
+        [of[table] for table in by_size if table in late],
+    )
 
 
 def _analyse(table: str, held: extensions.connection) -> None:
