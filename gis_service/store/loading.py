@@ -156,12 +156,15 @@ class _Crew:
 
 @contextmanager
 def _crew(held: extensions.connection, size: int) -> Iterator[_Crew]:
-    """A crew of this session and as many more as the size says, which are opened meanwhile."""
+    """A crew of this session and as many more as the size says and the server lets in, opened meanwhile."""
+
+    def open_one() -> None:
+        with suppress(NotReady):
+            crew.join(kept.enter_context(load_session()))
+
     with ExitStack() as kept, ThreadPoolExecutor(size) as threads:
         crew = _Crew(held, threads)
-        opening = [
-            threads.submit(lambda: crew.join(kept.enter_context(load_session()))) for _ in range(size - 1)
-        ]
+        opening = [threads.submit(open_one) for _ in range(size - 1)]
         yield crew
         for one in opening:
             one.result()

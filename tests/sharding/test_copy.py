@@ -120,6 +120,7 @@ def test_many_blocks_make_one_table_also_with_a_row_larger_than_a_block(
 ) -> None:
     monkeypatch.setattr(copy_reading, "_BLOCK_BYTES", 100)
     monkeypatch.setattr(copy_writing, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(copy_writing, "_ROWS_PREPARED", 100)
     sent = [{"id": f"line\n{k}", "number": k / 3, "whole": k, "n": k} for k in range(500)]
     sent[77]["id"] = "long " * 1000
     copy_in(cursor, sql.Identifier("copied"), pa.Table.from_pylist(sent, schema=SENT))

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 
 from gis_service import store
-from gis_service.errors import Conflict, InvalidInput
+from gis_service.errors import Conflict, InvalidInput, NotReady
 from gis_service.ingest.package import GridPackage, tables_from_package, write_package
 from gis_service.store import late_indexes, loading
 from gis_service.store.journal import UnfinishedLoad, begin_runs
@@ -127,6 +127,60 @@ def test_a_first_load_of_many_rows_builds_its_spatial_indexes_at_the_end(
     assert grid_database.query(SPATIAL) == all_indexes
     assert grid_database.query(SET_ASIDE) == []
     assert [one.county for one in done] == ["450122", "450123", "450124"]
+    assert_same_tables(store.load_tables()[0], tables_from_package(package))
+
+
+def test_statistics_wait_for_no_index_of_their_table(
+    grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MANY", 1)
+    monkeypatch.setattr(loading, "_WORTH_ANALYSING", 1)
+    begun: list[tuple[str, str]] = []
+    really_build, really_analyse = late_indexes.build, loading._analyse
+
+    def build(index: late_indexes.LateIndex, held: psycopg2.extensions.connection) -> None:
+        begun.append(("build", index.table))
+        really_build(index, held)
+
+    def analyse(table: str, held: psycopg2.extensions.connection) -> None:
+        begun.append(("analyse", table))
+        really_analyse(table, held)
+
+    monkeypatch.setattr(late_indexes, "build", build)
+    monkeypatch.setattr(loading, "_analyse", analyse)
+    store.load_package(trunk_package(["450122", "450123"], 300))
+    for layer in ELEMENT_LAYERS:
+        analysed = begun.index(("analyse", layer.name))
+        built = [at for at, one in enumerate(begun) if one == ("build", layer.name)]
+        on_a_map = any(f" ON public.{layer.name} " in definition for (definition,) in all_indexes)
+        assert max(built) < analysed if on_a_map else analysed < min(built)
+        ((counted, rows),) = grid_database.query(
+            f"SELECT reltuples, (SELECT count(*) FROM {layer.name}) FROM pg_class WHERE relname = %s",
+            layer.name,
+        )
+        assert counted == rows
+
+
+def test_a_load_goes_on_where_the_server_lets_no_further_session_in(
+    grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MANY", 1)
+    asked: list[int] = []
+    really_open = loading.load_session
+
+    @contextmanager
+    def some() -> Iterator[psycopg2.extensions.connection]:
+        asked.append(1)
+        if len(asked) > 1:
+            raise NotReady("no connection to the database: sorry, too many clients already")
+        with really_open() as held:
+            yield held
+
+    monkeypatch.setattr(loading, "load_session", some)
+    package = trunk_package(["450122", "450123"], 20)
+    store.load_package(package)
+    assert len(asked) == 2
+    assert grid_database.query(SPATIAL) == all_indexes
     assert_same_tables(store.load_tables()[0], tables_from_package(package))
 
 
