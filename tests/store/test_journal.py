@@ -166,7 +166,7 @@ def test_a_load_goes_on_where_the_server_lets_no_further_session_in(
 ) -> None:
     monkeypatch.setattr(loading, "_MANY", 1)
     asked: list[int] = []
-    really_open = loading.load_session
+    really_open = load_session
 
     @contextmanager
     def some() -> Iterator[psycopg2.extensions.connection]:
