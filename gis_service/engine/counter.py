@@ -19,7 +19,7 @@ from compiling.moving import literal, put
 from gis_service.engine.counted_rows import COUNTED, FEW, NO_KVA, CountedArrays, tally, write_counts
 from gis_service.engine.district_rows import are_among, write_districts
 from gis_service.engine.pages import Page
-from gis_service.engine.shelf import write_listed
+from gis_service.engine.shelf import begin_answer, write_listed
 from gis_service.engine.tallies import Tallies, Tally
 from gis_service.kernels.held import Held
 from gis_service.kernels.question import few_lost_in_question
@@ -97,7 +97,10 @@ def _lost_and_counted(ground: Ground, gone: I64, most: int, out: U8) -> tuple[in
 def _write_lists(
     ground: Ground, page: Page, gone: I64, most: int, districts: bool, customers: bool, out: U8
 ) -> int:
-    """Write counts and lists; where they end, 0 if who loses supply are too many, or not on the page."""
+    """Write counts and lists; where they end, 0 if who loses supply are too many, or not on the page.
+
+    Too many are also those of whom too many have no text on the shelf.
+    """
     found, rows = _lost(ground, gone, most)
     if not found or (rows.size and not page.first <= rows[0] <= rows[-1] < page.stop):
         return 0
@@ -115,6 +118,7 @@ def _write_lists(
         at = put(out, at, _END)
     if customers:
         begin = at = put(out, at, _CUSTOMERS)
+        begin_answer(page.shelf)
         place, ends = 0, np.empty(rows.size, np.int64)
         for k in range(counties.shape[0]):
             stop = place + counties[k, COUNTED]

@@ -18,6 +18,9 @@ from gis_service.engine.customer_columns import Columns, Names, write_customers
 SHELF_BYTES = 1 << 26
 """Of texts: about 290,000 customers. Memory that is not written to is not taken."""
 
+MOST_NEW = 4_000
+"""Customers that are written anew for one answer: half a millisecond."""
+
 _LENGTH_BITS, _START_BITS = 16, 32
 _LENGTH, _START = (1 << _LENGTH_BITS) - 1, (1 << _START_BITS) - 1
 _TERM_SHIFT = _LENGTH_BITS + _START_BITS
@@ -30,7 +33,8 @@ class Shelf(NamedTuple):
     data : uint8, texts one after another, each with the comma behind it
     places : int64 `(n_customers,)`: term, start and length of each one's text, the term being another one
         where it is not kept
-    state : int64 `(2,)`: bytes of `data` that are used; the term, counted up when all is forgotten
+    state : int64 `(3,)`: bytes of `data` that are used; the term, counted up when all is forgotten; how many
+        were written anew for this answer
     """
 
     data: U8
@@ -40,7 +44,13 @@ class Shelf(NamedTuple):
 
 def empty_shelf(customers: int, size: int = SHELF_BYTES) -> Shelf:
     """A shelf for the texts of so many customers."""
-    return Shelf(np.empty(size + STRIDE, np.uint8), np.zeros(customers, np.int64), np.array([0, 1]))
+    return Shelf(np.empty(size + STRIDE, np.uint8), np.zeros(customers, np.int64), np.array([0, 1, 0]))
+
+
+@borrowing
+def begin_answer(shelf: Shelf) -> None:
+    """Nothing was written anew for this answer yet."""
+    shelf.state[2] = 0
 
 
 @borrowing
@@ -85,6 +95,9 @@ def write_listed(
 ) -> tuple[int, int]:
     """Write what `write_customers` writes, out of the shelf where it is there; keep it there where not.
 
+    Ends early, as with a full buffer, where more than `MOST_NEW` would be written anew since `begin_answer`.
+    Those that were are kept, so whoever asks again gets further.
+
     Parameters
     ----------
     ends
@@ -103,9 +116,13 @@ def write_listed(
         new = place + 1
         while new < stop and places[rows[new]] >> _TERM_SHIFT != state[1]:
             new += 1
+        new = min(new, place + MOST_NEW - state[2])
+        if new == place:
+            break
         begin = at
         done, at = write_customers(out, at, rows, place, new, plain, county, columns, names, ends)
         _keep(shelf, rows, place, done, ends, out, begin)
+        state[2] += done - place
         place = done
         if done < new:
             break

@@ -141,8 +141,10 @@ def test_long_lists_are_not_at_hand() -> None:
         engine, _ = engine_over(crowd(number))
         case = Case(out=["S"])
         warmed(engine, case)
-        found = engine.outage_text_at_hand(case, ("customers",))
-        assert (found is not None) == few
+        tries = [engine.outage_text_at_hand(case, ("customers",)) for _ in range(4)]
+        found = tries[-1]
+        # those of many are written by and by
+        assert [one is not None for one in tries] == [False, False, few, few]
         assert found is None or b"".join(found) == b"".join(engine.outage_text(case, ("customers",)))
 
 

@@ -13,7 +13,7 @@ import pytest
 from gis_service.engine import shelf as shelves
 from gis_service.engine.customer_columns import write_customers
 from gis_service.engine.pages import county_lead
-from gis_service.engine.shelf import Shelf, empty_shelf, write_listed
+from gis_service.engine.shelf import MOST_NEW, Shelf, begin_answer, empty_shelf, write_listed
 from gis_service.kernels.compiled import I64
 from tests.engine.test_outage_text import crowd, engine_over
 
@@ -24,20 +24,21 @@ NO_ENDS: I64 = np.empty(0, np.int64)
 class Desk:
     """Writes rows of a crowd, with a shelf and without."""
 
-    def __init__(self, size: int) -> None:
-        scene = engine_over(crowd(CUSTOMERS)).scene()
+    def __init__(self, size: int, customers: int = CUSTOMERS) -> None:
+        scene = engine_over(crowd(customers)).scene()
         self.page = scene.world.listing.pages.open(0)
         self.lead = county_lead(scene.topology.tables.customers.county[0])
-        self.shelf: Shelf = empty_shelf(CUSTOMERS, size)
+        self.shelf: Shelf = empty_shelf(customers, size)
 
     def anew(self, rows: I64) -> bytes:
-        out = np.empty(1 << 16, np.uint8)
+        out = np.empty(400 * (rows.size + 2), np.uint8)
         columns, names = self.page.columns, self.page.names
         place, at = write_customers(out, 0, rows, 0, rows.size, True, self.lead, columns, names, NO_ENDS)
         assert place == rows.size
         return out[:at].tobytes()
 
-    def kept(self, rows: I64, room: int = 1 << 16) -> tuple[int, bytes]:
+    def kept(self, rows: I64, room: int = 1 << 21) -> tuple[int, bytes]:
+        begin_answer(self.shelf)
         out = np.empty(room, np.uint8)
         columns, names, ends = self.page.columns, self.page.names, np.empty(rows.size, np.int64)
         place, at = write_listed(
@@ -57,7 +58,7 @@ def test_what_is_kept_is_what_is_written(size: int) -> None:
     for _ in range(300):
         rows = some_rows(draw)
         assert desk.kept(rows) == (rows.size, desk.anew(rows))
-    used, term = desk.shelf.state.tolist()
+    used, term, _ = desk.shelf.state.tolist()
     assert used <= size
     assert (term > 100) == (150 < size < 3_001)  # forgotten over and over, where some fit in and not all
 
@@ -81,3 +82,15 @@ def test_terms_begin_again_and_what_was_kept_long_ago_is_not_taken() -> None:
     assert (desk.shelf.places[:2] != places).all()
     for rows in (first, others, first):
         assert desk.kept(rows) == (rows.size, desk.anew(rows))
+
+
+def test_who_asks_for_many_new_ones_gets_further_each_time() -> None:
+    number = 2 * MOST_NEW + 10
+    desk = Desk(1 << 22, customers=number)
+    rows = np.arange(number)
+    whole = desk.anew(rows)
+    for many in (MOST_NEW, 2 * MOST_NEW, number, number):
+        place, text = desk.kept(rows)
+        assert place == many
+        assert text == whole[: len(text)]
+    assert text == whole
