@@ -14,15 +14,15 @@ import numpy as np
 
 from compiling.marks import no_marks, put_marked
 from gis_service.kernels.chords import Chords
-from gis_service.kernels.compiled import I32, I64, U8, compiled
+from gis_service.kernels.compiled import I32, I64, U8, borrowing, compiled
+from gis_service.kernels.forest import first_island
 from gis_service.kernels.held import Held
-from gis_service.kernels.outermost import busy_ranks, count_outermost
 from gis_service.kernels.sifting import sift
 from gis_service.kernels.step import AFTER, BEFORE, Step, conducts, first_not_below
-from gis_service.kernels.switches import marked
+from gis_service.kernels.switches import Switches, busy_ranks, marked
 
 _WORTH_MARKING = 500  # bytes that are gone through in the time in which one number is sorted among others
-_NO_RANKS = np.zeros(0, np.uint64)
+NO_RANKS = np.zeros(0, np.uint64)
 
 
 class Cuts(NamedTuple):
@@ -33,19 +33,16 @@ class Cuts(NamedTuple):
         them out as a whole and lie below no other
     left : how many are not `DARK`
     fed : how many rows hang below the `DARK` ones that had supply
-    within : int64 (n,), how many rows hang below cuts that are not among these: those that put everything
-        below them out as a whole, and lie in the piece that this one cuts off. Empty where all were listed
     """
 
     position: I64
     flags: U8
     left: int
     fed: int
-    within: I64
 
 
 @compiled
-def _standing(below: I32, step: Step) -> I64:
+def standing_cuts(below: I32, step: Step) -> I64:
     """Ascending `4 · position + flags` of the cuts that were there before."""
     found = np.empty(step.moved.size, np.int64)
     n = 0
@@ -58,7 +55,7 @@ def _standing(below: I32, step: Step) -> I64:
 
 
 @compiled
-def _in_order(below: I32, gone: I64, standing: I64, n_nodes: int) -> I64:
+def in_order(below: I32, gone: I64, standing: I64, n_nodes: int) -> I64:
     """Ascending positions of all cuts; one may come twice."""
     found = np.empty(gone.size + standing.size, np.int64)
     n = 0
@@ -80,7 +77,7 @@ def _in_order(below: I32, gone: I64, standing: I64, n_nodes: int) -> I64:
 
 
 @compiled
-def _joined(chords: Chords, step: Step) -> I64:
+def joined_chords(chords: Chords, step: Step) -> I64:
     """Ends of the chords that conduct after and normally do not, ascending: `2³² · position + the other`."""
     found = np.empty(2 * (step.moved.size + step.come.size), np.int64)
     n = 0
@@ -94,39 +91,37 @@ def _joined(chords: Chords, step: Step) -> I64:
     return np.sort(found[:n])
 
 
-@compiled
-def cuts_of(held: Held, step: Step, listed: bool) -> Cuts:
-    """The cuts that a change makes or finds, but for those that another one makes needless.
+@borrowing
+def are_many_switches(switches: Switches, step: Step) -> bool:
+    """Whether nothing but switches goes, so many that they are put in order by marking their ranks.
 
-    Where they are not to be `listed`, what hangs below those that put everything out is counted only.
-    O(cuts · log loops + closed chords below them); where many switches go, they are put in order by marking
-    their ranks, which costs a pass over all switches, a byte for each.
+    That costs a pass over all switches, a byte for each.
     """
-    forest, switches = held.forest, held.switches
-    first_island = forest.trees[1] if forest.trees.size > 1 else forest.end.size
-    standing = _standing(forest.below, step) if step.moved.size else step.moved
-    joined = _joined(held.chords, step) if step.moved.size + step.come.size else step.come[:0]
-    spans = np.empty((2, 1), np.int64)
-    outermost = 0
-    if (
+    return bool(
         step.gone.size > 1
         and step.gone.size >= switches.below.size // _WORTH_MARKING
         and step.gone[0] >= step.first_switch
         and step.gone[-1] < step.first_switch + switches.rank.size
-    ):
+    )
+
+
+@compiled
+def cuts_of(held: Held, step: Step) -> Cuts:
+    """The cuts that a change makes or finds, but for those that another one makes needless.
+
+    O(cuts · log loops + closed chords below them), and see `are_many_switches`.
+    """
+    forest, switches = held.forest, held.switches
+    standing = standing_cuts(forest.below, step) if step.moved.size else step.moved
+    joined = joined_chords(held.chords, step) if step.moved.size + step.come.size else step.come
+    if are_many_switches(switches, step):
         ranks, busy = marked(switches, step), busy_ranks(switches.start, standing, joined)
-        spans[0, 0], spans[1, 0] = 0, switches.below.size
-        room = step.gone.size + standing.size
-        if not listed:
-            outermost, spans = count_outermost(switches, ranks, busy, held.loops.at.size, first_island)
-            room = min(room, (spans[1] - spans[0]).sum())
-        position = np.empty(room, np.int64)
+        position = np.empty(step.gone.size + standing.size, np.int64)
     else:
-        ranks, busy = _NO_RANKS, standing
-        position = _in_order(forest.below, step.gone, standing, forest.end.size)
-        spans[0, 0], spans[1, 0] = 0, forest.end.size
+        ranks, busy = NO_RANKS, standing
+        position = in_order(forest.below, step.gone, standing, forest.end.size)
     flags = np.empty(position.size, np.uint8)
-    nest = position[:0] if listed else np.empty(3 * position.size, np.int64)
-    of_forest = forest.end, held.hung.fed, first_island, held.loops, switches
-    n, left, fed = sift(of_forest, step, standing, joined, busy, ranks, spans, position, flags, nest)
-    return Cuts(position[:n], flags[:n], left, outermost + fed, nest[: min(n, nest.size)])
+    of_forest = forest.end, held.hung.fed, first_island(forest), held.loops, switches
+    none = position[:0]
+    n, left, fed = sift(of_forest, step, standing, joined, busy, ranks, none, position, flags, none)
+    return Cuts(position[:n], flags[:n], left, fed)

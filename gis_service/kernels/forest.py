@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gis_service.kernels.compiled import I32, I64, U8, compiled
+from gis_service.kernels.compiled import I32, I64, U8, borrowing, compiled
 
 
 class Forest(NamedTuple):
@@ -30,6 +30,12 @@ class Forest(NamedTuple):
     path: U8
     below: I32
     trees: I32
+
+
+@borrowing
+def first_island(forest: Forest) -> int:
+    """The position from which on nothing is fed by the first tree's root, where there is one."""
+    return int(forest.trees[1]) if forest.trees.size > 1 else int(forest.end.size)
 
 
 @compiled

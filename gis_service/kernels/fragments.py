@@ -17,7 +17,7 @@ import numpy as np
 from gis_service.kernels.chords import chords_in
 from gis_service.kernels.compiled import I32, I64, U8, borrowing, compiled
 from gis_service.kernels.cuts import cuts_of
-from gis_service.kernels.forest import Forest
+from gis_service.kernels.forest import Forest, first_island
 from gis_service.kernels.held import Held
 from gis_service.kernels.islands import islands_of
 from gis_service.kernels.step import AFTER, BEFORE, Step, conducts, first_not_below
@@ -159,20 +159,20 @@ def fragments(held: Held, step: Step) -> Fragments:
 
     O((cuts + chords below cuts) · log cuts); cuts are what goes, and what stood open before.
     """
-    cuts = cuts_of(held, step, True)
+    cuts = cuts_of(held, step)
     return joined(held, step, cuts.position, cuts.flags)
 
 
 @compiled
 def phases_at(pieces: Fragments, forest: Forest, positions: I32) -> tuple[U8, U8]:
     """Phases with supply at some positions, before and after."""
-    first_island = forest.trees[1] if forest.trees.size > 1 else forest.end.size
+    island = first_island(forest)
     before = np.zeros(positions.size, np.uint8)
     after = np.zeros(positions.size, np.uint8)
     for k in range(positions.size):
         position = positions[k]
         piece = piece_at(pieces.start, pieces.stop, pieces.above, position)
-        if piece or position < first_island:  # an island that nothing touches has no supply
+        if piece or position < island:  # an island that nothing touches has no supply
             before[k] = pieces.before[piece] & forest.path[position]
             after[k] = pieces.after[piece] & forest.path[position]
     return before, after
@@ -182,7 +182,7 @@ def phases_at(pieces: Fragments, forest: Forest, positions: I32) -> tuple[U8, U8
 def phases_everywhere(pieces: Fragments, forest: Forest, before: U8, after: U8) -> None:
     """Add the phases with supply at every node to `before` and `after`, by node: O(nodes)."""
     n = pieces.start.size
-    first_island = forest.trees[1] if forest.trees.size > 1 else forest.end.size
+    island = first_island(forest)
     stack = np.empty(n, np.int64)
     height, k = 0, 0
     for position in range(forest.node.size):
@@ -192,7 +192,7 @@ def phases_everywhere(pieces: Fragments, forest: Forest, before: U8, after: U8) 
             stack[height] = k
             height += 1
             k += 1
-        if height or position < first_island:
+        if height or position < island:
             piece = stack[height - 1] + 1 if height else 0
             before[forest.node[position]] |= pieces.before[piece] & forest.path[position]
             after[forest.node[position]] |= pieces.after[piece] & forest.path[position]

@@ -5,35 +5,36 @@ From one to the next is a wait that nothing can be done in, so parts of the fore
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from compiling.fetching import fetch
 from compiling.marks import next_mark
-from gis_service.kernels.compiled import I32, I64, U64, borrowing, compiled
-from gis_service.kernels.step import first_not_below
-from gis_service.kernels.switches import PARTS, Below, Switches
+from gis_service.kernels.compiled import I64, U8, U64, borrowing, compiled
+from gis_service.kernels.cuts import NO_RANKS, are_many_switches, in_order, joined_chords, standing_cuts
+from gis_service.kernels.forest import first_island
+from gis_service.kernels.held import Held
+from gis_service.kernels.sifting import sift
+from gis_service.kernels.step import Step, first_not_below
+from gis_service.kernels.switches import PARTS, Below, Switches, busy_ranks, marked
 
 _AHEAD = np.uint64(512)
 """Records that are fetched ahead: a page, which processors leave to us."""
 
 
-@compiled
-def busy_ranks(start: I32, standing: I64, joined: I64) -> I64:
-    """Ascending ranks at which something was cut before, or is joined now; one beyond all behind them.
+class Counted(NamedTuple):
+    """Cuts that are to be joined, in order of position, and what hangs below all others.
 
-    A cut that has none of them below itself need not be looked at for their sake. `standing` and `joined` are
-    as in `kernels.cuts`.
+    position, flags : as in `kernels.cuts.Cuts`
+    fed : how many rows hang below the cuts that put everything below them out and lie below no other
+    within : int64 (n,), how many rows hang below those of this kind that lie in the piece that one cuts off
     """
-    found = np.empty(standing.size + joined.size + 1, np.int64)
-    n = 0
-    for key in standing:
-        found[n] = first_not_below(start, key >> 2)
-        n += 1
-    for key in joined:  # the last one that it may lie below: the others are around that
-        found[n] = max(0, first_not_below(start, (key >> 32) + 1) - 1)
-        n += 1
-    found[n] = start.size + 1
-    return np.sort(found) if n else found
+
+    position: I64
+    flags: U8
+    fed: int
+    within: I64
 
 
 @borrowing
@@ -73,40 +74,56 @@ def _count(below: Below, ranks: U64, busy: I64, place: I64, stop: I64, noted: I6
 
 
 @compiled
-def count_outermost(
-    switches: Switches, ranks: U64, busy: I64, n_loops: int, first_island: int
-) -> tuple[int, I64]:
-    """How many rows lie below the outermost cuts, but for those that have to be looked at.
+def _outermost(switches: Switches, ranks: U64, busy: I64, n_loops: int, island: int) -> tuple[int, I64]:
+    """How many rows lie below the outermost of the marked `ranks`, but for those that have to be looked at.
 
-    Parameters
-    ----------
-    ranks
-        Of all cuts, as `kernels.switches.marked` gives them.
-    n_loops
-        How many ends `Loops` has.
-    first_island
-        The position from which on nothing normally has supply.
-
-    Returns
-    -------
-    fed
-    spans : int64 `(2, n)`, ascending ranks from which to which there are cuts to be looked at.
+    Where these lie, as `kernels.sifting.sift` takes it, and what lies from the rank of the first `island` on.
     """
     n = switches.below.size
-    island = first_not_below(switches.start, first_island)
     most = n_loops + busy.size
     noted = np.empty((PARTS, 2 + most), np.int64)
     noted[:, :2] = 0
-    borders = np.minimum(switches.borders, island)
-    fed = _count(switches.below, ranks, busy, borders[:-1].copy(), borders[1:], noted)
-    spans = np.empty((2, noted[:, 0].sum() + 1), np.int64)
-    k = 0
+    place, stop = np.empty(PARTS, np.int64), np.empty(PARTS, np.int64)
     for part in range(PARTS):
-        for place in noted[part, 2 : 2 + noted[part, 0]]:
-            past = int(switches.below[place]["beyond"])
-            spans[0, k], spans[1, k] = place, (past if past >= 0 else ~past)
-            k += 1
+        place[part] = min(switches.borders[part], island)
+        stop[part] = min(switches.borders[part + 1], island)
+    fed = _count(switches.below, ranks, busy, place, stop, noted)
+    spans = np.empty(2 * (noted[:, 0].sum() + 1), np.int64)
+    n_spans = 0
+    for part in range(PARTS):
+        for first in noted[part, 2 : 2 + noted[part, 0]]:
+            past = int(switches.below[first]["beyond"])
+            spans[n_spans], spans[n_spans + 1] = first, (past if past >= 0 else ~past)
+            n_spans += 2
     if island < n:
-        spans[0, k], spans[1, k] = island, n
-        k += 1
-    return fed, spans[:, :k]
+        spans[n_spans], spans[n_spans + 1] = island, n
+        n_spans += 2
+    return fed, spans[:n_spans]
+
+
+@compiled
+def count_cuts(held: Held, step: Step) -> Counted:
+    """What a change cuts off, counted as far as that can be without listing it.
+
+    The cost is that of `kernels.cuts.cuts_of`, less what that writes down.
+    """
+    forest, switches = held.forest, held.switches
+    island = first_island(forest)
+    standing = standing_cuts(forest.below, step) if step.moved.size else step.moved
+    joined = joined_chords(held.chords, step) if step.moved.size + step.come.size else step.come
+    counted = 0
+    if are_many_switches(switches, step):
+        ranks, busy = marked(switches, step), busy_ranks(switches.start, standing, joined)
+        island_rank = first_not_below(switches.start, island)
+        counted, spans = _outermost(switches, ranks, busy, held.loops.at.size, island_rank)
+        room = min(step.gone.size + standing.size, spans[1::2].sum() - spans[::2].sum())
+        position = np.empty(room, np.int64)
+    else:
+        ranks, busy = NO_RANKS, standing
+        position = in_order(forest.below, step.gone, standing, forest.end.size)
+        spans = position[:0]
+    flags = np.empty(position.size, np.uint8)
+    nest = np.empty(3 * position.size, np.int64)
+    of_forest = forest.end, held.hung.fed, island, held.loops, switches
+    n, _, fed = sift(of_forest, step, standing, joined, busy, ranks, spans, position, flags, nest)
+    return Counted(position[:n], flags[:n], counted + fed, nest[:n])

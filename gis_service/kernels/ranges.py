@@ -11,6 +11,7 @@ from gis_service.kernels.cuts import Cuts, cuts_of
 from gis_service.kernels.fragments import Fragments, joined
 from gis_service.kernels.held import Held
 from gis_service.kernels.islands import may_reach_islands
+from gis_service.kernels.outermost import Counted
 from gis_service.kernels.sifting import DARK
 from gis_service.kernels.step import Step
 
@@ -72,6 +73,12 @@ def nothing_left_over(held: Held, step: Step, cuts: Cuts) -> bool:
 
 
 @compiled
+def all_counted(held: Held, step: Step, cuts: Counted) -> bool:
+    """The same for cuts that were counted. O(1)."""
+    return cuts.position.size == 0 and not may_reach_islands(held.forest, step)
+
+
+@compiled
 def changed_left_over(held: Held, step: Step, cuts: Cuts) -> Ranges:
     """Where supply changes apart from what lies below the cuts that are `DARK`, ascending."""
     position, flags = np.empty(cuts.left, np.int64), np.empty(cuts.left, np.uint8)
@@ -85,8 +92,8 @@ def changed_left_over(held: Held, step: Step, cuts: Cuts) -> Ranges:
 
 
 @compiled
-def changed_around(held: Held, step: Step, cuts: Cuts) -> tuple[Ranges, int, bool]:
-    """The same for cuts that were not listed, without those `within` the pieces that keep their supply.
+def changed_around(held: Held, step: Step, cuts: Counted) -> tuple[Ranges, int, bool]:
+    """The same for cuts that were counted, without those `within` the pieces that keep their supply.
 
     Returns
     -------
@@ -111,7 +118,7 @@ def changed_around(held: Held, step: Step, cuts: Cuts) -> tuple[Ranges, int, boo
 @compiled
 def changed_ranges(held: Held, step: Step) -> Ranges:
     """Where supply changes, in no order."""
-    cuts = cuts_of(held, step, True)
+    cuts = cuts_of(held, step)
     left = changed_left_over(held, step, cuts)
     ranges = _room(cuts.position.size - cuts.left + left.starts.size)
     n = 0

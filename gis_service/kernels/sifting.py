@@ -62,7 +62,8 @@ def sift(
         As in `kernels.cuts` and `kernels.outermost`.
     ranks, spans
         The cuts are the marked `ranks`, or, where there are none, `position`; places are numbers of either.
-        `spans` says from where to where they are looked at.
+        Where `listed`, or there are no ranks, all are looked at, else those from the first of `spans` to the
+        second, and so on.
     position, flags
         Get the cuts.
     nest
@@ -80,8 +81,11 @@ def sift(
     k, stood, next_busy = 0, 0, 0
     joined_until = 0  # what lies before lies below a cut that is left over …
     standing_until = 0  # … or below one that was there before
-    for span in range(spans.shape[1]):
-        place, last = int(spans[0, span]), int(spans[1, span])
+    everywhere = listed or not by_rank
+    for span in range(1 if everywhere else spans.size >> 1):
+        place, last = 0, below.size if by_rank else end.size
+        if not everywhere:
+            place, last = int(spans[2 * span]), int(spans[2 * span + 1])
         while True:
             if by_rank:
                 place = next_mark(ranks, place)

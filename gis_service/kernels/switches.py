@@ -13,7 +13,7 @@ from gis_service.kernels.chords import Loops, lead_out
 from gis_service.kernels.compiled import I32, I64, U8, U64, borrowing, compiled
 from gis_service.kernels.forest import Forest
 from gis_service.kernels.hung import Hung
-from gis_service.kernels.step import Step
+from gis_service.kernels.step import Step, first_not_below
 
 Below = npt.NDArray[np.void]
 _BELOW = np.dtype([(name, np.int32) for name in ("beyond", "fed")])
@@ -38,14 +38,14 @@ class Switches(NamedTuple):
     below : records (n,), by rank: `beyond`, the first rank that is not below it, or the complement of that
         (`~beyond`) where one of `Loops` leads out of there; `fed`, how many rows there have supply when the
         forest has it everywhere
-    borders : int64 (PARTS + 1,), ascending ranks from 0 to n that make parts of about one size: no switch of
-        one part lies below one of another
+    borders : PARTS + 1 ascending ranks from 0 to n that make parts of about one size: no switch of one part
+        lies below one of another
     """
 
     rank: I32
     start: I32
     below: Below
-    borders: I64
+    borders: tuple[int, ...]
 
 
 def order_switches(forest: Forest, loops: Loops, hung: Hung, first_switch: int, n_switches: int) -> Switches:
@@ -64,12 +64,13 @@ def order_switches(forest: Forest, loops: Loops, hung: Hung, first_switch: int, 
     return Switches(rank, start, below, _borders(beyond))
 
 
-def _borders(beyond: I32) -> I64:
+def _borders(beyond: I32) -> tuple[int, ...]:
     ranks = np.arange(beyond.size)
     reached = np.maximum.accumulate(np.append(0, beyond))[:-1]  # by what comes before
     free = np.append(ranks[reached <= ranks], beyond.size)
     even = np.arange(PARTS) * beyond.size // PARTS
-    return np.append(free[np.abs(free - even[:, None]).argmin(axis=1)], beyond.size).astype(np.int64)
+    near: list[int] = free[np.abs(free - even[:, None]).argmin(axis=1)].tolist()
+    return (*near, beyond.size)
 
 
 @borrowing
@@ -95,3 +96,22 @@ def marked(switches: Switches, step: Step) -> U64:
     marks = no_marks(switches.below.size + 1)
     _mark(marks, switches.rank, step)
     return in_bits(marks)
+
+
+@compiled
+def busy_ranks(start: I32, standing: I64, joined: I64) -> I64:
+    """Ascending ranks at which something was cut before, or is joined now; one beyond all behind them.
+
+    A cut that has none of them below itself need not be looked at for their sake. `standing` and `joined` are
+    as in `kernels.cuts`.
+    """
+    found = np.empty(standing.size + joined.size + 1, np.int64)
+    n = 0
+    for key in standing:
+        found[n] = first_not_below(start, key >> 2)
+        n += 1
+    for key in joined:  # the last one that it may lie below: the others are around that
+        found[n] = max(0, first_not_below(start, (key >> 32) + 1) - 1)
+        n += 1
+    found[n] = start.size + 1
+    return np.sort(found) if n else found
