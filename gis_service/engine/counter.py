@@ -18,7 +18,7 @@ from compiling import B1, I64, U8, brief, compiled
 from compiling.moving import literal, put
 from gis_service.engine.counted_rows import COUNTED, FEW, NO_KVA, CountedArrays, tally, write_counts
 from gis_service.engine.district_rows import are_among, write_districts
-from gis_service.engine.pages import Page
+from gis_service.engine.page import Page
 from gis_service.engine.shelf import begin_answer, write_listed
 from gis_service.engine.tallies import Tallies, Tally
 from gis_service.kernels.held import Held

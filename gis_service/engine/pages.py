@@ -1,7 +1,7 @@
 """Columns of customers and districts that lists are written from, opened a part at a time for compiled code.
 
-A page is one part of the columns, such as a county's, with all that rows of it are written from. Knows how
-columns are kept and opened; `customer_columns` and `district_rows` know what becomes of them.
+Knows how columns are kept, opened and brought to the form that compiled code takes; `page` says what belongs
+to a page, `customer_columns` and `district_rows` what becomes of it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import orjson
-from numba.core import types
-from numba.experimental import structref
 
-from compiling import I64, U8, compiled
+from compiling import I64, U8
 from compiling.moving import STRIDE
 from gis_service.engine.columns import table_of
 from gis_service.engine.customer_columns import Columns, Names, hold_columns, hold_names
 from gis_service.engine.customer_rows import CLASS_BETWEEN, GRADE_BETWEEN, LONGEST_WORD, is_plain
 from gis_service.engine.district_rows import DistrictTexts, described, district_texts
-from gis_service.engine.shelf import Shelf, empty_shelf
+from gis_service.engine.page import Page, hold_page
+from gis_service.engine.shelf import empty_shelf
 from gis_service.network.columns import Coded
 from gis_service.network.joined import JoinedNumbers, JoinedTexts, Parts
 from gis_service.network.texts import Texts, frozen
@@ -33,55 +32,6 @@ from gis_service.network.topology import Topology
 
 _OPEN_S = 5.0
 """Seconds after which columns are opened anew, for whoever counts what is in use."""
-
-
-@structref.register
-class _PageType(types.StructRef):
-    def preprocess_fields(self, fields: Any) -> Any:
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
-
-
-class Page(structref.StructRefProxy):
-    """One part of the columns, held by compiled code.
-
-    first, stop : rows `[first, stop)` of customers that it has
-    columns, names, districts : what they, the ids of their districts and these districts are written from
-    plain : no id among them needs an escape in JSON
-    lead_ends, leads : of every county, what stands in a customer between its id and that of its district,
-        each with `STRIDE` bytes of no meaning behind it, ending there
-    shelf : texts of customers of all pages
-    """
-
-    first: int
-    stop: int
-    columns: Columns
-    names: Names
-    districts: DistrictTexts
-    plain: bool
-    lead_ends: I64
-    leads: U8
-    shelf: Shelf
-
-
-_FIELDS = ["first", "stop", "columns", "names", "districts", "plain", "lead_ends", "leads", "shelf"]
-structref.define_proxy(Page, _PageType, _FIELDS)  # type: ignore[no-untyped-call]
-
-
-@compiled
-def _hold_page(
-    first: int,
-    stop: int,
-    columns: Columns,
-    names: Names,
-    districts: DistrictTexts,
-    plain: bool,
-    lead_ends: I64,
-    leads: U8,
-    shelf: Shelf,
-) -> Page:
-    return Page(  # type: ignore[no-untyped-call]
-        first, stop, columns, names, districts, plain, lead_ends, leads, shelf
-    )
 
 
 class Opened:
@@ -170,7 +120,7 @@ class Pages:
         first, stop = (0, len(self._topology.tables.customers)) if parts is None else _extent(parts, part)
         columns, plain = self._open_customers(part, parts, first)
         names, names_plain, texts = self._open_districts(0 if self._districts is None else part)
-        page = _hold_page(
+        page = hold_page(
             first,
             stop,
             columns,
