@@ -123,5 +123,5 @@ def cuts_of(held: Held, step: Step) -> Cuts:
     flags = np.empty(position.size, np.uint8)
     of_forest = forest.end, held.hung.fed, first_island(forest), held.loops, switches
     none = position[:0]
-    n, left, fed = sift(of_forest, step, standing, joined, busy, ranks, none, position, flags, none)
+    n, left, fed = sift(of_forest, step, standing, joined, busy, ranks, none, position, flags, none, True)
     return Cuts(position[:n], flags[:n], left, fed)

@@ -125,5 +125,5 @@ def count_cuts(held: Held, step: Step) -> Counted:
     flags = np.empty(position.size, np.uint8)
     nest = np.empty(3 * position.size, np.int64)
     of_forest = forest.end, held.hung.fed, island, held.loops, switches
-    n, _, fed = sift(of_forest, step, standing, joined, busy, ranks, spans, position, flags, nest)
+    n, _, fed = sift(of_forest, step, standing, joined, busy, ranks, spans, position, flags, nest, False)
     return Counted(position[:n], flags[:n], counted + fed, nest[:n])

@@ -49,6 +49,7 @@ def sift(
     position: I64,
     flags: U8,
     nest: I64,
+    listed: bool,
 ) -> tuple[int, int, int]:
     """Move to the front the cuts that count: how many, how many not `DARK`, and what hangs on the others.
 
@@ -67,12 +68,13 @@ def sift(
     position, flags
         Get the cuts.
     nest
-        With room for three numbers for each cut, or none: then all are listed. Else `DARK` ones are left out,
-        and so are those that would be, did they not lie below others: the first third gets what hangs on
-        them, for each of these others.
+        Room for three numbers for each cut, where they are not `listed`.
+    listed
+        Whether `DARK` ones are among them. Else they are left out, and so are those that would be, did they
+        not lie below others: the first third of `nest` gets what hangs on them, for each of these others.
     """
     end, fed, first_island, loops, switches = of_forest
-    below, by_rank, listed = switches.below, ranks.size > 0, nest.size == 0
+    below, by_rank = switches.below, ranks.size > 0
     island = first_not_below(switches.start, first_island) if by_rank else first_island
     room = nest.size // 3
     within, until, above = nest[:room], nest[room : 2 * room], nest[2 * room :]
