@@ -1,6 +1,6 @@
-"""Sixteen bytes at a time from array to array, for compiled writers that copy many short pieces of text.
+"""Many bytes at a time from array to array, for compiled writers that copy many short pieces of text.
 
-A loop over the bytes of pieces of ten to forty costs about a nanosecond a byte; this costs one for sixteen.
+A loop over the bytes of pieces of ten to forty costs about a nanosecond a byte; this costs one for sixteen of them.
 """
 
 from __future__ import annotations
@@ -26,26 +26,36 @@ if TYPE_CHECKING:
         Both must reach that far; compiled code only.
         """
 
+    def move_eight(target: U8, at: int, source: U8, start: int) -> None:
+        """The same with 8 bytes."""
+
+    def move_four(target: U8, at: int, source: U8, start: int) -> None:
+        """The same with 4 bytes."""
+
 else:
 
-    @intrinsic
-    def move(typing_context: Any, target: Any, at: Any, source: Any, start: Any) -> Any:
-        """Copy 16 bytes from `source[start:]` to `target[at:]`, unchecked."""
-        signature = types.void(target, types.intp, source, types.intp)
-        block = ir.VectorType(ir.IntType(8), STRIDE)
+    def _mover(width: int) -> Any:
+        @intrinsic
+        def move(typing_context: Any, target: Any, at: Any, source: Any, start: Any) -> Any:
+            signature = types.void(target, types.intp, source, types.intp)
+            block = ir.VectorType(ir.IntType(8), width)
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            def place(array: int, offset: int) -> Any:
-                data = cgutils.create_struct_proxy(signature.args[array])(
-                    context, builder, value=arguments[array]
-                ).data
-                return builder.bitcast(builder.gep(data, [arguments[offset]]), block.as_pointer())
+            def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+                def place(array: int, offset: int) -> Any:
+                    data = cgutils.create_struct_proxy(signature.args[array])(
+                        context, builder, value=arguments[array]
+                    ).data
+                    return builder.bitcast(builder.gep(data, [arguments[offset]]), block.as_pointer())
 
-            loaded = builder.load(place(2, 3), align=1)
-            builder.store(loaded, place(0, 1), align=1)
-            return context.get_dummy_value()
+                loaded = builder.load(place(2, 3), align=1)
+                builder.store(loaded, place(0, 1), align=1)
+                return context.get_dummy_value()
 
-        return signature, generate
+            return signature, generate
+
+        return move
+
+    move, move_eight, move_four = _mover(STRIDE), _mover(8), _mover(4)
 
 
 def literal(text: str) -> U8:
@@ -65,6 +75,30 @@ def copy(out: U8, at: int, source: U8, start: int, stop: int) -> int:
         out[at] = source[place]
         at += 1
     return done
+
+
+@borrowing
+def copy_exactly(out: U8, at: int, source: U8, start: int, stop: int) -> None:
+    """Copy `source[start:stop]` to `out[at:]` and touch nothing beyond, in neither; both must hold it.
+
+    The last bytes of a piece are moved together with some before them, once more.
+    """
+    size = stop - start
+    if size >= STRIDE:
+        done = 0
+        while done + STRIDE < size:
+            move(out, at + done, source, start + done)
+            done += STRIDE
+        move(out, at + size - STRIDE, source, stop - STRIDE)
+    elif size >= 8:
+        move_eight(out, at, source, start)
+        move_eight(out, at + size - 8, source, stop - 8)
+    elif size >= 4:
+        move_four(out, at, source, start)
+        move_four(out, at + size - 4, source, stop - 4)
+    else:
+        for k in range(size):
+            out[at + k] = source[start + k]
 
 
 @borrowing

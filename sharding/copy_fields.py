@@ -7,8 +7,8 @@ The reading functions take `starts`, the position of one column's field in each 
 which they fill. They give the first row that does not hold what it should, -1 where all do; they touch
 `O(bytes of the column)`. Behind the last row `stream` has `STRIDE` bytes more, which are read and not used.
 
-The writing functions move bytes between slices: counted from a slice's own begin, a position is never
-negative, which spares each byte a test and makes the loops three times as quick.
+The writing functions put numbers into slices: counted from a slice's own begin, a position is never negative,
+which spares each byte a test and makes the loops three times as quick. Texts are moved many bytes at a time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compiling import B1, F64, I32, I64, U8, U64, compiled
-from compiling.moving import STRIDE, move
+from compiling.moving import STRIDE, copy_exactly, move
 from compiling.words import little_32, network_32, network_64
 
 COMPLETE, ENDED, WRONG_COUNT, WRONG_LENGTH = 0, 1, 2, 3
@@ -250,9 +250,7 @@ def put_bytes(out: U8, at: I64, valid: B1, offsets: I64, data: npt.NDArray[np.ui
             _put_length(out, here, -1)
             at[row] = here + 4
             continue
-        field = data[offsets[row] : offsets[row + 1]]
-        _put_length(out, here, field.size)
-        into = out[here + 4 : here + 4 + field.size]
-        for k in range(field.size):
-            into[k] = field[k]
-        at[row] = here + 4 + field.size
+        size = int(offsets[row + 1] - offsets[row])
+        _put_length(out, here, size)
+        copy_exactly(out, int(here + 4), data, int(offsets[row]), int(offsets[row + 1]))
+        at[row] = here + 4 + size
