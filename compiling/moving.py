@@ -1,6 +1,6 @@
 """Many bytes at a time from array to array, for compiled writers that copy many short pieces of text.
 
-A loop over the bytes of pieces of ten to forty costs about a nanosecond a byte; this costs one for sixteen of them.
+A loop over the bytes of pieces of ten to forty costs about a nanosecond a byte; this costs one for sixteen.
 """
 
 from __future__ import annotations
