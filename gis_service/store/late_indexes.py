@@ -20,6 +20,7 @@ from gis_service.store.schema import ELEMENT_LAYERS
 
 _PATIENCE = "2s"
 _KEY_PATIENCE_S, _KEY_ASKS_FOR, _KEY_PAUSE_S = 60.0, "100ms", 0.4
+_OUTLASTS_AUTOVACUUM = "5s"  # it gives way to whoever has waited for `deadlock_timeout`, which is a second
 _MEMORY = "512MB"
 
 _SPATIAL = """
@@ -32,6 +33,11 @@ _KEYS = """
 SELECT k.conname, t.relname, pg_get_indexdef(k.conindid)
 FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid
 WHERE k.contype = 'p' AND k.conrelid = ANY(%s::regclass[])
+"""
+_ONLY_MAINTAINED = """
+SELECT bool_and(mode = 'ShareUpdateExclusiveLock') FROM pg_locks
+WHERE relation = %s::regclass AND granted AND pid <> pg_backend_pid()
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 _TABLES = [layer.name for layer in ELEMENT_LAYERS]
 
@@ -114,8 +120,9 @@ def build(index: LateIndex, held: extensions.connection) -> None:
 def restore_key(index: LateIndex, held: extensions.connection) -> bool:
     """Make a unique index the table's primary key again, in a moment when nobody uses the table.
 
-    Who comes while it waits for that moment waits too, so it asks for short. False, and left to whoever comes
-    next, where the table was in use all the time.
+    Who comes while it waits for that moment waits too, so it asks for short; unless nobody but autovacuum
+    holds the table, as on many new rows, which would not notice. False, and left to whoever comes next, where
+    the table was in use all the time.
     """
     restore = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} PRIMARY KEY USING INDEX {}").format(
         *map(sql.Identifier, (index.table, index.name, index.name))
@@ -125,7 +132,10 @@ def restore_key(index: LateIndex, held: extensions.connection) -> bool:
         try:
             with held, held.cursor() as cursor:
                 cursor.execute("SET LOCAL synchronous_commit = off")
-                cursor.execute("SET LOCAL lock_timeout = %s", [_KEY_ASKS_FOR])
+                cursor.execute(_ONLY_MAINTAINED, [index.table])
+                only_maintained = cursor.fetchone() == (True,)
+                asks_for = _OUTLASTS_AUTOVACUUM if only_maintained else _KEY_ASKS_FOR
+                cursor.execute("SET LOCAL lock_timeout = %s", [asks_for])
                 cursor.execute("DELETE FROM index_to_build WHERE name = %s", [index.name])
                 if cursor.rowcount:
                     cursor.execute(restore)

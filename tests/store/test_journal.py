@@ -241,6 +241,42 @@ def test_a_reader_who_stays_keeps_the_key_waiting_and_the_next_start_makes_it_go
     assert store.build_missing_indexes() == ["switch_pkey"]
 
 
+def test_a_key_does_not_wait_for_an_autovacuum_to_end(
+    grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL cancels it for whoever has waited for a second, and for nobody who asks for less."""
+    monkeypatch.setattr(loading, "_MANY", 1)
+    monkeypatch.setattr(late_indexes, "_KEY_PATIENCE_S", 4.0)
+    really_restore = late_indexes.restore_key
+    vacuumed = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 'connectivity_node'::regclass"
+
+    met: list[str] = []
+
+    def restore_amid_vacuum(index: late_indexes.LateIndex, held: psycopg2.extensions.connection) -> bool:
+        if index.table == "connectivity_node" and not met:
+            met.append(index.table)
+            wait_for(lambda: grid_database.query(vacuumed) == [(1,)])
+        return really_restore(index, held)
+
+    monkeypatch.setattr(late_indexes, "restore_key", restore_amid_vacuum)
+    at_once = "vacuum_insert_threshold = 0, autovacuum_vacuum_insert_scale_factor = 0"
+    slowly = "vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"  # some 400 ms a page
+    with closing(psycopg2.connect(grid_database.dsn)) as owner:
+        owner.autocommit = True
+        tell = owner.cursor().execute
+        try:
+            tell("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+            tell("SELECT pg_reload_conf()")
+            tell(f"ALTER TABLE connectivity_node SET (autovacuum_{at_once}, autovacuum_{slowly})")
+            store.load_package(trunk_package(["450122"], 3_000))
+        finally:
+            tell("ALTER SYSTEM RESET autovacuum_naptime")
+            tell("SELECT pg_reload_conf()")
+            names = (one.split(" =")[0] for one in f"{at_once}, autovacuum_{slowly}".split(", autovacuum_"))
+            tell(f"ALTER TABLE connectivity_node RESET ({', '.join(f'autovacuum_{name}' for name in names)})")
+    assert grid_database.query("SELECT name FROM index_to_build") == []
+
+
 def test_a_first_load_returns_when_its_indexes_are_on_the_disk(
     grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
