@@ -1,8 +1,9 @@
 """Texts of customers that were listed before, kept while there is room to be copied.
 
 What is told of a customer follows from the tables alone, so a text is right for as long as these are. For
-compiled code that keeps the GIL, which is the lock. A full shelf stays as it is, for to keep costs as much as to
-copy what is kept; only once many times as much was written anew is all forgotten, as others may be asked for now.
+compiled code that keeps the GIL, which is the lock. A full shelf stays as it is, for to keep costs as much
+as to copy what is kept; only once many times as much was written anew is all forgotten, as others may be
+asked for now.
 """
 
 from __future__ import annotations
