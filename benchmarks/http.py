@@ -1,8 +1,8 @@
 """The outage question over HTTP: the engine's one process beside Django under gunicorn with a recursive CTE.
 
 Both serve the same database on the same machine, one worker each, and are asked in turn by wrk over sixteen
-connections, a random one of all switches each time, so that little of what an answer is made of was asked for
-shortly before. A figure is the time of a request: the inverse of their rate.
+connections: a random one of a few thousand switches each time, or any of them, so that little of what an
+answer is made of was asked for shortly before. A figure is the time of a request: the inverse of their rate.
 """
 
 from __future__ import annotations
@@ -28,18 +28,28 @@ from benchmarks.server import server
 from benchmarks.setting import Setting
 from gis_service.errors import NotReady
 
-NAMES = ("http-outage-counts", "http-outage-lists")
-CUSTOMERS, SWITCHES, COMPARED, CONNECTIONS = 1_000_000, 50_000, 40, 16
-_INCLUDE: dict[str, list[str]] = {"http-outage-counts": [], "http-outage-lists": ["customers", "districts"]}
-_SCRIPT = """local ids, include = {}, "[]"
+CUSTOMERS, COMPARED, CONNECTIONS = 1_000_000, 40, 16
+_SOME, _ANY = 2_000, 50_000
+_LISTS = ["customers", "districts"]
+_ASKED: dict[str, tuple[list[str], int]] = {
+    "http-outage-counts": ([], _SOME),
+    "http-outage-lists": (_LISTS, _SOME),
+    "http-outage-any-counts": ([], _ANY),
+    "http-outage-any-lists": (_LISTS, _ANY),
+}
+"""What is asked for, and of how many switches, where there are as many."""
+NAMES = tuple(_ASKED)
+_SCRIPT = """local requests = {}
 function init(args)
-  for id in io.lines(args[1]) do ids[#ids + 1] = id end
-  include = args[2]
+  for id in io.lines(args[1]) do
+    local body = '{"out":["' .. id .. '"],"include":' .. args[2] .. '}'
+    requests[#requests + 1] =
+      wrk.format("POST", "/v1/outage-impact", {["Content-Type"] = "application/json"}, body)
+  end
   math.randomseed(7)
 end
 function request()
-  local body = '{"out":["' .. ids[math.random(#ids)] .. '"],"include":' .. include .. '}'
-  return wrk.format("POST", "/v1/outage-impact", {["Content-Type"] = "application/json"}, body)
+  return requests[math.random(#requests)]
 end
 function done(summary)
   local wrong = summary.errors
@@ -62,9 +72,6 @@ def contests(setting: Setting) -> Iterator[Match | LeftOut]:
     here = ground(setting, customers)
     with server(setting) as cluster:
         dsn = served_database(cluster, here, setting)
-        switches = setting.data / "switches.txt"
-        ids = _ids(here, setting.some(SWITCHES))
-        switches.write_text("\n".join(ids) + "\n")
         script = setting.data / "ask.lua"
         script.write_text(_SCRIPT)
         peer = [sys.executable, "-m", "gunicorn", "-k", "gthread", "-w", "1", "--threads", str(CONNECTIONS)]
@@ -79,11 +86,14 @@ def contests(setting: Setting) -> Iterator[Match | LeftOut]:
                 log=setting.data / "gunicorn.log",
             ) as theirs,
         ):
-            for name, include in _INCLUDE.items():
+            for name, (include, number) in _ASKED.items():
                 listed = " and ".join(include) or "counts alone"
+                ids = _ids(here, setting.some(number))
+                switches = setting.data / f"switches-{number}.txt"
+                switches.write_text("\n".join(ids) + "\n")
                 yield Match(
                     name=name,
-                    work=f"a random switch out, {listed}, {customers:,} customers, over HTTP by "
+                    work=f"one of {len(ids):,} switches out, {listed}, {customers:,} customers, over HTTP by "
                     f"{CONNECTIONS} connections",
                     peer="Django without middleware, gunicorn gthread with as many threads, recursive CTE",
                     ours=partial(_per_request, ours, script, switches, include, setting),
