@@ -8,14 +8,13 @@ a network with a forest for each phase, and power that does not add up exactly.
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import numpy as np
-from numba.core import types
 from numba.experimental import structref
 
 from compiling import B1, I64, U8, brief, compiled
 from compiling.moving import literal, put
+from compiling.structures import StructureType, define
 from gis_service.engine.counted_rows import COUNTED, FEW, NO_KVA, CountedArrays, tally, write_counts
 from gis_service.engine.district_rows import are_among, write_districts
 from gis_service.engine.page import Page
@@ -40,10 +39,8 @@ _TAIL_ROOM = _CUSTOMERS.size + 2 * _END.size
 """Bytes that are left for what stands behind a list, with what a moving copy overshoots."""
 
 
-@structref.register
-class _GroundType(types.StructRef):
-    def preprocess_fields(self, fields: Any) -> Any:
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
+class _GroundType(StructureType):
+    """Of `Ground`."""
 
 
 class Ground(structref.StructRefProxy):
@@ -55,9 +52,7 @@ class Ground(structref.StructRefProxy):
     counted: CountedArrays
 
 
-structref.define_proxy(  # type: ignore[no-untyped-call]
-    Ground, _GroundType, ["held", "open", "moved", "counted"]
-)
+define(Ground, _GroundType)
 
 
 @compiled

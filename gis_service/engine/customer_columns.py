@@ -6,19 +6,15 @@ columns. Knows the columns; `customer_rows` knows the text.
 
 from __future__ import annotations
 
-from typing import Any
-
-from numba.core import types
 from numba.experimental import structref
 
 from compiling import F64, I32, I64, U8, compiled
+from compiling.structures import StructureType, define
 from gis_service.engine.customer_rows import U32, Codes, write_rows
 
 
-@structref.register
-class _ColumnsType(types.StructRef):
-    def preprocess_fields(self, fields: Any) -> Any:
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
+class _ColumnsType(StructureType):
+    """Of `Columns`."""
 
 
 class Columns(structref.StructRefProxy):
@@ -47,23 +43,7 @@ class Columns(structref.StructRefProxy):
     district: I32
 
 
-_FIELDS = [
-    "first",
-    "id_offsets",
-    "id_data",
-    "node_offsets",
-    "node_data",
-    "class_codes",
-    "class_ends",
-    "class_words",
-    "grade_codes",
-    "grade_ends",
-    "grade_words",
-    "kva",
-    "xy",
-    "district",
-]
-structref.define_proxy(Columns, _ColumnsType, _FIELDS)  # type: ignore[no-untyped-call]
+define(Columns, _ColumnsType)
 
 
 @compiled
@@ -102,10 +82,8 @@ def hold_columns(
     )
 
 
-@structref.register
-class _NamesType(types.StructRef):
-    def preprocess_fields(self, fields: Any) -> Any:
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
+class _NamesType(StructureType):
+    """Of `Names`."""
 
 
 class Names(structref.StructRefProxy):
@@ -121,7 +99,7 @@ class Names(structref.StructRefProxy):
     data: U8
 
 
-structref.define_proxy(Names, _NamesType, ["first", "rows", "offsets", "data"])  # type: ignore[no-untyped-call]
+define(Names, _NamesType)
 
 
 @compiled

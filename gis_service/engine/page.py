@@ -6,21 +6,17 @@ opens it.
 
 from __future__ import annotations
 
-from typing import Any
-
-from numba.core import types
 from numba.experimental import structref
 
 from compiling import I64, U8, compiled
+from compiling.structures import StructureType, define
 from gis_service.engine.customer_columns import Columns, Names
 from gis_service.engine.district_rows import DistrictTexts
 from gis_service.engine.shelf import Shelf
 
 
-@structref.register
-class _PageType(types.StructRef):
-    def preprocess_fields(self, fields: Any) -> Any:
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
+class _PageType(StructureType):
+    """Of `Page`."""
 
 
 class Page(structref.StructRefProxy):
@@ -45,8 +41,7 @@ class Page(structref.StructRefProxy):
     shelf: Shelf
 
 
-_FIELDS = ["first", "stop", "columns", "names", "districts", "plain", "lead_ends", "leads", "shelf"]
-structref.define_proxy(Page, _PageType, _FIELDS)  # type: ignore[no-untyped-call]
+define(Page, _PageType)
 
 
 @compiled

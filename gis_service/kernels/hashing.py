@@ -8,22 +8,18 @@ earlier, so of equal texts the first row wins.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba.core import types
 from numba.experimental import structref
 
+from compiling.structures import StructureType, define
 from gis_service.kernels.compiled import I32, I64, U8, brief, compiled
 from gis_service.kernels.texts import U32, U64, Int, hash_bytes
 
 NOWHERE = -1
 
 
-@structref.register
-class _TablesType(types.StructRef):
-    def preprocess_fields(self, fields: Any) -> Any:
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
+class _TablesType(StructureType):
+    """Of `Tables`."""
 
 
 class Tables(structref.StructRefProxy):
@@ -34,7 +30,7 @@ class Tables(structref.StructRefProxy):
     bounds: I64
 
 
-structref.define_proxy(Tables, _TablesType, ["tags", "slot_rows", "bounds"])  # type: ignore[no-untyped-call]
+define(Tables, _TablesType)
 
 
 @compiled

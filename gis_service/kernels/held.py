@@ -5,11 +5,9 @@ Handing twenty arrays over to compiled code takes longer than a small question, 
 
 from __future__ import annotations
 
-from typing import Any
-
-from numba.core import types
 from numba.experimental import structref
 
+from compiling.structures import StructureType, define
 from gis_service.kernels.chords import Chords, Loops, find_loops
 from gis_service.kernels.compiled import B1, compiled
 from gis_service.kernels.forest import Forest
@@ -17,10 +15,8 @@ from gis_service.kernels.hung import Hung
 from gis_service.kernels.switches import Switches, order_switches
 
 
-@structref.register
-class _HeldType(types.StructRef):
-    def preprocess_fields(self, fields: Any) -> Any:
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)  # type: ignore[no-untyped-call]
+class _HeldType(StructureType):
+    """Of `Held`."""
 
 
 class Held(structref.StructRefProxy):
@@ -35,9 +31,7 @@ class Held(structref.StructRefProxy):
     first_switch: int
 
 
-structref.define_proxy(  # type: ignore[no-untyped-call]
-    Held, _HeldType, ["forest", "chords", "loops", "hung", "switches", "bits", "first_switch"]
-)
+define(Held, _HeldType)
 
 
 @compiled

@@ -34,10 +34,12 @@ SELECT k.conname, t.relname, pg_get_indexdef(k.conindid)
 FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid
 WHERE k.contype = 'p' AND k.conrelid = ANY(%s::regclass[])
 """
-_ONLY_MAINTAINED = """
-SELECT bool_and(mode = 'ShareUpdateExclusiveLock') FROM pg_locks
-WHERE relation = %s::regclass AND granted AND pid <> pg_backend_pid()
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+# Autovacuum works for no user, which is told of it to whoever asks; that it is autovacuum is not.
+_ONLY_AUTOVACUUM = """
+SELECT bool_and(a.pid IS NOT NULL AND a.usesysid IS NULL)
+FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+WHERE l.relation = %s::regclass AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 _TABLES = [layer.name for layer in ELEMENT_LAYERS]
 
@@ -132,9 +134,9 @@ def restore_key(index: LateIndex, held: extensions.connection) -> bool:
         try:
             with held, held.cursor() as cursor:
                 cursor.execute("SET LOCAL synchronous_commit = off")
-                cursor.execute(_ONLY_MAINTAINED, [index.table])
-                only_maintained = cursor.fetchone() == (True,)
-                asks_for = _OUTLASTS_AUTOVACUUM if only_maintained else _KEY_ASKS_FOR
+                cursor.execute(_ONLY_AUTOVACUUM, [index.table])
+                only_autovacuum = cursor.fetchone() == (True,)
+                asks_for = _OUTLASTS_AUTOVACUUM if only_autovacuum else _KEY_ASKS_FOR
                 cursor.execute("SET LOCAL lock_timeout = %s", [asks_for])
                 cursor.execute("DELETE FROM index_to_build WHERE name = %s", [index.name])
                 if cursor.rowcount:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -90,8 +89,7 @@ def test_nothing_is_answered_at_hand_that_would_have_to_be_waited_for(
     guide.is_sure = False  # a change was announced
     assert engine.outage_text_at_hand(case, ()) is None
     guide.is_sure = True
-    now = time.monotonic()
-    monkeypatch.setattr("gis_service.engine.pages.time.monotonic", lambda: now + 100)
+    monkeypatch.setattr("gis_service.engine.pages._OPEN_S", 0.0)
     assert engine.outage_text_at_hand(case, ("customers",)) is None  # its columns are to be opened anew
     assert engine.outage_text_at_hand(case, ()) is not None
     engine.current.follow(None)  # the database would have to be asked

@@ -259,22 +259,50 @@ def test_a_key_does_not_wait_for_an_autovacuum_to_end(
         return really_restore(index, held)
 
     monkeypatch.setattr(late_indexes, "restore_key", restore_amid_vacuum)
-    at_once = "vacuum_insert_threshold = 0, autovacuum_vacuum_insert_scale_factor = 0"
-    slowly = "vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"  # some 400 ms a page
+    at_once_and_slowly = {  # some 400 ms a page
+        "autovacuum_vacuum_insert_threshold": 0,
+        "autovacuum_vacuum_insert_scale_factor": 0,
+        "autovacuum_vacuum_cost_delay": 100,
+        "autovacuum_vacuum_cost_limit": 1,
+    }
+    told = ", ".join(f"{name} = {value}" for name, value in at_once_and_slowly.items())
     with closing(psycopg2.connect(grid_database.dsn)) as owner:
         owner.autocommit = True
         tell = owner.cursor().execute
         try:
             tell("ALTER SYSTEM SET autovacuum_naptime = '1s'")
             tell("SELECT pg_reload_conf()")
-            tell(f"ALTER TABLE connectivity_node SET (autovacuum_{at_once}, autovacuum_{slowly})")
+            tell(f"ALTER TABLE connectivity_node SET ({told})")
             store.load_package(trunk_package(["450122"], 3_000))
         finally:
             tell("ALTER SYSTEM RESET autovacuum_naptime")
             tell("SELECT pg_reload_conf()")
-            names = (one.split(" =")[0] for one in f"{at_once}, autovacuum_{slowly}".split(", autovacuum_"))
-            tell(f"ALTER TABLE connectivity_node RESET ({', '.join(f'autovacuum_{name}' for name in names)})")
+            tell(f"ALTER TABLE connectivity_node RESET ({', '.join(at_once_and_slowly)})")
     assert grid_database.query("SELECT name FROM index_to_build") == []
+
+
+def test_a_key_is_left_for_later_where_somebody_maintains_the_table_by_hand(
+    grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody cancels that for the sake of a key, and readers would have to wait behind the key."""
+    monkeypatch.setattr(loading, "_MANY", 1)
+    monkeypatch.setattr(late_indexes, "_KEY_PATIENCE_S", 0.1)
+    really_restore = late_indexes.restore_key
+    with closing(psycopg2.connect(grid_database.dsn)) as operator:
+        ends = threading.Timer(3.0, operator.rollback)  # sooner than a key outlasts an autovacuum
+
+        def restore(index: late_indexes.LateIndex, held: psycopg2.extensions.connection) -> bool:
+            if index.name == "switch_pkey" and not ends.is_alive():
+                operator.cursor().execute("LOCK TABLE switch IN SHARE UPDATE EXCLUSIVE MODE")
+                ends.start()
+            return really_restore(index, held)
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(late_indexes, "restore_key", restore)
+            store.load_package(trunk_package(["450122"], 20))
+        left = grid_database.query("SELECT name FROM index_to_build")
+        ends.join()
+    assert left == [("switch_pkey",)]
 
 
 def test_a_first_load_returns_when_its_indexes_are_on_the_disk(
