@@ -21,7 +21,11 @@ from gis_service.store.schema import ELEMENT_LAYERS
 _PATIENCE = "2s"
 _KEY_PATIENCE_S, _KEY_ASKS_FOR, _KEY_PAUSE_S = 60.0, "100ms", 0.4
 _OUTLASTS_AUTOVACUUM = "5s"  # it gives way to whoever has waited for `deadlock_timeout`, which is a second
-_MEMORY = "512MB"
+_MEMORY, _MEMORY_FOR_KEYS = "512MB", "1MB"
+# Rows lie nearly in the order of their keys. Sorted by the few thousand, what is in order already costs one look,
+# and the rest fits into the processor's cache: also of ten million rows the quickest but for a tenth.
+
+_SPATIAL_TAKES = 2  # times a key of the same table, about
 
 _SPATIAL = """
 SELECT c.relname, t.relname, pg_get_indexdef(i.indexrelid)
@@ -97,7 +101,11 @@ def to_build(held: extensions.connection) -> list[LateIndex]:
             "SELECT relname, pg_relation_size(oid) FROM pg_class WHERE oid = ANY(%s::regclass[])", [_TABLES]
         )
         sizes = dict(cursor.fetchall())
-    return sorted(found, key=lambda one: (one.is_key, -sizes.get(one.table, 0), one.name))
+
+    def work(one: LateIndex) -> int:
+        return sizes.get(one.table, 0) * (1 if one.is_key else _SPATIAL_TAKES)
+
+    return sorted(found, key=lambda one: (-work(one), one.name))
 
 
 def build(index: LateIndex, held: extensions.connection) -> None:
@@ -107,7 +115,7 @@ def build(index: LateIndex, held: extensions.connection) -> None:
     the server loses by dying is the index and that it was built, and `wait_for_disk` waits for all of them.
     """
     with held, held.cursor() as cursor:
-        cursor.execute("SET LOCAL maintenance_work_mem = %s", [_MEMORY])
+        cursor.execute("SET LOCAL maintenance_work_mem = %s", [_MEMORY_FOR_KEYS if index.is_key else _MEMORY])
         cursor.execute("SET LOCAL synchronous_commit = off")
         # the sessions of a load keep every core busy by themselves
         cursor.execute("SET LOCAL max_parallel_maintenance_workers = 0")
