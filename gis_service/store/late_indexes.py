@@ -76,6 +76,7 @@ def set_aside(held: extensions.connection) -> bool:
             if distributed(cursor) or not hold_for_indexing(cursor):
                 return False
             cursor.execute("SET LOCAL lock_timeout = %s", [_PATIENCE])
+            cursor.execute("SET LOCAL synchronous_commit = off")  # the commits of rows wait, after this one
             cursor.execute(_SPATIAL, [_TABLES])
             for name, _, definition in cursor.fetchall():
                 cursor.execute(note, [name, definition])

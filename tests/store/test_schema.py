@@ -58,6 +58,9 @@ def wrong_values() -> Iterator[tuple[str, str, object]]:
     for layer in LAYERS:
         for column in layer.columns:
             if column.name == "county_code":
+                yield layer.name, column.name, None
+                continue  # what else is wrong with a code, only the table `county` says
+            if layer.name == "county" and column.name == "code":
                 yield from ((layer.name, column.name, wrong) for wrong in ("", "0", "0" * 13))
             if column.choices is not None:
                 yield layer.name, column.name, "no such choice"
