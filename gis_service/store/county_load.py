@@ -20,6 +20,7 @@ from gis_service.store.record import GridTransaction
 from gis_service.store.refusals import already_loaded, refuse_dangling, refuse_if_others_moved, vanishing
 from gis_service.store.steady import hold_counties
 from gis_service.store.stored_ids import StoredIds
+from gis_service.store.table_turns import Turns
 from gis_service.store.versions import CountyVersion, raise_version, read_versions
 from sharding.distribute import one_node_at_a_time
 
@@ -61,6 +62,8 @@ class CountyLoad:
     ----------
     run
         The county's line in the journal.
+    turns
+        Shared with the counties whose rows go into the same tables meanwhile.
     await_turn
         Called when the rows are in and before any lock is taken for the commit.
     on_loaded
@@ -71,6 +74,7 @@ class CountyLoad:
     county: str
     tables: CountyTables
     run: int
+    turns: Turns
     await_turn: Callable[[], None]
     on_loaded: OnLoaded | None
 
@@ -87,7 +91,7 @@ class CountyLoad:
             self.await_turn()
             self._lock(cursor, locks)
             states = self._clear(cursor)
-        rows = put_in(cursor, self.county, self.tables, self.terms.progress)
+        rows = put_in(cursor, self.county, self.tables, self.terms.progress, self.turns)
         if not replaced:
             self.await_turn()
             self._lock(cursor, locks)

@@ -20,6 +20,7 @@ from gis_service.ingest.frames import GridPackage
 from gis_service.ingest.spec import BY_NAME, LAYERS, Layer
 from gis_service.store.database import rely_on_all_nodes
 from gis_service.store.schema import ELEMENT_LAYERS, GEOMETRY, arrow_types
+from gis_service.store.table_turns import Turns
 from sharding.copy import copy_in, sorted_by
 
 REFERRED = {column.refers_to for layer in ELEMENT_LAYERS for column in layer.columns if column.refers_to}
@@ -50,20 +51,31 @@ def tables_of(package: Package, county: str) -> CountyTables:
 
 
 def put_in(
-    cursor: extensions.cursor, county: str, tables: CountyTables, progress: Callable[[str, str, int], None]
+    cursor: extensions.cursor,
+    county: str,
+    tables: CountyTables,
+    progress: Callable[[str, str, int], None],
+    turns: Turns,
 ) -> dict[str, int]:
     """Append the county's elements in the order of their ids; the number of rows by layer."""
-    counts: dict[str, int] = {}
-    for layer in ELEMENT_LAYERS:
-        rows = sorted_by(_checked(layer, county, tables[layer.name]), "id")
-        _refuse_repeated(layer, county, rows["id"])
-        if layer.name == "switch":
-            rows = rows.append_column("open_at_load", rows["open"])
-        if len(rows):
-            copy_in(cursor, sql.Identifier(layer.name), rows)
-        counts[layer.name] = len(rows)
-        progress(county, layer.name, len(rows))
+    counts = dict.fromkeys((layer.name for layer in ELEMENT_LAYERS), 0)
+    left = list(counts)
+    while left:
+        with turns.first_free(left) as name:
+            counts[name] = _put_layer(cursor, county, BY_NAME[name], tables[name])
+        left.remove(name)
+        progress(county, name, counts[name])
     return counts
+
+
+def _put_layer(cursor: extensions.cursor, county: str, layer: Layer, rows: pa.Table) -> int:
+    rows = sorted_by(_checked(layer, county, rows), "id")
+    _refuse_repeated(layer, county, rows["id"])
+    if layer.name == "switch":
+        rows = rows.append_column("open_at_load", rows["open"])
+    if len(rows):
+        copy_in(cursor, sql.Identifier(layer.name), rows)
+    return len(rows)
 
 
 def take_out(cursor: extensions.cursor, county: str) -> None:

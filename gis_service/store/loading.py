@@ -8,37 +8,27 @@ other stored counties have to say is checked again here.
 from __future__ import annotations
 
 import dataclasses
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
 
-from psycopg2 import Error, extensions, sql
+from psycopg2 import Error, extensions
 
-from gis_service.errors import InvalidInput, NotReady, UnknownId
-from gis_service.ingest.spec import BY_NAME
-from gis_service.store import late_indexes
+from gis_service.errors import InvalidInput, UnknownId
+from gis_service.store import late_indexes, load_statistics
 from gis_service.store.county_load import CountyLoad, LoadedCounty, OnLoaded, Progress, Terms
 from gis_service.store.county_rows import CountyTables, Package, tables_of
-from gis_service.store.database import (
-    LONG_DEADLINE_S,
-    distributed,
-    in_transaction,
-    is_refusal,
-    rely_on,
-    rely_on_all_nodes,
-)
+from gis_service.store.database import LONG_DEADLINE_S, distributed, in_transaction, is_refusal, rely_on
 from gis_service.store.journal import begin_runs, forget_runs
-from gis_service.store.late_indexes import LateIndex
+from gis_service.store.load_crew import Crew, crew_of
 from gis_service.store.locks import hold_for_loading, load_session, write_locks
 from gis_service.store.refusals import refuse_before_any_work
-from gis_service.store.schema import ELEMENT_LAYERS, GEOMETRY, arrow_types
 from gis_service.store.stored_ids import StoredIds
+from gis_service.store.table_turns import Turns
 from gis_service.store.versions import read_versions
 from sharding.placement import nodes
 
@@ -46,9 +36,6 @@ _WORTH_ANALYSING = 20_000  # rows; below, autovacuum is soon enough
 _MANY = 50_000  # rows expected of the load; below, one county after another is as quick
 _AT_ONCE = 2
 _AT_ONCE_FOR_A_WORKER, _MOST_AT_ONCE = 2, 8  # on a cluster; each county under way is held in memory
-
-_T = TypeVar("_T")
-_Work = Callable[[extensions.connection], object]
 
 
 def unreported(county: str, layer: str, rows: int) -> None:
@@ -125,52 +112,6 @@ class _Stopped(Exception):
     """Another county of the load failed, so this one is not committed either."""
 
 
-class _Crew:
-    """Sessions that work side by side, each in a thread."""
-
-    def __init__(self, session: extensions.connection, threads: ThreadPoolExecutor) -> None:
-        self._threads = threads
-        self._free: queue.SimpleQueue[extensions.connection] = queue.SimpleQueue()
-        self.join(session)
-
-    def join(self, session: extensions.connection) -> None:
-        """Let one more session take part."""
-        self._free.put(session)
-
-    def begin(self, work: Callable[[extensions.connection], _T]) -> Future[_T]:
-        """Start the work when a session is free; waits until then, so that no more is kept in memory."""
-        session = self._free.get()
-
-        def run() -> _T:
-            try:
-                return work(session)
-            finally:
-                self._free.put(session)
-
-        return self._threads.submit(run)
-
-    def all(self, works: Iterable[_Work]) -> None:
-        """Do all of this, begun in this order, and return when it is done."""
-        for one in [self.begin(work) for work in works]:
-            one.result()
-
-
-@contextmanager
-def _crew(held: extensions.connection, size: int) -> Iterator[_Crew]:
-    """A crew of this session and as many more as the size says and the server lets in, opened meanwhile."""
-
-    def open_one() -> None:
-        with suppress(NotReady):
-            crew.join(kept.enter_context(load_session()))
-
-    with ExitStack() as kept, ThreadPoolExecutor(size) as threads:
-        crew = _Crew(held, threads)
-        opening = [threads.submit(open_one) for _ in range(size - 1)]
-        yield crew
-        for one in opening:
-            one.result()
-
-
 class _Load:
     """One load, from its first lock to its last index."""
 
@@ -184,6 +125,7 @@ class _Load:
         self._on_loaded = on_loaded
         self._telling = threading.Lock()
         self._stop = threading.Event()
+        self._turns: Turns | None = Turns()
 
     def run(self) -> list[LoadedCounty]:
         if not self._counties:
@@ -197,6 +139,8 @@ class _Load:
                 refuse_before_any_work(cursor, self._package, self._counties, self._terms.replace)
                 empty = not read_versions(cursor)
                 at_once = _sessions(cursor)
+                if distributed(cursor):
+                    self._turns = None  # a table is many there, on many nodes
                 runs = begin_runs(cursor, self._counties, self._terms.at)
             try:
                 return self._run(held, runs, empty=empty, at_once=at_once)
@@ -213,7 +157,7 @@ class _Load:
         first = tables_of(self._package, self._counties[0])
         many = len(self._counties) * sum(map(len, first.values())) >= _MANY
         done: list[LoadedCounty] = []
-        with _crew(held, at_once if many else 1) as crew:
+        with crew_of(held, at_once if many else 1) as crew:
             if many and empty:
                 late_indexes.set_aside(held)
             try:
@@ -222,7 +166,7 @@ class _Load:
                 self._complete(held, crew, sum(sum(one.rows.values()) for one in done))
         return done
 
-    def _load_counties(self, crew: _Crew, runs: Mapping[str, int], first: CountyTables) -> list[LoadedCounty]:
+    def _load_counties(self, crew: Crew, runs: Mapping[str, int], first: CountyTables) -> list[LoadedCounty]:
         loads: list[Future[LoadedCounty]] = []
         try:
             for number, county in enumerate(self._counties):
@@ -236,6 +180,7 @@ class _Load:
                     county,
                     tables,
                     runs[county],
+                    self._turns or Turns(),
                     partial(self._await_turn, before),
                     self._on_loaded if last else None,
                 )
@@ -275,13 +220,13 @@ class _Load:
         with self._telling:
             self._progress(county, layer, rows)
 
-    def _complete(self, held: extensions.connection, crew: _Crew, rows: int) -> None:
+    def _complete(self, held: extensions.connection, crew: Crew, rows: int) -> None:
         """Build the indexes that wait for it, and tell the planner of many new rows."""
         if held.closed:
             return  # the load failed because of that, and says so; the next one builds them
         waiting = late_indexes.to_build(held)
         building = [partial(late_indexes.build, index) for index in waiting]
-        first, last = _statistics(waiting) if rows >= _WORTH_ANALYSING else ([], [])
+        first, last = load_statistics.before_and_after(waiting) if rows >= _WORTH_ANALYSING else ([], [])
         crew.all([*first, *building, *last])
         crew.all([partial(late_indexes.restore_key, index) for index in waiting if index.is_key])
         if waiting:
@@ -294,36 +239,3 @@ def _sessions(cursor: extensions.cursor) -> int:
         return _AT_ONCE
     workers = sum(not node.coordinator for node in nodes(cursor))
     return min(_MOST_AT_ONCE, max(_AT_ONCE, _AT_ONCE_FOR_A_WORKER * workers))
-
-
-def _statistics(waiting: Sequence[LateIndex]) -> tuple[list[_Work], list[_Work]]:
-    """The planner's statistics of all tables: what to gather before indexes are built, and what after.
-
-    A table's statistics wait for an index of it that is being built. The largest tables' spatial indexes are
-    built first and some table's key last, so tables without a spatial index come before and all others after.
-    """
-    late = {index.table for index in waiting if not index.is_key}
-    of = {layer.name: partial(_analyse, layer.name) for layer in ELEMENT_LAYERS}
-    by_size = list(dict.fromkeys([*(index.table for index in waiting), *of]))
-    return (
-        [of[table] for table in by_size if table not in late],
-        [of[table] for table in by_size if table in late],
-    )
-
-
-def _analyse(table: str, held: extensions.connection) -> None:
-    """Rough statistics at once, from a thirtieth of the usual sample; autovacuum makes the fine ones.
-
-    It comes because every column is named: only an ANALYZE that names none counts as autovacuum's own. On a
-    cluster that asks every node, and waits for none.
-    """
-    columns = [*arrow_types(BY_NAME[table]), GEOMETRY]
-    with held, held.cursor() as cursor:
-        try:
-            rely_on_all_nodes(cursor)
-        except NotReady:
-            return
-        cursor.execute("SET LOCAL default_statistics_target = 3")
-        cursor.execute("SET LOCAL synchronous_commit = off")
-        named = sql.SQL(", ").join(map(sql.Identifier, columns))
-        cursor.execute(sql.SQL("ANALYZE {} ({})").format(sql.Identifier(table), named))

@@ -19,7 +19,7 @@ import pytest
 from gis_service import store
 from gis_service.errors import Conflict, InvalidInput, NotReady
 from gis_service.ingest.package import GridPackage, tables_from_package, write_package
-from gis_service.store import late_indexes, loading
+from gis_service.store import late_indexes, load_crew, load_statistics, loading
 from gis_service.store.journal import UnfinishedLoad, begin_runs
 from gis_service.store.locks import hold_for_indexing, load_session
 from gis_service.store.schema import ELEMENT_LAYERS
@@ -135,8 +135,11 @@ def test_statistics_wait_for_no_index_of_their_table(
 ) -> None:
     monkeypatch.setattr(loading, "_MANY", 1)
     monkeypatch.setattr(loading, "_WORTH_ANALYSING", 1)
+    with closing(psycopg2.connect(grid_database.dsn)) as owner:
+        owner.autocommit = True
+        owner.cursor().execute("VACUUM")  # of what other tests deleted, all of which is no longer looked at
     begun: list[tuple[str, str]] = []
-    really_build, really_analyse = late_indexes.build, loading._analyse
+    really_build, really_analyse = late_indexes.build, load_statistics.analyse
 
     def build(index: late_indexes.LateIndex, held: psycopg2.extensions.connection) -> None:
         begun.append(("build", index.table))
@@ -147,7 +150,7 @@ def test_statistics_wait_for_no_index_of_their_table(
         really_analyse(table, held)
 
     monkeypatch.setattr(late_indexes, "build", build)
-    monkeypatch.setattr(loading, "_analyse", analyse)
+    monkeypatch.setattr(load_statistics, "analyse", analyse)
     store.load_package(trunk_package(["450122", "450123"], 300))
     for layer in ELEMENT_LAYERS:
         analysed = begun.index(("analyse", layer.name))
@@ -159,6 +162,37 @@ def test_statistics_wait_for_no_index_of_their_table(
             layer.name,
         )
         assert counted == rows
+
+
+def test_autovacuum_gathers_fine_statistics_after_the_rough_ones_of_a_load(
+    grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes of itself, for nobody asks it; an ANALYZE without columns would have told it to stay away."""
+    monkeypatch.setattr(loading, "_MANY", 1)
+    monkeypatch.setattr(loading, "_WORTH_ANALYSING", 1)
+    came = "SELECT count(last_autoanalyze) FROM pg_stat_user_tables WHERE relname = 'connectivity_node'"
+    bounds = """
+    SELECT array_length(histogram_bounds::text::text[], 1) FROM pg_stats
+    WHERE tablename = 'connectivity_node' AND attname = 'id'
+    """
+    with closing(psycopg2.connect(grid_database.dsn)) as owner:
+        owner.autocommit = True
+        tell = owner.cursor().execute
+        tell("SELECT pg_stat_reset()")
+        try:
+            tell("ALTER SYSTEM SET autovacuum = off")
+            tell("SELECT pg_reload_conf()")
+            store.load_package(trunk_package(["450122", "450123"], 300))
+            assert grid_database.query(bounds) == [(4,)]
+            tell("ALTER SYSTEM RESET autovacuum")
+            tell("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+            tell("SELECT pg_reload_conf()")
+            wait_for(lambda: grid_database.query(came) == [(1,)])
+        finally:
+            tell("ALTER SYSTEM RESET autovacuum")
+            tell("ALTER SYSTEM RESET autovacuum_naptime")
+            tell("SELECT pg_reload_conf()")
+    assert grid_database.query(bounds) == [(101,)]
 
 
 def test_a_load_goes_on_where_the_server_lets_no_further_session_in(
@@ -176,7 +210,8 @@ def test_a_load_goes_on_where_the_server_lets_no_further_session_in(
         with really_open() as held:
             yield held
 
-    monkeypatch.setattr(loading, "load_session", some)
+    for opens in (loading, load_crew):
+        monkeypatch.setattr(opens, "load_session", some)
     package = trunk_package(["450122", "450123"], 20)
     store.load_package(package)
     assert len(asked) == 2
