@@ -59,7 +59,7 @@ def put_in(
 ) -> dict[str, int]:
     """Append the county's elements in the order of their ids; the number of rows by layer."""
     counts = dict.fromkeys((layer.name for layer in ELEMENT_LAYERS), 0)
-    left = list(counts)
+    left = sorted(counts, key=lambda name: -tables[name].nbytes)  # who waits at the end waits for little
     while left:
         with turns.first_free(left) as name:
             counts[name] = _put_layer(cursor, county, BY_NAME[name], tables[name])

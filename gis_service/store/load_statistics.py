@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from psycopg2 import extensions, sql
@@ -10,25 +9,13 @@ from psycopg2 import extensions, sql
 from gis_service.errors import NotReady
 from gis_service.ingest.spec import BY_NAME
 from gis_service.store.database import rely_on_all_nodes
-from gis_service.store.late_indexes import LateIndex
 from gis_service.store.load_crew import Work
 from gis_service.store.schema import ELEMENT_LAYERS, GEOMETRY, arrow_types
 
 
-def before_and_after(waiting: Sequence[LateIndex]) -> tuple[list[Work], list[Work]]:
-    """The planner's statistics of all tables: what to gather before indexes are built, and what after.
-
-    A table's statistics and an index of it that is being built wait for each other. The longest index is
-    begun first, so nothing long is under way when the last one is: then come the tables that have a spatial
-    index, and before all indexes those that have none.
-    """
-    late = {index.table for index in waiting if not index.is_key}
-    of = {layer.name: partial(analyse, layer.name) for layer in ELEMENT_LAYERS}
-    by_size = list(dict.fromkeys([*(index.table for index in waiting), *of]))
-    return (
-        [of[table] for table in by_size if table not in late],
-        [of[table] for table in by_size if table in late],
-    )
+def of_all_tables() -> list[Work]:
+    """What is to be done, before indexes are built: an index and statistics of one table wait for each other."""
+    return [partial(analyse, layer.name) for layer in ELEMENT_LAYERS]
 
 
 def analyse(table: str, held: extensions.connection) -> None:

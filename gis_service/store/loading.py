@@ -34,6 +34,7 @@ from sharding.placement import nodes
 
 _WORTH_ANALYSING = 20_000  # rows; below, autovacuum is soon enough
 _MANY = 50_000  # rows expected of the load; below, one county after another is as quick
+_NEARLY_ALL = 8  # counties; of so many, statistics may miss the last one, which is under way meanwhile
 _AT_ONCE = 2
 _AT_ONCE_FOR_A_WORKER, _MOST_AT_ONCE = 2, 8  # on a cluster; each county under way is held in memory
 
@@ -125,6 +126,7 @@ class _Load:
         self._on_loaded = on_loaded
         self._telling = threading.Lock()
         self._stop = threading.Event()
+        self._gathering: list[Future[object]] = []
         self._turns: Turns | None = Turns()
 
     def run(self) -> list[LoadedCounty]:
@@ -168,6 +170,7 @@ class _Load:
 
     def _load_counties(self, crew: Crew, runs: Mapping[str, int], first: CountyTables) -> list[LoadedCounty]:
         loads: list[Future[LoadedCounty]] = []
+        rows = 0
         try:
             for number, county in enumerate(self._counties):
                 tables = first if number == 0 else tables_of(self._package, county)
@@ -185,8 +188,12 @@ class _Load:
                     self._on_loaded if last else None,
                 )
                 loads.append(crew.begin(partial(self._load, load)))
+                rows += sum(map(len, tables.values()))
                 del tables, load
+            if rows >= _WORTH_ANALYSING and len(loads) >= _NEARLY_ALL:
+                self._gathering = [crew.begin(one) for one in load_statistics.of_all_tables()]
             wait(loads)
+            wait(self._gathering)
         except BaseException:
             self._stop.set()
             raise
@@ -224,13 +231,15 @@ class _Load:
         """Build the indexes that wait for it, and tell the planner of many new rows."""
         if held.closed:
             return  # the load failed because of that, and says so; the next one builds them
+        if rows >= _WORTH_ANALYSING and not self._gathering:
+            crew.all(load_statistics.of_all_tables())
         waiting = late_indexes.to_build(held)
-        building = [partial(late_indexes.build, index) for index in waiting]
-        first, last = load_statistics.before_and_after(waiting) if rows >= _WORTH_ANALYSING else ([], [])
-        crew.all([*first, *building, *last])
+        crew.all([partial(late_indexes.build, index) for index in waiting])
         crew.all([partial(late_indexes.restore_key, index) for index in waiting if index.is_key])
         if waiting:
             crew.all([late_indexes.wait_for_disk])
+        for one in self._gathering:
+            one.result()
 
 
 def _sessions(cursor: extensions.cursor) -> int:
