@@ -109,7 +109,7 @@ def contests(setting: Setting) -> Iterator[Contest]:
                 before=before,
                 same=lambda schema: _content(session, schema, columns),
                 goal=0.5,
-                rounds=3,
+                rounds=7,
             )
             session.cursor().execute("DROP SCHEMA IF EXISTS bare CASCADE")
         store.close_pools()

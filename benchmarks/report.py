@@ -101,10 +101,11 @@ def told(row: Row) -> str:
         else str(figure)
         for figure in (row.ours, row.theirs)
     ]
+    digits = 1 if row.ratio >= 10 else 2
     return (
         f"{row.name}: {row.work}\n"
         f"  ours {sides[0]}; {row.peer}: {sides[1]}\n"
-        f"  ratio {row.ratio:.1f}{verdict}; answers {'equal' if row.answers_equal else 'DIFFER'}"
+        f"  ratio {row.ratio:.{digits}f}{verdict}; answers {'equal' if row.answers_equal else 'DIFFER'}"
     )
 
 

@@ -14,7 +14,7 @@ from gis_service.store.schema import ELEMENT_LAYERS, GEOMETRY, arrow_types
 
 
 def of_all_tables() -> list[Work]:
-    """What is to be done, before indexes are built: an index and statistics of one table wait for each other."""
+    """What is to be done before indexes are built: an index and statistics of a table wait for each other."""
     return [partial(analyse, layer.name) for layer in ELEMENT_LAYERS]
 
 
