@@ -20,13 +20,14 @@ from gis_service.kernels.compiled import I32, I64
 from gis_service.kernels.hashing import candidates, first_candidate, hold_tables, next_candidate, put_in
 from gis_service.kernels.texts import U64, Int, equal_rows, hash_rows
 from gis_service.network.columns import Coded, JoinedTexts, Texts, text_parts
+from gis_service.network.recent import Recent
 from gis_service.network.texts import Text, encoded, frozen
 
 GROUPINGS = ("substation", "transformer_district", "feeder")
 """Layers that stand for elements of other layers."""
 
 _SLOTS_PER_ROW = 1.45
-_MOST_KNOWN = 1 << 15
+_KNOWN = 1 << 15  # ids found lately, of which as many or up to twice as many are kept: 16 MB at most
 _FEW = 8
 """Up to so many ids are looked up one by one."""
 
@@ -59,7 +60,7 @@ class IdIndex:
         self._tags = frozen(found["tags"], np.uint8)
         self._slot_rows = frozen(found["rows"], np.int32)
         self._tables = hold_tables(self._tags, self._slot_rows, self._bounds)
-        self._known: dict[str, Ref] = {}
+        self._known: Recent[str, Ref] = Recent(_KNOWN)
 
     @classmethod
     def from_arrays(cls, layers: Mapping[str, Text], arrays: Mapping[str, npt.NDArray[Any]]) -> IdIndex:
@@ -164,15 +165,9 @@ class IdIndex:
                     every.append(Ref(layer, row))
         if len(every) == 1:
             if layers is None:
-                self._remember(id, every[0])
+                self._known.put(id, every[0])  # control rooms ask of the same elements over and over
             return every[0]
         return self._chosen(id, every, among, named=layers is not None)
-
-    def _remember(self, id: str, ref: Ref) -> None:
-        """Control rooms ask of the same few thousand elements over and over."""
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known[id] = ref
 
     def _chosen(self, id: str, every: Sequence[Ref], among: Sequence[str], *, named: bool) -> Ref:
         found = [ref for ref in every if ref.layer not in GROUPINGS] or every

@@ -113,8 +113,8 @@ def test_what_was_found_before_is_found_again(layers: dict[str, list[str]], aske
             return repr(error)
 
     columns = {layer: in_form(ids, "texts") for layer, ids in layers.items()}
-    index = IdIndex(columns)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gis_service.network.ids._MOST_KNOWN", 3)
+        patch.setattr("gis_service.network.ids._KNOWN", 2)
+        index = IdIndex(columns)
         for id in [*asked, *asked]:
             assert outcome(index, id) == outcome(IdIndex(columns), id)
