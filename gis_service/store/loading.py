@@ -166,6 +166,8 @@ class _Load:
                 done = self._load_counties(crew, runs, first)
             finally:
                 self._complete(held, crew, sum(sum(one.rows.values()) for one in done))
+        for one in self._gathering:
+            one.result()
         return done
 
     def _load_counties(self, crew: Crew, runs: Mapping[str, int], first: CountyTables) -> list[LoadedCounty]:
@@ -238,8 +240,6 @@ class _Load:
         crew.all([partial(late_indexes.restore_key, index) for index in waiting if index.is_key])
         if waiting:
             crew.all([late_indexes.wait_for_disk])
-        for one in self._gathering:
-            one.result()
 
 
 def _sessions(cursor: extensions.cursor) -> int:

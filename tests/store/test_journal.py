@@ -163,6 +163,29 @@ def test_statistics_wait_for_no_index_and_no_index_for_statistics(
         assert counted == rows
 
 
+def test_a_refusal_is_told_although_statistics_fail_as_well(
+    grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MANY", 1)
+    monkeypatch.setattr(loading, "_WORTH_ANALYSING", 1)
+    gathered: list[str] = []
+
+    def fail(table: str, held: psycopg2.extensions.connection) -> None:
+        gathered.append(table)
+        with held, held.cursor() as cursor:
+            cursor.execute("ANALYZE no_such_table")
+
+    monkeypatch.setattr(load_statistics, "analyse", fail)
+    package = trunk_package([str(450122 + k) for k in range(9)], 100)
+    frames = {layer: package[layer] for layer in package.layers}
+    put(frames, "customer_point", len(frames["customer_point"]) - 1, "customer_class", "pirate")
+    with pytest.raises(InvalidInput, match="customer_point_customer_class"):
+        store.load_package(GridPackage.of(frames))
+    assert gathered
+    assert "450130" not in store.county_versions()
+    assert grid_database.query(SPATIAL) == all_indexes
+
+
 def test_autovacuum_gathers_fine_statistics_after_the_rough_ones_of_a_load(
     grid_database: GridDatabase, all_indexes: list[tuple[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
