@@ -173,6 +173,10 @@ def test_every_question_is_answered_the_same_before_and_after_operations(
     turns = list(operations(Asker(grid, []), begin))
     moments = named_moments(both, turns)
     assert both.differences(turns) == []
+    assert_the_same_afterwards(both, grid, moments)
+
+
+def assert_the_same_afterwards(both: Both, grid: Grid, moments: list[datetime]) -> None:
     both.catch_up()
     assert both.differences(Asker(grid, moments[:: max(1, len(moments) // 4)], seed=2).all()) == []
     for engine in (both.plain, both.spread):
@@ -180,14 +184,16 @@ def test_every_question_is_answered_the_same_before_and_after_operations(
 
 
 def test_every_refusal_is_the_same(both: Both, databases: list[str], corpus: dict[str, Grid]) -> None:
+    """And every answer of the grid drawn by hand, before and after operations."""
     grid = corpus["drawn"]
     load_into(both, databases, grid)
     asker = Asker(grid, [], many=100)
     assert both.differences(asker.wrong()) == []
     assert both.differences(asker.all()) == []
     turns = list(operations(asker, datetime.now(UTC) - timedelta(seconds=10)))
-    named_moments(both, turns)
+    moments = named_moments(both, turns)
     assert both.differences(turns) == []
+    assert_the_same_afterwards(both, grid, moments)
     promised = {one for one in statuses() if one[2] not in ELSEWHERE}
     assert promised - both.met == NEVER
 
