@@ -42,7 +42,7 @@ def contests(setting: Setting) -> Iterator[Contest]:
     }
     frame = geopandas.GeoDataFrame(text | numbers, geometry=geopandas.points_from_xy(*xy.T), crs="EPSG:4326")
 
-    def ours(_: None) -> bytes:
+    def ours(_: None) -> memoryview:
         features = Features.of(Geometries.points(xy), arrow | numbers)
         return whole_collection([features], {})
 
@@ -69,9 +69,9 @@ def _forms(frame: geopandas.GeoDataFrame) -> dict[str, Callable[[Any], Any]]:
     }
 
 
-def _collection(text: str | bytes) -> Any:
+def _collection(text: str | memoryview) -> Any:
     """The features; a member that says how many there are is ours alone."""
-    found = json.loads(text)
+    found = json.loads(text if isinstance(text, str) else bytes(text))
     for feature in found["features"]:
         feature["geometry"]["coordinates"] = [round(x, _DIGITS) for x in feature["geometry"]["coordinates"]]
     return found["features"]

@@ -217,4 +217,4 @@ def test_a_patch_can_be_written_as_it_is() -> None:
         atlas_of(DRAWN_TABLES).look("line_section", Sight(WORLD, ("phases", "length_m", "name"))).patches
     )
     features = Features(patch.geometries, patch.columns, patch.ids)
-    assert b'"phases":"ABC"' in whole_collection([features], {})
+    assert b'"phases":"ABC"' in bytes(whole_collection([features], {}))

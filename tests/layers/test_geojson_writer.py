@@ -165,6 +165,20 @@ def test_a_collection_of_many_blocks_is_what_geopandas_writes() -> None:
     assert json.loads(b"".join(pieces))["features"] == json.loads(frame.to_json())["features"]
 
 
+@pytest.mark.parametrize("lengths", [(1, 400), (400, 1), (0, 30)])
+def test_a_whole_collection_grows_as_much_as_its_later_parts_need(lengths: tuple[int, int]) -> None:
+    parts = [
+        Features.of(Geometries.nowhere(n), {"x": np.array(["客" * length] * n, dtype=object)})
+        for n, length in zip((BLOCK_ROWS + 5, 2 * BLOCK_ROWS + 5), lengths, strict=True)
+    ]
+    whole = whole_collection(parts, {"name": "a"})
+    assert whole == b"".join(feature_collection(parts, {"name": "a"}))
+    assert whole.readonly
+    found = json.loads(bytes(whole))["features"]
+    expected = ["客" * lengths[0]] * (BLOCK_ROWS + 5) + ["客" * lengths[1]] * (2 * BLOCK_ROWS + 5)
+    assert [one["properties"]["x"] for one in found] == expected
+
+
 def test_words_that_few_rows_use_are_looked_up_all_the_same() -> None:
     words = [f"w{k}" for k in range(50)]
     offsets = np.cumsum([0, *map(len, words)])
