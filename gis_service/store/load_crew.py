@@ -27,10 +27,17 @@ class Crew:
     def __init__(self, session: extensions.connection, threads: ThreadPoolExecutor) -> None:
         self._threads = threads
         self._free: queue.SimpleQueue[extensions.connection] = queue.SimpleQueue()
+        self._joined: list[extensions.connection] = []
         self.join(session)
+
+    @property
+    def size(self) -> int:
+        """How many sessions take part so far."""
+        return len(self._joined)
 
     def join(self, session: extensions.connection) -> None:
         """Let one more session take part."""
+        self._joined.append(session)
         self._free.put(session)
 
     def begin(self, work: Callable[[extensions.connection], _T]) -> Future[_T]:

@@ -34,7 +34,7 @@ from sharding.placement import nodes
 
 _WORTH_ANALYSING = 20_000  # rows; below, autovacuum is soon enough
 _MANY = 50_000  # rows expected of the load; below, one county after another is as quick
-_NEARLY_ALL = 8  # counties; of so many, statistics may miss the last one, which is under way meanwhile
+_NEARLY_ALL = 8  # times the counties that are under way when a session is free: statistics may miss those
 _AT_ONCE = 2
 _AT_ONCE_FOR_A_WORKER, _MOST_AT_ONCE = 2, 8  # on a cluster; each county under way is held in memory
 
@@ -192,7 +192,7 @@ class _Load:
                 loads.append(crew.begin(partial(self._load, load)))
                 rows += sum(map(len, tables.values()))
                 del tables, load
-            if rows >= _WORTH_ANALYSING and len(loads) >= _NEARLY_ALL:
+            if rows >= _WORTH_ANALYSING and len(loads) >= _NEARLY_ALL * (crew.size - 1):
                 self._gathering = [crew.begin(one) for one in load_statistics.of_all_tables()]
             wait(loads)
             wait(self._gathering)
