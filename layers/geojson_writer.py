@@ -6,7 +6,7 @@ their shortest digits, and what is no number or infinite is null.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -56,32 +56,6 @@ def feature_collection(parts: Iterable[Features], members: Mapping[str, Any]) ->
     yield b"]}"
 
 
-def whole_collection(parts: Sequence[Features], members: Mapping[str, Any]) -> memoryview:
-    """`feature_collection` in one piece, read-only, written where it stays.
-
-    It lies in an array of NumPy's, which asks for large pages: in small ones the first touch of its memory
-    took as long as the text.
-    """
-    begun = _begun(members)
-    whole, at = np.frombuffer(begun, np.uint8), len(begun)
-    rows, written = sum(map(len, parts)), 0
-    for block in _blocks(parts):
-        if len(whole) < at + block.room:
-            of_all = at * rows // written if written else 0
-            larger = np.empty(max(at, of_all + of_all // 16) + block.room, dtype=np.uint8)
-            larger[:at] = whole[:at]
-            whole = larger
-        at += block.write(whole[at:], 0, block.rows)
-        written += block.rows
-    end = b"]}"
-    if written:
-        at -= 1  # without the last comma
-    else:
-        whole = np.append(whole, np.zeros(len(end), np.uint8))
-    whole[at : at + len(end)] = np.frombuffer(end, np.uint8)
-    return whole[: at + len(end)].data.toreadonly()
-
-
 def features_text(parts: Iterable[Features]) -> Iterator[bytes]:
     """Features with commas between them, in pieces of at most `PIECE_ROWS`; none of the pieces is empty."""
     return (piece.tobytes() for piece in _pieces(parts))
@@ -94,19 +68,18 @@ def _begun(members: Mapping[str, Any]) -> bytes:
 def _pieces(parts: Iterable[Features]) -> Iterator[U8]:
     """`features_text`, each piece only until the next one is asked for."""
     out = np.empty(0, dtype=np.uint8)
-    for block in _blocks(parts):
-        if len(out) < block.room:
-            out = np.empty(block.room + block.room // 4, dtype=np.uint8)
-        for begin in range(0, block.rows, PIECE_ROWS):
-            yield out[: block.write(out, begin, min(begin + PIECE_ROWS, block.rows)) - 1]
-
-
-def _blocks(parts: Iterable[Features]) -> Iterator[_Block]:
     for part in parts:
         kinds = _kinds(part)
-        leads = _leads(part, kinds)
+        leads, lead_ends = _leads(part, kinds)
         for first in range(0, len(part), BLOCK_ROWS):
-            yield _Block(part, kinds, leads, first, min(first + BLOCK_ROWS, len(part)))
+            last = min(first + BLOCK_ROWS, len(part))
+            block = _Block(part, kinds, first, last)
+            room = block.room + (last - first + 1) * len(leads)
+            if len(out) < room:
+                out = np.empty(room + room // 4, dtype=np.uint8)
+            for begin in range(0, last - first, PIECE_ROWS):
+                end = min(begin + PIECE_ROWS, last - first)
+                yield out[: block.write(out, leads, lead_ends, begin, end) - 1]
 
 
 def _columns(part: Features) -> list[Column | None]:
@@ -131,15 +104,12 @@ def _kind(part: Features, column: Column | None) -> int:
 
 
 class _Block:
-    """Rows of one part as the arrays that the compiled writer takes; their text needs at most `room`."""
+    """Rows of one part as the arrays that the compiled writer takes."""
 
-    def __init__(
-        self, part: Features, kinds: list[int], leads: tuple[U8, I64], first: int, last: int
-    ) -> None:
+    def __init__(self, part: Features, kinds: list[int], first: int, last: int) -> None:
         columns = _columns(part)
-        self.rows = rows = last - first
+        rows = last - first
         self._part, self._first = part, first
-        self._leads, self._lead_ends = leads
         self._kinds: I64 = np.array(kinds, dtype=np.int64)
         self._values: I64 = np.empty((len(columns), rows + 1), dtype=np.int64)
         self._known: U8 = np.ones((len(columns), rows), dtype=np.uint8)
@@ -147,7 +117,6 @@ class _Block:
         self._words: list[I64] = []
         self._pooled = self._word_count = 0
         self.room = STRIDE + _COORDINATE_ROOM * part.geometry.coordinates_between(first, last)
-        self.room += (rows + 1) * len(self._leads)
         for place, column in enumerate(columns):
             if column is None:
                 self.room += _GEOMETRY_ROOM * rows
@@ -195,8 +164,8 @@ class _Block:
         self._texts_taken.append(data)
         self._pooled += len(data)
 
-    def write(self, out: U8, begin: int, end: int) -> int:
-        """Write some of the rows, a comma behind each; the number of bytes written."""
+    def write(self, out: U8, leads: U8, lead_ends: I64, begin: int, end: int) -> int:
+        """Write some of the rows; the number of bytes written."""
         geometry = self._part.geometry
         return write_features(
             self._kinds,
@@ -204,8 +173,8 @@ class _Block:
             self._known,
             self._all_words,
             self._pool,
-            self._leads,
-            self._lead_ends,
+            leads,
+            lead_ends,
             geometry.kind,
             self._first,
             geometry.coords,

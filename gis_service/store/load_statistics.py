@@ -21,8 +21,8 @@ def of_all_tables() -> list[Work]:
 def analyse(table: str, held: extensions.connection) -> None:
     """Rough statistics at once, from a thirtieth of the usual sample; autovacuum makes the fine ones.
 
-    It comes because every column is named: only an ANALYZE that names none counts as autovacuum's own. On a
-    cluster that asks every node, and waits for none.
+    It comes because every column is named: an ANALYZE that names none sets back the count of changed rows by
+    which autovacuum goes. On a cluster that asks every node, and waits for none.
     """
     columns = [*arrow_types(BY_NAME[table]), GEOMETRY]
     with held, held.cursor() as cursor:

@@ -20,7 +20,7 @@ from gis_service.engine.following.held import HeldTables
 from gis_service.engine.world import Scene
 from gis_service.network.tables import GridTables
 from gis_service.network.text import parse_grid
-from layers.geojson_writer import whole_collection
+from layers.geojson_writer import feature_collection
 from layers.sheet import Sight
 from layers.source import Box, Counties, Key, Query
 from tests.atlas.read import ids_in, values_of
@@ -39,7 +39,7 @@ def layer_over(tables: GridTables) -> DerivedLayer:
 def features(layer: DerivedLayer, counties: Counties = None, **more: Any) -> list[dict[str, Any]]:
     page = layer.page(Query(1000, counties=counties, **more))
     assert page.after is None
-    found: list[dict[str, Any]] = orjson.loads(whole_collection([page.features], {}))["features"]
+    found: list[dict[str, Any]] = orjson.loads(b"".join(feature_collection([page.features], {})))["features"]
     return found
 
 
@@ -218,7 +218,7 @@ def test_feeders_after_operations_are_those_made_from_nothing(
 
 def told(made: Feeders, scene: Scene, seen: Counties) -> list[Any]:
     return [
-        (part.county, orjson.loads(whole_collection([part.features], {}))["features"])
+        (part.county, orjson.loads(b"".join(feature_collection([part.features], {})))["features"])
         for part in made.parts(scene, seen)
     ]
 

@@ -20,7 +20,7 @@ from gis_service.engine.following.held import HeldTables
 from gis_service.errors import NotReady
 from gis_service.network.tables import GridTables
 from gis_service.network.text import parse_grid
-from layers.geojson_writer import whole_collection
+from layers.geojson_writer import feature_collection
 from layers.sheet import Sight
 from layers.source import Box, Counties, Query
 from tests.drawn import DRAWN, NORTH, SOUTH
@@ -37,7 +37,7 @@ def layer_over(tables: GridTables, *, patience_s: float = 60.0) -> DerivedLayer:
 
 def features(layer: DerivedLayer, counties: Counties = None) -> list[dict[str, Any]]:
     page = layer.page(Query(10_000, counties=counties))
-    found: list[dict[str, Any]] = orjson.loads(whole_collection([page.features], {}))["features"]
+    found: list[dict[str, Any]] = orjson.loads(b"".join(feature_collection([page.features], {})))["features"]
     return found
 
 

@@ -22,7 +22,7 @@ from gis_service.engine.live import energised
 from gis_service.network.tables import GridTables
 from gis_service.network.text import parse_grid
 from layers.geojson_columns import Features
-from layers.geojson_writer import whole_collection
+from layers.geojson_writer import feature_collection
 from layers.sheet import Seen, Sight
 from layers.source import Box
 from tests.atlas.read import ids_in, values_of
@@ -217,4 +217,4 @@ def test_a_patch_can_be_written_as_it_is() -> None:
         atlas_of(DRAWN_TABLES).look("line_section", Sight(WORLD, ("phases", "length_m", "name"))).patches
     )
     features = Features(patch.geometries, patch.columns, patch.ids)
-    assert b'"phases":"ABC"' in bytes(whole_collection([features], {}))
+    assert b'"phases":"ABC"' in b"".join(feature_collection([features], {}))

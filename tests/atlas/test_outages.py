@@ -22,7 +22,7 @@ from gis_service.engine.following.current import CurrentWorld
 from gis_service.engine.following.held import HeldTables
 from gis_service.network.tables import GridTables
 from gis_service.network.text import parse_grid
-from layers.geojson_writer import whole_collection
+from layers.geojson_writer import feature_collection
 from layers.source import Counties, Query
 from tests.drawn import DRAWN, KVA, NORTH, SOUTH
 from tests.oracles.brute import SUPPLY, BruteGrid
@@ -40,7 +40,7 @@ def outages(tables: GridTables, counties: Counties = None, begun: Any = nothing_
     atlas = Atlas(Engine(CurrentWorld(HeldTables(tables))))
     layer = DerivedLayer(OUTAGE_AREA, atlas, partial(outage_areas, begun_of=begun), lambda _: None)
     page = layer.page(Query(1000, counties=counties))
-    found: list[Any] = orjson.loads(whole_collection([page.features], {}))["features"]
+    found: list[Any] = orjson.loads(b"".join(feature_collection([page.features], {})))["features"]
     return found
 
 

@@ -27,7 +27,7 @@ from gis_service.engine.starting.warm import warm_up
 from gis_service.ingest.package import GridPackage
 from gis_service.sources import grid_catalog
 from layers.catalog import Catalog
-from layers.geojson_writer import whole_collection
+from layers.geojson_writer import feature_collection
 from layers.sheet import Drawable, Seen, Sight
 from layers.sheet_features import features_of
 from layers.source import Box, Query
@@ -119,10 +119,12 @@ def test_features_of_a_patch_are_those_of_the_pages(catalog: Catalog, layer: str
     """Written from memory and written from the database: the same text, but for what is nowhere."""
     source = drawn(catalog, layer)
     fields = fields_of(catalog, layer)
-    page = orjson.loads(whole_collection([source.page(Query(limit=100)).features], {}))["features"]
+    page = orjson.loads(b"".join(feature_collection([source.page(Query(limit=100)).features], {})))[
+        "features"
+    ]
     seen = source.look(Sight(WORLD, fields))
     written = orjson.loads(
-        whole_collection([features_of(patch, None, fields) for patch in seen.patches], {})
+        b"".join(feature_collection([features_of(patch, None, fields) for patch in seen.patches], {}))
     )["features"]
     assert written == [one for one in page if one["geometry"] is not None]
     assert written
@@ -132,7 +134,7 @@ def test_polygons_come_with_their_holes_and_parts(catalog: Catalog) -> None:
     for layer, key in (("transformer_district", "id"), ("county", "code")):
         expected = {row[key]: row["geom"] for _, row in PACKAGE[layer].iterrows()}
         (patch, *_) = drawn(catalog, layer).look(Sight(WORLD)).patches
-        (feature, *_) = orjson.loads(whole_collection([features_of(patch)], {}))["features"]
+        (feature, *_) = orjson.loads(b"".join(feature_collection([features_of(patch)], {})))["features"]
         assert shapely.equals_exact(shape(feature["geometry"]), expected[feature["id"]], 1e-7)
 
 

@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from layers.geojson_columns import Features, Geometries, TextColumn, column_of, constant
-from layers.geojson_writer import BLOCK_ROWS, PIECE_ROWS, feature_collection, features_text, whole_collection
+from layers.geojson_writer import BLOCK_ROWS, PIECE_ROWS, feature_collection, features_text
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=8)
 COORDINATE = st.floats(-180, 180)
@@ -26,7 +26,6 @@ FLOAT = st.floats() | st.floats(0, 1000).map(lambda x: round(x, 2)) | st.integer
 
 def written(*parts: Features, **members: Any) -> Any:
     text = b"".join(feature_collection(parts, members))
-    assert whole_collection(parts, members) == text
     return json.loads(text)
 
 
@@ -163,20 +162,6 @@ def test_a_collection_of_many_blocks_is_what_geopandas_writes() -> None:
     pieces = list(feature_collection([Features.of(Geometries.points(xy), columns, ids)], {}))
     assert len(pieces) == 2 + 2 * BLOCK_ROWS // PIECE_ROWS + 2
     assert json.loads(b"".join(pieces))["features"] == json.loads(frame.to_json())["features"]
-
-
-@pytest.mark.parametrize("lengths", [(1, 400), (400, 1), (0, 30)])
-def test_a_whole_collection_grows_as_much_as_its_later_parts_need(lengths: tuple[int, int]) -> None:
-    parts = [
-        Features.of(Geometries.nowhere(n), {"x": np.array(["客" * length] * n, dtype=object)})
-        for n, length in zip((BLOCK_ROWS + 5, 2 * BLOCK_ROWS + 5), lengths, strict=True)
-    ]
-    whole = whole_collection(parts, {"name": "a"})
-    assert whole == b"".join(feature_collection(parts, {"name": "a"}))
-    assert whole.readonly
-    found = json.loads(bytes(whole))["features"]
-    expected = ["客" * lengths[0]] * (BLOCK_ROWS + 5) + ["客" * lengths[1]] * (2 * BLOCK_ROWS + 5)
-    assert [one["properties"]["x"] for one in found] == expected
 
 
 def test_words_that_few_rows_use_are_looked_up_all_the_same() -> None:

@@ -22,7 +22,7 @@ from gis_service.engine.following.stored import StoredGrid
 from gis_service.ingest.package import GridPackage
 from gis_service.sources import LiveLayer, grid_catalog
 from layers.filter.tree import Call, Property, Value
-from layers.geojson_writer import whole_collection
+from layers.geojson_writer import feature_collection
 from layers.source import Box, Key, Page, Query
 from tests.drawn import NORTH, SOUTH, drawn_package
 from tests.grid_database import GridDatabase
@@ -65,7 +65,11 @@ def layers(grid_database: GridDatabase, tmp_path: Path) -> Any:
 
 
 def text_of(page: Page) -> Any:
-    return orjson.loads(whole_collection([page.features], {}))["features"], page.after, page.missing
+    return (
+        orjson.loads(b"".join(feature_collection([page.features], {})))["features"],
+        page.after,
+        page.missing,
+    )
 
 
 @pytest.mark.parametrize("layer", DRAWN_FROM_MEMORY)
@@ -98,7 +102,7 @@ def test_a_feature_by_its_id_is_that_of_the_pages(layers: Any, layer: str) -> No
     source = layers[layer]
     for one in text_of(source.page(Query(100)))[0]:
         found = source.feature(one["id"])
-        assert orjson.loads(whole_collection([found], {}))["features"] == [one]
+        assert orjson.loads(b"".join(feature_collection([found], {})))["features"] == [one]
         county = one["properties"]["county_code"]
         assert source.feature(one["id"], frozenset({NORTH, SOUTH} - {county})) is None
     assert source.feature("nothing") is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shapely.geometry import shape
 
 from layers.geojson_columns import Features, Geometries, TextColumn, column_of, truths
-from layers.geojson_writer import whole_collection
+from layers.geojson_writer import feature_collection
 from layers.sheet import Patch
 from layers.sheet_features import features_of
 
@@ -53,7 +53,7 @@ def patch_of(kind: str) -> Patch:
 
 
 def written(*features: Features) -> Any:
-    return orjson.loads(whole_collection(features, {}))["features"]
+    return orjson.loads(b"".join(feature_collection(features, {})))["features"]
 
 
 KINDS = ("points", "lines", "polygons", "multipolygons", "nowhere")
